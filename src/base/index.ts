@@ -1,0 +1,5 @@
+export { cancelledError, throwIfCancelled } from './cancel.ts'
+export { formatDuration, parseDuration } from './durations.ts'
+export { ERROR_CODES, type ErrorCode } from './error-codes.ts'
+export { type ErrorContext, type ErrorDetails, IceboxError, isIceboxError, messageOf, systemCode, unreachable } from './errors.ts'
+export { formatBytes, parseSize } from './sizes.ts'

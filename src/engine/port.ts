@@ -1,0 +1,85 @@
+/** What the rest of Icebox knows of the SQL engine. DuckDB is behind it and nothing of DuckDB's types is in it. */
+
+/** A value bound to `$1`, `$2`, …: never pasted into text. */
+export type SqlParameter = null | boolean | number | bigint | string | Uint8Array
+
+/** A value of a result: INTEGER and smaller, FLOAT, DOUBLE: number; BIGINT and larger: bigint; DECIMAL: text; DATE, TIME, TIMESTAMP…: ISO 8601 text (timestamptz in UTC with Z); BLOB: bytes; LIST: array; STRUCT: object; MAP: array of [key, value]; UUID, VARCHAR, ENUM, INTERVAL: text. */
+export type SqlValue =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Uint8Array
+  | readonly SqlValue[]
+  | { readonly [name: string]: SqlValue }
+
+export interface ResultColumn {
+  readonly name: string
+  /** DuckDB's text of the type: `DECIMAL(15,2)`, `STRUCT(a INTEGER)[]`. */
+  readonly type: string
+}
+
+/** Some rows of a result by column. Valid until the next batch is asked for. */
+export interface ColumnarBatch {
+  readonly columns: readonly ResultColumn[]
+  readonly rowCount: number
+  /** The decoded values of one column, `rowCount` long. */
+  column(index: number): readonly SqlValue[]
+  /** Rows as arrays in column order. */
+  toArrays(): SqlValue[][]
+  /** Rows as objects; of columns with the same name the last one wins. */
+  rows(): Record<string, SqlValue>[]
+}
+
+export interface RunOptions {
+  readonly parameters?: readonly SqlParameter[]
+  readonly signal?: AbortSignal
+  /** Called about four times a second while the statement runs; `fraction` is 0..1 or undefined while unknown. */
+  readonly onProgress?: (progress: { readonly fraction: number | undefined; readonly rows: number | undefined }) => void
+}
+
+/** A result that is pulled: the engine stops working ahead when batches are not asked for. `for await` with `break` cancels. */
+export interface ResultStream extends AsyncIterable<ColumnarBatch>, AsyncDisposable {
+  readonly columns: readonly ResultColumn[]
+}
+
+export interface EngineSession extends AsyncDisposable {
+  /** Runs statements of ours for their effect. Rejects `sql/*`, `memory/exhausted`, `engine/*`, `cancelled`. */
+  run(sql: string, options?: RunOptions): Promise<void>
+  /** The whole result, for small results of our own statements; more than 100,000 rows is an error. */
+  all(sql: string, options?: RunOptions): Promise<Record<string, SqlValue>[]>
+  stream(sql: string, options?: RunOptions): Promise<ResultStream>
+  /** What DuckDB makes of the statements in the text, in order, without running them: SELECT, INSERT, EXPLAIN, … Rejects `sql/syntax`. */
+  statementKinds(sql: string): Promise<readonly string[]>
+  /** Registers a scalar function for this session's instance (VARCHAR/BLOB → INTEGER and the like), computed over whole vectors. */
+  registerScalar(definition: ScalarFunction): Promise<void>
+  /** Appends columnar batches (Arrow input) to a table of the session by raw chunks. */
+  appendArrow(table: string, batches: AsyncIterable<unknown>, options?: RunOptions): Promise<number>
+}
+
+export interface ScalarFunction {
+  readonly name: string
+  readonly argumentTypes: readonly string[]
+  readonly returnType: string
+  /** Called for non-null rows. */
+  readonly call: (args: readonly SqlValue[]) => SqlValue
+}
+
+/** Bytes as the engine counts them now. */
+export interface EngineMemory {
+  /** What DuckDB's buffer manager counts against its limit. */
+  readonly usedBytes: number
+  readonly limitBytes: number
+  /** What its allocator holds of the operating system; undefined where it cannot be read. */
+  readonly residentBytes: number | undefined
+  readonly spilledBytes: number
+}
+
+export interface Engine extends AsyncDisposable {
+  /** A connection with its own temporary objects, in UTC. At most `maxSessions` at once; waits for one. */
+  session(): Promise<EngineSession>
+  readonly threads: number
+  readonly memoryLimitBytes: number
+  memory(): Promise<EngineMemory>
+}

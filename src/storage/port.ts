@@ -1,0 +1,41 @@
+export interface ObjectInfo {
+  readonly uri: string
+  readonly sizeBytes: number
+  readonly lastModifiedMs: number
+}
+
+/**
+ * Where the bytes of tables live. Paths are URIs (`file:///…`, `memory:///…`; a bare absolute path means `file:`; later `s3:`),
+ * taken as raw strings: never URL-decoded. Every method rejects with an IceboxError of kind `storage/`;
+ * `retryable` says whether to try again. Methods take an AbortSignal and reject `cancelled` when it fires.
+ */
+export interface ObjectStore {
+  /** Size and time of an object. Rejects `storage/not-found`. */
+  head(uri: string, signal?: AbortSignal): Promise<ObjectInfo>
+  /** The whole object, refused with `storage/io` above `maxBytes` (default 1 GiB). Rejects `storage/not-found`. */
+  read(uri: string, options?: { maxBytes?: number; signal?: AbortSignal }): Promise<Uint8Array>
+  /** Reads exactly `length` bytes from `offset`. Rejects `storage/not-found`, `storage/short-read`. */
+  readRange(uri: string, offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array>
+  /** The object in chunks, in order; memory is that of one chunk. Rejects `storage/not-found`. */
+  readStream(uri: string, options?: { chunkBytes?: number; signal?: AbortSignal }): AsyncIterable<Uint8Array>
+  /**
+   * Writes a whole object that must not exist yet; atomic and durable: readers see all of it or nothing, and when the
+   * promise resolves it survives a crash. Makes missing folders. Rejects `storage/exists`, `storage/full`, `storage/denied`.
+   */
+  create(uri: string, body: Uint8Array | AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<ObjectInfo>
+  /** Objects below a prefix that ends at a path segment, in no promised order; nothing for a prefix that is not there. */
+  list(prefix: string, signal?: AbortSignal): AsyncIterable<ObjectInfo>
+  /** Removes objects; one that is not there is no error. Rejects after trying all, naming the first that failed. */
+  delete(uris: readonly string[], signal?: AbortSignal): Promise<void>
+}
+
+/** What a store did since it was made; the counting decorator keeps it. */
+export interface StorageCounters {
+  requests: number
+  readRequests: number
+  writeRequests: number
+  bytesRead: number
+  bytesWritten: number
+  /** Sum over requests of the time from call to settlement. */
+  elapsedMs: number
+}

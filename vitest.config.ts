@@ -1,0 +1,21 @@
+import { defineConfig } from 'vitest/config'
+
+/** `using` is lowered for Node 20, which has the symbols but not the syntax. */
+const oxc = { target: 'node20' }
+const project = (name: string, include: string[], more: Record<string, unknown> = {}) => ({
+  oxc,
+  test: { name, include, testTimeout: 120_000, hookTimeout: 240_000, ...more },
+})
+
+export default defineConfig({
+  test: {
+    maxWorkers: 2,
+    projects: [
+      project('fast', ['test/unit/**/*.test.ts', 'test/contract/**/*.test.ts', 'test/model/**/*.test.ts']),
+      project('integration', ['test/integration/**/*.test.ts']),
+      project('e2e', ['test/e2e/**/*.test.ts']),
+      project('fault', ['test/fault/**/*.test.ts'], { testTimeout: 600_000 }),
+      project('interop', ['test/interop/**/*.test.ts'], { testTimeout: 600_000, globalSetup: ['test/interop/setup.ts'] }),
+    ],
+  },
+})
