@@ -82,3 +82,79 @@ export interface StatementResult extends AsyncDisposable {
 }
 
 export type { ImportPlan, SqlParameter, SqlValue }
+
+/** One table of `icebox table list`; figures are null where the metadata does not say. */
+export interface TableListing {
+  /** `namespace.table` */
+  readonly table: string
+  readonly namespace: string
+  readonly name: string
+  readonly rows: number | null
+  readonly files: number | null
+  readonly bytes: number | null
+  /** `month(ts), bucket(16, id)`; empty when unpartitioned. */
+  readonly partitionedBy: string
+  readonly formatVersion: number | null
+  /** Time of the latest metadata, milliseconds since 1970. */
+  readonly changedMs: number | null
+  readonly metadataLocation: string
+  /** Why the metadata could not be read: one bad table does not hide the others. */
+  readonly problem: { readonly code: string; readonly message: string } | null
+}
+
+export interface ColumnDescription {
+  readonly id: number
+  /** Top-level name; nested fields are in `type`. */
+  readonly name: string
+  /** Iceberg's text of the type: `decimal(15, 2)`, `struct<1: a: int>`. */
+  readonly type: string
+  readonly required: boolean
+  readonly doc: string | null
+}
+
+export interface TableDescription extends TableListing {
+  readonly uuid: string
+  readonly location: string
+  readonly columns: readonly ColumnDescription[]
+  readonly sortedBy: string
+  readonly currentSnapshotId: string | null
+  readonly snapshots: number
+  /** Branches and tags: name -> snapshot id. */
+  readonly refs: Readonly<Record<string, string>>
+  readonly properties: Readonly<Record<string, string>>
+}
+
+export interface RelocateSummary {
+  readonly table: string
+  readonly from: string
+  readonly to: string
+  /** Metadata files and manifests that were written anew or will be read through the new place. */
+  readonly filesRewritten: number
+}
+
+/** What the command line asks of an open lakehouse; class Lakehouse has these methods. */
+export interface CommandLakehouse extends AsyncDisposable {
+  /** Absolute path of the folder. */
+  readonly directory: string
+  readonly budgetBytes: number
+  import(options: ImportOptions): Promise<ImportSummary>
+  planImport(options: ImportOptions): Promise<ImportPlan>
+  /** Statement by statement, in order; each result is consumed or disposed before the next is asked for. */
+  run(sql: string, parameters?: readonly SqlParameter[], options?: RunSqlOptions): AsyncIterable<StatementResult>
+  /** Table names (`namespace.table`) without reading metadata: for completion and nearest names. */
+  tableNames(): Promise<readonly string[]>
+  tables(): Promise<readonly TableListing[]>
+  describeTable(table: string): Promise<TableDescription>
+  /** Adopts a table that another tool wrote. */
+  registerTable(table: string, metadataFile: string): Promise<TableDescription>
+  /** Mends tables whose folder was moved; all tables of the lakehouse when none is named. */
+  relocate(tables?: readonly string[]): Promise<readonly RelocateSummary[]>
+  /** `purge` also deletes the files; else only the name goes. */
+  dropTable(table: string, options?: { readonly purge?: boolean }): Promise<void>
+  renameTable(from: string, to: string): Promise<void>
+}
+
+export interface RunSqlOptions extends QueryOptions {
+  /** The rows of the (only, SELECT-like) statement are written to this Parquet file by the engine; `batches` is empty, the summary counts rows and bytes. */
+  readonly parquetFile?: string
+}
