@@ -7,9 +7,15 @@ const project = (name: string, include: string[], more: Record<string, unknown> 
   test: { name, include, testTimeout: 120_000, hookTimeout: 240_000, ...more },
 })
 
+/** CI adds these reports up: scripts/count-results.mjs. */
+const results = process.env['ICEBOX_TEST_RESULTS']
+const reporters: unknown =
+  results === undefined ? ['default'] : ['default', ['json', { outputFile: `${results}/${process.pid}.json` }]]
+
 export default defineConfig({
   test: {
     maxWorkers: 2,
+    reporters: reporters as [],
     projects: [
       project('fast', ['test/unit/**/*.test.ts', 'test/contract/**/*.test.ts', 'test/model/**/*.test.ts']),
       project('integration', ['test/integration/**/*.test.ts']),

@@ -1,0 +1,28 @@
+// Bundles each entry into dist/ (one file each plus shared chunks, dependencies left outside) and writes the types.
+import { execFile } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { promisify } from 'node:util'
+import { rolldown } from 'rolldown'
+
+const entries = {
+  lakehouse: 'src/lakehouse/index.ts',
+  iceberg: 'src/iceberg/index.ts',
+  cli: 'src/cli/main.ts',
+  demo: 'scripts/demo.ts',
+  bench: 'bench/main.ts',
+  ...Object.fromEntries(readdirSync('bench/sides').filter((name) => name.endsWith('.ts')).map((name) => [`bench/${name.slice(0, -3)}`, `bench/sides/${name}`])),
+}
+await rm('dist', { recursive: true, force: true })
+const bundle = await rolldown({
+  input: entries,
+  platform: 'node',
+  external: (id) => !id.startsWith('.') && !id.startsWith('/') && !id.startsWith('\0'),
+  transform: { target: 'node20' },
+})
+await bundle.write({ dir: 'dist', format: 'esm', entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js', sourcemap: process.argv.includes('--sourcemap') })
+await bundle.close()
+if (process.argv.includes('--types')) {
+  const run = promisify(execFile)
+  await run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.types.json'])
+}

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Packs the package, installs the tarball in an empty folder, and uses it as a stranger would.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$root"
+node scripts/build.mjs --types
+npx publint --strict
+npm pack --silent --ignore-scripts --pack-destination "$work" >/dev/null
+mkdir "$work/app" && cd "$work/app"
+printf '{"name":"app","private":true,"type":"module"}' > package.json
+npm install --silent --no-fund --no-audit --ignore-scripts "$work"/icebox-lakehouse-*.tgz
+icebox=./node_modules/.bin/icebox
+$icebox --version
+$icebox init lake --quiet
+printf 'id,city\n1,Bern\n2,Genève\n' > cities.csv
+$icebox -C lake import geo.cities cities.csv --quiet
+test "$($icebox -C lake sql --format csv 'select count(*) as n from geo.cities' | tail -1)" = 2
+cat > library.mjs <<'JS'
+import { Lakehouse } from 'icebox-lakehouse'
+const lake = await Lakehouse.open('./lake')
+const rows = await lake.sql`select city from geo.cities where id = ${2}`
+if (rows[0]?.city !== 'Genève') throw new Error(`wrong answer: ${JSON.stringify(rows)}`)
+await lake.close()
+JS
+node library.mjs
+cat > format.mjs <<'JS'
+import { readFileSync } from 'node:fs'
+import { parseTableMetadata } from 'icebox-lakehouse/iceberg'
+if (typeof parseTableMetadata !== 'function') throw new Error('./iceberg lacks parseTableMetadata')
+if (readFileSync('/proc/self/maps', 'utf8').includes('duckdb')) throw new Error('./iceberg loads DuckDB')
+JS
+node format.mjs
+echo 'package: installed and used'
