@@ -1,5 +1,14 @@
 export { cancelledError, throwIfCancelled } from './cancel.ts'
 export { formatDuration, parseDuration } from './durations.ts'
 export { ERROR_CODES, type ErrorCode } from './error-codes.ts'
-export { type ErrorContext, type ErrorDetails, IceboxError, isIceboxError, messageOf, systemCode, unreachable } from './errors.ts'
+export {
+  type ErrorContext,
+  type ErrorDetails,
+  IceboxError,
+  isIceboxError,
+  messageOf,
+  systemCode,
+  unreachable,
+} from './errors.ts'
+export { type Json, parseJson, printJson } from './json.ts'
 export { formatBytes, parseSize } from './sizes.ts'
