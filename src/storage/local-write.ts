@@ -1,0 +1,114 @@
+import { randomBytes } from 'node:crypto'
+import { type FileHandle, link, mkdir, open, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { systemCode, throwIfCancelled } from '../base/index.ts'
+import type { FolderSync } from './folder-sync.ts'
+
+const TEMPORARY = /^\.\d+-[0-9a-f]{16}\.icebox-tmp$/
+
+/** Whether a file name is that of a write under way (or of one that was killed). */
+export function isTemporaryName(name: string): boolean {
+  return TEMPORARY.test(name)
+}
+
+/** A name beside the final one that no reader looks at; short, so that it fits wherever the final name does. */
+function temporaryPath(folder: string): string {
+  return join(folder, `.${process.pid}-${randomBytes(8).toString('hex')}.icebox-tmp`)
+}
+
+/**
+ * Writes a file that must not exist yet: temporary name in the same folder, data, fsync, link to the final name (which
+ * fails if it is taken), fsync of the folder. Returns bytes written. Rejects with the system's error; the temporary is
+ * removed in every case that this process lives through.
+ */
+export async function writeNewFile(
+  path: string,
+  body: Uint8Array | AsyncIterable<Uint8Array>,
+  folders: FolderSync,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const folder = dirname(path)
+  const temporary = temporaryPath(folder)
+  const handle = await openMakingFolders(temporary, folder, folders)
+  let sizeBytes: number
+  try {
+    try {
+      sizeBytes = await writeBody(handle, body, signal)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    throwIfCancelled(signal)
+    await claimName(temporary, path)
+  } catch (error) {
+    // What went wrong first is what the caller must know; a temporary that cannot be removed either is found later as stale.
+    await rm(temporary, { force: true }).catch(() => undefined)
+    throw error
+  }
+  await folders.sync(folder)
+  return sizeBytes
+}
+
+async function writeBody(
+  handle: FileHandle,
+  body: Uint8Array | AsyncIterable<Uint8Array>,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  if (body instanceof Uint8Array) {
+    await writeFully(handle, body)
+    return body.byteLength
+  }
+  let sizeBytes = 0
+  for await (const chunk of body) {
+    throwIfCancelled(signal)
+    await writeFully(handle, chunk)
+    sizeBytes += chunk.byteLength
+  }
+  return sizeBytes
+}
+
+/** A write may take less than it was given, as when the disk fills up; the rest then gives the error. */
+async function writeFully(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+  let done = 0
+  while (done < bytes.byteLength) {
+    const { bytesWritten } = await handle.write(bytes, done, bytes.byteLength - done)
+    done += bytesWritten
+  }
+}
+
+/** Gives the finished temporary its final name, refusing with EEXIST where that is taken. */
+async function claimName(temporary: string, path: string): Promise<void> {
+  try {
+    await link(temporary, path)
+  } catch (error) {
+    if (!isLinkUnsupported(error)) throw error
+    // File systems without hard links (exFAT, some network and FUSE mounts): claim the name with an empty file, which
+    // exactly one writer can make, then replace it. A reader may see it empty between the two.
+    await (await open(path, 'wx')).close()
+    await rename(temporary, path)
+    return
+  }
+  await rm(temporary, { force: true })
+}
+
+function isLinkUnsupported(error: unknown): boolean {
+  const code = systemCode(error)
+  return code === 'EPERM' || code === 'ENOTSUP' || code === 'EOPNOTSUPP' || code === 'ENOSYS' || code === 'EMLINK'
+}
+
+/** Opens for writing; makes the folder, durably, only when it is missing, so that the usual write pays nothing for it. */
+async function openMakingFolders(path: string, folder: string, folders: FolderSync): Promise<FileHandle> {
+  try {
+    return await open(path, 'wx')
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error
+  }
+  const first = await mkdir(folder, { recursive: true })
+  if (first !== undefined) {
+    const outermost = dirname(first)
+    let made = dirname(folder)
+    for (; made !== outermost && made.length > outermost.length; made = dirname(made)) await folders.sync(made)
+    await folders.sync(outermost)
+  }
+  return await open(path, 'wx')
+}
