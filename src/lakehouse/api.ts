@@ -81,7 +81,7 @@ export interface StatementResult extends AsyncDisposable {
   summary(): OperationSummary
 }
 
-export type { ImportPlan, SqlParameter, SqlValue }
+export type { ColumnarBatch, ImportPlan, ResultColumn, SqlParameter, SqlValue }
 
 /** One table of `icebox table list`; figures are null where the metadata does not say. */
 export interface TableListing {

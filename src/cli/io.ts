@@ -1,0 +1,70 @@
+import { IceboxError, messageOf, systemCode } from '../base/index.ts'
+
+/** Where text and bytes go. A write resolves when the reader can take more, so a slow reader slows the query. */
+export interface OutputStream {
+  readonly isTerminal: boolean
+  /** Width of the terminal in columns; undefined where there is none. */
+  readonly width: number | undefined
+  write(chunk: string | Uint8Array): Promise<void>
+}
+
+/** The world around a command; tests pass their own. */
+export interface CliIo {
+  readonly stdin: NodeJS.ReadStream
+  readonly stdout: OutputStream
+  readonly stderr: OutputStream
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly cwd: string
+}
+
+/** An output over a Node stream. A write to a pipe that nobody reads rejects `cancelled` with `context.outputClosed`. */
+export function outputOver(stream: NodeJS.WriteStream, name: string): OutputStream {
+  let failure: IceboxError | undefined
+  const waiting = new Set<() => void>()
+  stream.on('error', (error) => {
+    failure ??= outputError(error, name)
+    for (const wake of waiting) wake()
+  })
+  return {
+    isTerminal: stream.isTTY === true,
+    get width() {
+      return stream.isTTY === true ? stream.columns : undefined
+    },
+    async write(chunk) {
+      if (failure !== undefined) throw failure
+      if (!stream.write(chunk)) {
+        await new Promise<void>((resolve) => {
+          const wake = () => {
+            stream.off('drain', wake)
+            waiting.delete(wake)
+            resolve()
+          }
+          waiting.add(wake)
+          stream.once('drain', wake)
+        })
+      }
+      if (failure !== undefined) throw failure
+    },
+  }
+}
+
+function outputError(error: unknown, name: string): IceboxError {
+  const system = systemCode(error)
+  if (system === 'EPIPE' || system === 'ERR_STREAM_DESTROYED') {
+    return new IceboxError('cancelled', {
+      message: `the reader of ${name} closed it`,
+      context: { outputClosed: true },
+      cause: error,
+    })
+  }
+  return new IceboxError(system === 'ENOSPC' || system === 'EDQUOT' ? 'storage/full' : 'storage/io', {
+    message: `cannot write to ${name}: ${messageOf(error)}`,
+    context: { output: name },
+    cause: error,
+  })
+}
+
+/** True for the error of an output whose reader went away (`| head`). */
+export function isOutputClosed(error: unknown): boolean {
+  return error instanceof IceboxError && error.code === 'cancelled' && error.context.outputClosed === true
+}

@@ -1,0 +1,50 @@
+import type { SqlValue } from '../../lakehouse/api.ts'
+import { isList } from './json-value.ts'
+import { visibleText } from './text-width.ts'
+
+/** A value as people read it in a table, at most about `limit` characters: nothing longer is built, however large the value. */
+export function displayText(value: SqlValue, limit: number): string {
+  const text = rawText(value, limit)
+  return visibleText(text.length > limit ? `${text.slice(0, limit)}…` : text)
+}
+
+function rawText(value: SqlValue, limit: number): string {
+  if (value === null) return 'NULL'
+  switch (typeof value) {
+    case 'string':
+      return value
+    case 'number':
+      return Object.is(value, -0) ? '-0' : String(value)
+    case 'bigint':
+    case 'boolean':
+      return String(value)
+    default:
+      return compound(value, limit)
+  }
+}
+
+function compound(
+  value: Uint8Array | readonly SqlValue[] | { readonly [name: string]: SqlValue },
+  limit: number,
+): string {
+  if (value instanceof Uint8Array) return `\\x${Buffer.from(value.subarray(0, limit)).toString('hex')}`
+  return isList(value)
+    ? gathered('[', value, (inner) => rawText(inner, limit), ']', limit)
+    : gathered('{', Object.entries(value), ([name, inner]) => `${name}: ${rawText(inner, limit)}`, '}', limit)
+}
+
+/** Joins pieces until the limit is passed; the cut itself is the caller's. */
+function gathered<T>(
+  open: string,
+  items: readonly T[],
+  show: (item: T) => string,
+  close: string,
+  limit: number,
+): string {
+  let text = open
+  for (const [index, item] of items.entries()) {
+    text += index === 0 ? show(item) : `, ${show(item)}`
+    if (text.length > limit) return text
+  }
+  return text + close
+}

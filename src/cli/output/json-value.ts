@@ -1,0 +1,48 @@
+import type { SqlValue } from '../../lakehouse/api.ts'
+
+/**
+ * A value as JSON by the rules of Icebox: integers beyond 2^53 are strings (decimals and times come as text already), NaN
+ * and infinities are strings, binary is base64. Lists are arrays, structs objects, maps arrays of [key, value].
+ */
+export function jsonText(value: SqlValue): string {
+  if (value === null) return 'null'
+  switch (typeof value) {
+    case 'string':
+      return JSON.stringify(value)
+    case 'number':
+      return numberText(value)
+    case 'boolean':
+      return value ? 'true' : 'false'
+    case 'bigint':
+      return isExact(value) ? String(value) : `"${value}"`
+    default:
+      return compoundText(value)
+  }
+}
+
+function compoundText(value: Uint8Array | readonly SqlValue[] | { readonly [name: string]: SqlValue }): string {
+  if (value instanceof Uint8Array) return `"${base64Text(value)}"`
+  if (isList(value)) return `[${value.map(jsonText).join(',')}]`
+  const fields = Object.entries(value).map(([name, inner]) => `${JSON.stringify(name)}:${jsonText(inner)}`)
+  return `{${fields.join(',')}}`
+}
+
+/** `Array.isArray` does not narrow readonly arrays. */
+export function isList(
+  value: readonly SqlValue[] | { readonly [name: string]: SqlValue },
+): value is readonly SqlValue[] {
+  return Array.isArray(value)
+}
+
+export function base64Text(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
+}
+
+function isExact(value: bigint): boolean {
+  return value <= 9007199254740991n && value >= -9007199254740991n
+}
+
+function numberText(value: number): string {
+  if (!Number.isFinite(value)) return `"${value}"`
+  return Object.is(value, -0) ? '-0.0' : String(value)
+}

@@ -1,0 +1,85 @@
+import type { ColumnarBatch, ResultColumn } from '../../lakehouse/api.ts'
+
+/** Where a format writes: a stream or a file. Resolves when more can be taken. */
+export interface ByteSink {
+  write(chunk: string | Uint8Array): Promise<void>
+}
+
+/** One result in one format: `begin` once, `batch` for each batch of rows, `end` once. Memory is that of one batch. */
+export interface ResultWriter {
+  begin(columns: readonly ResultColumn[]): Promise<void>
+  batch(batch: ColumnarBatch): Promise<void>
+  end(): Promise<void>
+}
+
+export const OUTPUT_FORMATS = ['table', 'csv', 'json', 'ndjson', 'markdown', 'arrow', 'parquet'] as const
+export type OutputFormat = (typeof OUTPUT_FORMATS)[number]
+
+/** The format that a file's name asks for, or undefined. */
+export function formatOfFile(path: string): OutputFormat | undefined {
+  const extension = /\.([a-z0-9]+)$/i.exec(path)?.[1]?.toLowerCase()
+  switch (extension) {
+    case 'csv':
+      return 'csv'
+    case 'json':
+      return 'json'
+    case 'ndjson':
+    case 'jsonl':
+      return 'ndjson'
+    case 'md':
+    case 'markdown':
+      return 'markdown'
+    case 'arrow':
+    case 'arrows':
+      return 'arrow'
+    case 'parquet':
+      return 'parquet'
+    case 'txt':
+      return 'table'
+    default:
+      return undefined
+  }
+}
+
+const FLUSH_AT_CHARS = 65_536
+
+/** Gathers small pieces of text and passes them on in pieces of about 64k characters. */
+export class TextBuffer {
+  readonly #sink: ByteSink
+  #text = ''
+
+  constructor(sink: ByteSink) {
+    this.#sink = sink
+  }
+
+  async add(text: string): Promise<void> {
+    this.#text += text
+    if (this.#text.length >= FLUSH_AT_CHARS) await this.flush()
+  }
+
+  async flush(): Promise<void> {
+    if (this.#text === '') return
+    const text = this.#text
+    this.#text = ''
+    await this.#sink.write(text)
+  }
+}
+
+const NUMERIC = /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL(\(.*\))?)$/
+
+/** True for types whose values are shown to the right. */
+export function isNumericType(type: string): boolean {
+  return NUMERIC.test(type)
+}
+
+/** Names for formats that are objects by name: a second `a` becomes `a_1`, as DuckDB names it in files. */
+export function distinctNames(columns: readonly ResultColumn[]): string[] {
+  const given = new Set(columns.map((column) => column.name))
+  const used = new Set<string>()
+  return columns.map(({ name }) => {
+    let candidate = name
+    for (let n = 1; used.has(candidate) || (candidate !== name && given.has(candidate)); n++) candidate = `${name}_${n}`
+    used.add(candidate)
+    return candidate
+  })
+}
