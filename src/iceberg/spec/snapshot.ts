@@ -26,6 +26,7 @@ export interface SnapshotRef {
   readonly minSnapshotsToKeep?: number
   readonly maxSnapshotAgeMs?: bigint
   readonly maxRefAgeMs?: bigint
+  readonly extra?: Readonly<Record<string, unknown>>
 }
 
 export interface SnapshotLogEntry {

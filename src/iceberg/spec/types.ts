@@ -37,6 +37,8 @@ export interface NestedField {
   readonly initialDefault?: Literal
   /** v3: the value that writers use where none is given. */
   readonly writeDefault?: Literal
+  /** Keys that this build does not know, kept as read (invariant I2). */
+  readonly extra?: Readonly<Record<string, unknown>>
 }
 
 /**
@@ -50,6 +52,8 @@ export interface Schema {
   readonly schemaId: number
   readonly fields: readonly NestedField[]
   readonly identifierFieldIds: readonly number[]
+  /** Keys that this build does not know, kept as read (invariant I2). */
+  readonly extra?: Readonly<Record<string, unknown>>
 }
 
 /** Iceberg spec, "Partition Transforms". A transform that is not known keeps its text: ignored for pruning, refused for writing. */
@@ -65,10 +69,14 @@ export interface PartitionField {
   readonly sourceIds: readonly number[]
   readonly name: string
   readonly transform: Transform
+  /** Keys that this build does not know, kept as read (invariant I2). */
+  readonly extra?: Readonly<Record<string, unknown>>
 }
 export interface PartitionSpec {
   readonly specId: number
   readonly fields: readonly PartitionField[]
+  /** Keys that this build does not know, kept as read (invariant I2). */
+  readonly extra?: Readonly<Record<string, unknown>>
 }
 
 export interface SortField {
@@ -76,10 +84,14 @@ export interface SortField {
   readonly transform: Transform
   readonly direction: 'asc' | 'desc'
   readonly nullOrder: 'nulls-first' | 'nulls-last'
+  /** Keys that this build does not know, kept as read (invariant I2). */
+  readonly extra?: Readonly<Record<string, unknown>>
 }
 export interface SortOrder {
   readonly orderId: number
   readonly fields: readonly SortField[]
+  /** Keys that this build does not know, kept as read (invariant I2). */
+  readonly extra?: Readonly<Record<string, unknown>>
 }
 
 /** Values in the order of the spec's fields; null where the partition value is null. */
