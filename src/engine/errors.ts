@@ -1,0 +1,161 @@
+import { type ErrorCode, formatBytes, IceboxError, messageOf, parseSize } from '../base/index.ts'
+
+/** What the engine knows when a statement fails. */
+export interface FailureScene {
+  readonly signal?: AbortSignal | undefined
+  readonly memoryLimitBytes: number
+}
+
+/**
+ * The error of ours for what DuckDB threw. DuckDB's errors arrive as text: `Parser Error: syntax error at or near "x"`,
+ * then for statements the line and a caret under the place.
+ */
+export function engineError(error: unknown, scene: FailureScene): IceboxError {
+  if (error instanceof IceboxError) return error
+  const text = messageOf(error)
+  const { signal } = scene
+  if (signal?.aborted === true && /interrupt/i.test(text)) {
+    const reason: unknown = signal.reason
+    return reason instanceof IceboxError ? reason : new IceboxError('cancelled', { message: 'cancelled', cause: error })
+  }
+  const match =
+    /^(?:Error: )?(?:TransactionContext Error: |Failed to \w+(?: \w+)*: )?([A-Z][\w -]*?) Error: ([\s\S]*)$/.exec(text)
+  const kind = match?.[1] ?? ''
+  const detail = (match?.[2] ?? text).trim()
+  return CONVERTERS[kind]?.(detail, error, scene) ?? new IceboxError('engine/failed', { message: text, cause: error })
+}
+
+type Converter = (detail: string, cause: unknown, scene: FailureScene) => IceboxError
+
+const simple =
+  (code: ErrorCode, remedy?: string): Converter =>
+  (detail, cause) =>
+    new IceboxError(code, {
+      message: detail,
+      cause,
+      ...(remedy === undefined ? {} : { remedy }),
+      context: place(detail),
+    })
+
+const typeError = simple('sql/type', 'cast the value, or use TRY_CAST to get NULL where it does not fit')
+
+const CONVERTERS: Readonly<Record<string, Converter>> = {
+  Parser: simple('sql/syntax'),
+  Syntax: simple('sql/syntax'),
+  Catalog: catalogError,
+  Binder: binderError,
+  Conversion: typeError,
+  'Invalid Type': typeError,
+  'Mismatch Type': typeError,
+  'Out of Range': typeError,
+  'Invalid Input': typeError,
+  Decimal: typeError,
+  'Divide by Zero': typeError,
+  'Out of Memory': outOfMemory,
+  IO: ioError,
+  'Could not set lock on file': ioError,
+  INTERRUPT: (_detail, cause) => new IceboxError('cancelled', { message: 'the statement was interrupted', cause }),
+  Interrupt: (_detail, cause) => new IceboxError('cancelled', { message: 'the statement was interrupted', cause }),
+  Permission: simple('sql/unsupported', 'ask for tables of the lakehouse only'),
+  'Not implemented': simple('sql/unsupported'),
+}
+
+/** `LINE 2: … ` of the message: the line of the statement and the caret's column. */
+function place(detail: string): Record<string, number> {
+  const match = /\nLINE (\d+): (.*)\n( *)\^/.exec(detail)
+  if (match === null) return {}
+  const prefix = `LINE ${match[1]}: `.length
+  return { line: Number(match[1]), column: Math.max(1, (match[3] ?? '').length - prefix + 1) }
+}
+
+function catalogError(detail: string, cause: unknown): IceboxError {
+  if (!/^(Table|View) with name/.test(detail)) return simple('sql/syntax')(detail, cause, { memoryLimitBytes: 0 })
+  const name = /^(?:Table|View) with name (\S+) does not exist/.exec(detail)?.[1] ?? ''
+  const candidates = candidatesOf(detail)
+  return new IceboxError('sql/unknown-table', {
+    message: detail,
+    remedy:
+      candidates.length === 0 ? 'list what is there with SHOW TABLES' : `did you mean ${candidates.join(' or ')}?`,
+    context: { ...place(detail), name, candidates },
+    cause,
+  })
+}
+
+function binderError(detail: string, cause: unknown): IceboxError {
+  const column =
+    /^Referenced column "(.*?)" (?:not found|was not found)/.exec(detail)?.[1] ??
+    /does not have a column named "(.*?)"/.exec(detail)?.[1] ??
+    /^Could not find key "(.*?)" in struct/.exec(detail)?.[1]
+  if (column !== undefined) {
+    const candidates = candidatesOf(detail)
+    return new IceboxError('sql/unknown-column', {
+      message: detail,
+      remedy: candidates.length === 0 ? 'list the columns with DESCRIBE' : `did you mean ${candidates.join(' or ')}?`,
+      context: { ...place(detail), column, candidates },
+      cause,
+    })
+  }
+  if (/^Referenced table "|^Catalog "/.test(detail)) {
+    return new IceboxError('sql/unknown-table', {
+      message: detail,
+      context: { ...place(detail), candidates: candidatesOf(detail) },
+      cause,
+    })
+  }
+  return simple('sql/type')(detail, cause, { memoryLimitBytes: 0 })
+}
+
+/** What DuckDB proposes: `Candidate bindings: "a", "b"`, `Did you mean "sales.orders"?`. */
+function candidatesOf(detail: string): string[] {
+  const line =
+    /(?:Candidate bindings|Candidate tables|Candidate Entries|Did you mean)[^"\n]*(.*)/i.exec(detail)?.[1] ?? ''
+  return [...line.matchAll(/"([^"]+)"/g)].map((match) => match[1] ?? '')
+}
+
+/** `failed to allocate data of size 16.0 MiB (120.3 MiB/128.0 MiB used)` and its kin. */
+function outOfMemory(detail: string, cause: unknown, scene: FailureScene): IceboxError {
+  const asked = sizeOf(/(?:of size|pin block of size) ([\d.]+ ?\w+)/.exec(detail)?.[1])
+  const used = /\(([\d.]+ ?\w+)\/([\d.]+ ?\w+) used\)/.exec(detail)
+  const heldBytes = sizeOf(used?.[1])
+  const limitBytes = sizeOf(used?.[2]) ?? scene.memoryLimitBytes
+  if (
+    /max_temp_directory_size|offload data to disk/.test(detail) &&
+    /disk|temp/i.test(detail) &&
+    /exceed|limit/i.test(detail)
+  ) {
+    const spill = /max_temp_directory_size|maximum.*temp/i.test(detail)
+    if (spill && asked !== undefined && /offload/.test(detail)) return spillFull(detail, cause)
+  }
+  const figures = asked === undefined ? '' : ` asked for ${formatBytes(asked)}`
+  const held = heldBytes === undefined ? '' : `, holds ${formatBytes(heldBytes)}`
+  return new IceboxError('memory/exhausted', {
+    message: `the statement ran out of memory:${figures}${held} of the engine's limit of ${formatBytes(limitBytes)}`,
+    remedy: 'raise performance.memory.max_usage, or let the statement hold less: fewer columns, a filter, a LIMIT',
+    context: {
+      ...(asked === undefined ? {} : { askedBytes: asked }),
+      ...(heldBytes === undefined ? {} : { heldBytes }),
+      limitBytes,
+      detail: detail.split('\n')[0] ?? '',
+    },
+    cause,
+  })
+}
+
+function sizeOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  return parseSize(text.replace(/bytes?/i, 'B'))
+}
+
+function spillFull(detail: string, cause: unknown): IceboxError {
+  return new IceboxError('engine/out-of-disk', {
+    message: `the statement needs more room to spill than it may take: ${detail.split('\n')[0] ?? ''}`,
+    remedy: 'raise performance.memory.max_spill, free space on that disk, or set performance.memory.spill_directory',
+    cause,
+  })
+}
+
+function ioError(detail: string, cause: unknown): IceboxError {
+  if (/No space left on device/i.test(detail)) return spillFull(detail, cause)
+  if (/No files found that match/i.test(detail)) return new IceboxError('source/not-found', { message: detail, cause })
+  return new IceboxError('engine/failed', { message: `IO: ${detail}`, cause })
+}

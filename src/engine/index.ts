@@ -1,0 +1,13 @@
+export { type EngineOptions, openEngine } from './open-engine.ts'
+export type {
+  ColumnarBatch,
+  Engine,
+  EngineMemory,
+  EngineSession,
+  ResultColumn,
+  ResultStream,
+  RunOptions,
+  ScalarFunction,
+  SqlParameter,
+  SqlValue,
+} from './port.ts'

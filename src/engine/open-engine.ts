@@ -1,0 +1,142 @@
+import { throwIfCancelled } from '../base/index.ts'
+import type { EnginePlan, Governor } from '../memory/index.ts'
+import { type Allocator, openAllocator } from './allocator.ts'
+import { type Binding, type Connection, type Database, loadBinding } from './binding.ts'
+import { engineError } from './errors.ts'
+import { Gate } from './gate.ts'
+import type { Engine, EngineMemory, EngineSession } from './port.ts'
+import { Session } from './session.ts'
+import { openSpillFolder, type SpillFolder } from './spill.ts'
+
+export interface EngineOptions {
+  readonly plan: EnginePlan
+  readonly governor: Governor
+  /** A folder on a disk; the engine makes one of its own in it and removes it. */
+  readonly spillDirectory: string
+  readonly maxSpillBytes: number
+  /** Folders that SQL may touch; undefined: any file of the machine (the command line on one's own machine). */
+  readonly allowedDirectories?: readonly string[]
+  /** Connections at once (default 16). */
+  readonly maxSessions?: number
+}
+
+/** Native calls that may block at once: one less than the threads of Node's pool. */
+const threadPool = (): number => Math.max(1, Number(process.env['UV_THREADPOOL_SIZE'] ?? 4) - 1)
+
+/**
+ * Starts DuckDB with the settings that the plan says. Nothing native is loaded before this call.
+ * Rejects `engine/unavailable`, `storage/spill-on-memory`, `storage/denied`.
+ */
+export async function openEngine(options: EngineOptions): Promise<Engine> {
+  const spill = await openSpillFolder(options.spillDirectory)
+  try {
+    const binding = await loadBinding()
+    const allocator = await openAllocator()
+    const database = await openDatabase(binding, options, spill.path)
+    const connection = await binding.connect(database)
+    for (const statement of settingsAfterOpen(options, spill.path)) await binding.query(connection, statement)
+    return new OpenEngine({ binding, database, connection, allocator, spill, options })
+  } catch (error) {
+    await spill[Symbol.asyncDispose]()
+    throw engineError(error, { memoryLimitBytes: options.plan.memoryLimitBytes })
+  }
+}
+
+/** Settings of memory.md section 4, and nothing fetched from the network behind the user's back. */
+function openDatabase(binding: Binding, { plan, maxSpillBytes }: EngineOptions, spillPath: string): Promise<Database> {
+  const config = binding.create_config()
+  const settings: Record<string, string> = {
+    memory_limit: `${plan.memoryLimitBytes}B`,
+    threads: String(plan.threads),
+    temp_directory: spillPath,
+    max_temp_directory_size: `${maxSpillBytes}B`,
+    preserve_insertion_order: 'false',
+    enable_external_file_cache: 'false',
+    autoinstall_known_extensions: 'false',
+    autoload_known_extensions: 'false',
+  }
+  for (const [name, value] of Object.entries(settings)) binding.set_config(config, name, value)
+  return binding.open(':memory:', config)
+}
+
+function settingsAfterOpen({ allowedDirectories }: EngineOptions, spillPath: string): string[] {
+  const settings = ["SET GLOBAL TimeZone = 'UTC'"]
+  if (allowedDirectories !== undefined) {
+    const list = [...allowedDirectories, spillPath].map((path) => `'${path.replaceAll("'", "''")}'`).join(', ')
+    settings.push(`SET GLOBAL allowed_directories = [${list}]`, 'SET GLOBAL enable_external_access = false')
+  }
+  return settings
+}
+
+interface Parts {
+  readonly binding: Binding
+  readonly database: Database
+  /** For figures of the engine; never handed out. */
+  readonly connection: Connection
+  readonly allocator: Allocator | undefined
+  readonly spill: SpillFolder
+  readonly options: EngineOptions
+}
+
+class OpenEngine implements Engine {
+  readonly threads: number
+  readonly memoryLimitBytes: number
+  readonly #parts: Parts
+  readonly #calls = new Gate(threadPool())
+  readonly #places: Gate
+  readonly #sessions = new Set<Session>()
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+    this.threads = parts.options.plan.threads
+    this.memoryLimitBytes = parts.options.plan.memoryLimitBytes
+    this.#places = new Gate(parts.options.maxSessions ?? 16)
+  }
+
+  async session(signal?: AbortSignal): Promise<EngineSession> {
+    throwIfCancelled(signal)
+    await this.#places.enter(signal)
+    const { binding, database } = this.#parts
+    try {
+      const connection = await binding.connect(database)
+      // DuckDB counts progress only where the bar is on; printing it is ours.
+      await binding.query(connection, 'SET enable_progress_bar = true; SET enable_progress_bar_print = false')
+      const session: Session = new Session({
+        binding,
+        connection,
+        memoryLimitBytes: this.memoryLimitBytes,
+        gate: this.#calls,
+        onClose: () => {
+          this.#sessions.delete(session)
+          this.#places.leave()
+        },
+      })
+      this.#sessions.add(session)
+      return session
+    } catch (error) {
+      this.#places.leave()
+      throw engineError(error, { memoryLimitBytes: this.memoryLimitBytes })
+    }
+  }
+
+  async memory(): Promise<EngineMemory> {
+    const { binding, connection, allocator, spill } = this.#parts
+    const result = await binding.query(connection, 'SELECT sum(memory_usage_bytes)::DOUBLE FROM duckdb_memory()')
+    const chunk = binding.result_get_chunk(result, 0)
+    const bytes = binding.vector_get_data(binding.data_chunk_get_vector(chunk, 0), 8)
+    return {
+      usedBytes: new DataView(bytes.buffer, bytes.byteOffset, 8).getFloat64(0, true),
+      limitBytes: this.memoryLimitBytes,
+      residentBytes: allocator?.read().residentBytes,
+      spilledBytes: await spill.usedBytes(),
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const session of this.#sessions) await session[Symbol.asyncDispose]()
+    const { binding, database, connection, spill } = this.#parts
+    binding.disconnect_sync(connection)
+    binding.close_sync(database)
+    await spill[Symbol.asyncDispose]()
+  }
+}

@@ -1,0 +1,309 @@
+import { cancelledError, IceboxError, throwIfCancelled } from '../base/index.ts'
+import { ChunkBatch } from './batch.ts'
+import { type Binding, type Connection, type PreparedStatement, type Result, STATEMENT_KINDS } from './binding.ts'
+import { engineError } from './errors.ts'
+import type { Gate } from './gate.ts'
+import { bindParameters } from './parameters.ts'
+import type {
+  ColumnarBatch,
+  EngineSession,
+  ResultColumn,
+  ResultStream,
+  RunOptions,
+  ScalarFunction,
+  SqlValue,
+} from './port.ts'
+import { appendArrowBatches } from './arrow-append.ts'
+import { registerScalarFunction } from './scalar-function.ts'
+import { parseStatements } from './statements.ts'
+import { type EngineType, readType, typeText } from './types.ts'
+
+/** `all` is for small results; a larger one belongs into `stream`. */
+const MOST_ROWS_OF_ALL = 100_000
+const PROGRESS_INTERVAL_MS = 250
+const INTERRUPT_AGAIN_MS = 50
+
+/** What a session needs of the engine that made it. */
+export interface SessionHost {
+  readonly binding: Binding
+  readonly connection: Connection
+  readonly memoryLimitBytes: number
+  /** Native calls that may run at once; each blocks a thread of Node's pool. */
+  readonly gate: Gate
+  readonly onClose: () => void
+}
+
+/** One connection. A statement at a time: others wait for it; a result stream that is open must be closed first. */
+export class Session implements EngineSession {
+  readonly #host: SessionHost
+  #last: Promise<unknown> = Promise.resolve()
+  #open: Rows | undefined
+  #isClosed = false
+
+  constructor(host: SessionHost) {
+    this.#host = host
+  }
+
+  async run(sql: string, options: RunOptions = {}): Promise<void> {
+    await this.#inTurn(options, async () => {
+      const { binding, connection } = this.#host
+      if (options.parameters === undefined || options.parameters.length === 0) {
+        await this.#execute(() => binding.query(connection, sql), options)
+        return
+      }
+      const prepared = await this.#prepareLast(sql, options)
+      try {
+        await this.#execute(() => binding.execute_prepared(prepared), options)
+      } finally {
+        binding.destroy_prepare_sync(prepared)
+      }
+    })
+  }
+
+  async all(sql: string, options: RunOptions = {}): Promise<Record<string, SqlValue>[]> {
+    await using stream = await this.stream(sql, options)
+    const rows: Record<string, SqlValue>[] = []
+    for await (const batch of stream) {
+      if (rows.length + batch.rowCount > MOST_ROWS_OF_ALL) {
+        throw new IceboxError('internal/unreachable', {
+          message: `a result of more than ${MOST_ROWS_OF_ALL} rows was read as a whole`,
+          remedy: 'read it with stream()',
+        })
+      }
+      for (const row of batch.rows()) rows.push(row)
+    }
+    return rows
+  }
+
+  async stream(sql: string, options: RunOptions = {}): Promise<ResultStream> {
+    return this.#inTurn(options, async () => {
+      const { binding } = this.#host
+      const prepared = await this.#prepareLast(sql, options)
+      try {
+        const result = await this.#execute(() => binding.execute_prepared_streaming(prepared), options)
+        const rows = new Rows(
+          this.#host,
+          result,
+          options,
+          (act) => this.#execute(act, options),
+          () => {
+            if (this.#open === rows) this.#open = undefined
+          },
+        )
+        this.#open = rows
+        return rows
+      } finally {
+        binding.destroy_prepare_sync(prepared)
+      }
+    })
+  }
+
+  async statementKinds(sql: string): Promise<readonly string[]> {
+    return this.#inTurn({}, async () => {
+      const { binding, connection } = this.#host
+      const { handle, count } = await parseStatements(binding, connection, sql, this.#host.memoryLimitBytes)
+      const kinds: string[] = []
+      for (let index = 0; index < count; index++) {
+        const prepared = await binding
+          .prepare_extracted_statement(connection, handle, index)
+          .catch((error: unknown) => {
+            throw engineError(error, this.#host)
+          })
+        kinds.push(STATEMENT_KINDS[binding.prepared_statement_type(prepared)] ?? 'INVALID')
+        binding.destroy_prepare_sync(prepared)
+      }
+      return kinds
+    })
+  }
+
+  async registerScalar(definition: ScalarFunction): Promise<void> {
+    await this.#inTurn({}, async () => registerScalarFunction(this.#host.binding, this.#host.connection, definition))
+  }
+
+  async appendArrow(table: string, batches: AsyncIterable<unknown>, options: RunOptions = {}): Promise<number> {
+    return this.#inTurn(options, () => appendArrowBatches(this.#host, table, batches, options.signal))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    await this.#open?.[Symbol.asyncDispose]()
+    await this.#last.catch(() => undefined)
+    this.#host.binding.disconnect_sync(this.#host.connection)
+    this.#host.onClose()
+  }
+
+  /** Runs after what was asked before it; a failure of that is not ours. */
+  #inTurn<T>(options: RunOptions, act: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(async () => {
+      if (this.#isClosed) throw new IceboxError('internal/unreachable', { message: 'a closed session was used' })
+      if (this.#open !== undefined) {
+        throw new IceboxError('internal/unreachable', {
+          message: 'a session was used while a result of it is open',
+          remedy: 'read the result to its end or close it, or use another session',
+        })
+      }
+      throwIfCancelled(options.signal)
+      return act()
+    })
+    this.#last = turn.catch(() => undefined)
+    return turn
+  }
+
+  /** Runs all statements of the text but the last, and prepares that with its parameters bound. */
+  async #prepareLast(sql: string, options: RunOptions): Promise<PreparedStatement> {
+    const { binding, connection } = this.#host
+    const { handle, count } = await parseStatements(binding, connection, sql, this.#host.memoryLimitBytes)
+    if (count === 0) {
+      throw new IceboxError('sql/syntax', { message: 'there is no statement in the text', remedy: 'write one' })
+    }
+    for (let index = 0; index < count; index++) {
+      const prepared = await this.#execute(
+        () => binding.prepare_extracted_statement(connection, handle, index),
+        options,
+      )
+      if (index === count - 1) {
+        try {
+          bindParameters(binding, prepared, options.parameters ?? [])
+        } catch (error) {
+          binding.destroy_prepare_sync(prepared)
+          throw engineError(error, this.#host)
+        }
+        return prepared
+      }
+      try {
+        await this.#execute(() => binding.execute_prepared(prepared), options)
+      } finally {
+        binding.destroy_prepare_sync(prepared)
+      }
+    }
+    throw new IceboxError('internal/unreachable', { message: 'no last statement' })
+  }
+
+  /** A native call: counted at the gate, interrupted by the signal, its progress reported, its error converted. */
+  async #execute<T>(act: () => Promise<T>, options: RunOptions): Promise<T> {
+    const { binding, connection, gate } = this.#host
+    const { signal, onProgress } = options
+    await gate.enter(signal)
+    let again: NodeJS.Timeout | undefined
+    const interrupt = () => {
+      // Once may be too early: the flag is cleared when the statement starts.
+      binding.interrupt(connection)
+      again ??= setInterval(() => binding.interrupt(connection), INTERRUPT_AGAIN_MS)
+    }
+    const ticker =
+      onProgress === undefined
+        ? undefined
+        : setInterval(() => {
+            const { percentage, rows_processed: rows } = binding.query_progress(connection)
+            onProgress({
+              fraction: percentage < 0 ? undefined : Math.min(1, percentage / 100),
+              rows: rows <= 0n ? undefined : Number(rows),
+            })
+          }, PROGRESS_INTERVAL_MS)
+    try {
+      throwIfCancelled(signal)
+      signal?.addEventListener('abort', interrupt, { once: true })
+      return await act()
+    } catch (error) {
+      throw engineError(error, { signal, memoryLimitBytes: this.#host.memoryLimitBytes })
+    } finally {
+      signal?.removeEventListener('abort', interrupt)
+      clearInterval(again)
+      clearInterval(ticker)
+      gate.leave()
+    }
+  }
+}
+
+/** A streaming result: DuckDB computes the next chunk when it is asked for (and a small buffer ahead). */
+class Rows implements ResultStream {
+  readonly columns: readonly ResultColumn[]
+  readonly #host: SessionHost
+  readonly #types: readonly EngineType[]
+  readonly #options: RunOptions
+  readonly #execute: <T>(act: () => Promise<T>) => Promise<T>
+  readonly #onClose: () => void
+  #result: Result | undefined
+  #fetching: Promise<unknown> | undefined
+  #isStarted = false
+
+  constructor(
+    host: SessionHost,
+    result: Result,
+    options: RunOptions,
+    execute: <T>(act: () => Promise<T>) => Promise<T>,
+    onClose: () => void,
+  ) {
+    const { binding } = host
+    this.#host = host
+    this.#result = result
+    this.#options = options
+    this.#execute = execute
+    this.#onClose = onClose
+    this.#types = Array.from({ length: binding.column_count(result) }, (_, index) =>
+      readType(binding, binding.column_logical_type(result, index)),
+    )
+    this.columns = this.#types.map((type, index) => ({
+      name: binding.column_name(result, index),
+      type: typeText(type),
+    }))
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<ColumnarBatch, void, undefined> {
+    if (this.#isStarted) throw new IceboxError('internal/unreachable', { message: 'a result was read twice' })
+    this.#isStarted = true
+    const { binding } = this.#host
+    const { signal } = this.#options
+    try {
+      for (;;) {
+        const result = this.#result
+        if (result === undefined) {
+          if (signal?.aborted === true) throw cancelledError(signal)
+          return
+        }
+        const fetch = this.#execute(() => binding.fetch_chunk(result))
+        this.#fetching = fetch.catch(() => undefined)
+        const chunk = await fetch
+        this.#fetching = undefined
+        if (chunk === null || binding.data_chunk_get_size(chunk) === 0) {
+          this.#finish()
+          return
+        }
+        yield new ChunkBatch(binding, chunk, this.columns, this.#types)
+      }
+    } catch (error) {
+      // A failed statement is over; the handle has nothing left to cancel.
+      this.#finish()
+      throw error
+    } finally {
+      await this[Symbol.asyncDispose]()
+    }
+  }
+
+  /** Stops the statement if it still runs. DuckDB frees what it held once the interrupted fetch has come back. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const result = this.#result
+    if (result === undefined) return
+    this.#result = undefined
+    const { binding, connection } = this.#host
+    binding.interrupt(connection)
+    await this.#fetching
+    try {
+      // The interrupt is noticed by the next fetch, which ends the statement and releases its memory.
+      for (let chunk = await binding.fetch_chunk(result); chunk !== null; chunk = await binding.fetch_chunk(result)) {
+        if (binding.data_chunk_get_size(chunk) === 0) break
+        binding.interrupt(connection)
+      }
+    } catch {
+      // INTERRUPT is what was asked for; any other failure of a result that nobody reads any more is no one's concern.
+    }
+    this.#onClose()
+  }
+
+  #finish(): void {
+    if (this.#result === undefined) return
+    this.#result = undefined
+    this.#onClose()
+  }
+}

@@ -1,0 +1,120 @@
+import { mkdir, readdir, readFile, rm, statfs } from 'node:fs/promises'
+import { join } from 'node:path'
+import { formatBytes, IceboxError, systemCode } from '../base/index.ts'
+
+/** Magic numbers of file systems that live in memory (statfs(2)): tmpfs and ramfs. */
+const MEMORY_FILE_SYSTEMS = new Set([0x0102_1994, 0x8584_58f6])
+
+/** A spill folder of this process: `<directory>/<pid>-<start time>`, so that another run can tell that it is stale. */
+export interface SpillFolder extends AsyncDisposable {
+  readonly path: string
+  /** Bytes of files in it now. */
+  usedBytes(): Promise<number>
+}
+
+/**
+ * Makes this process's folder below `directory` and removes those of processes that are gone.
+ * Rejects `storage/spill-on-memory` where the folder lies on tmpfs, `storage/denied`, `storage/full`.
+ */
+export async function openSpillFolder(directory: string): Promise<SpillFolder> {
+  try {
+    await mkdir(directory, { recursive: true })
+  } catch (error) {
+    throw spillError(directory, error)
+  }
+  await refuseMemory(directory)
+  await removeStale(directory)
+  const path = join(directory, `${process.pid}-${(await startTime(process.pid)) ?? 'x'}-${uniqueSuffix()}`)
+  try {
+    await mkdir(path)
+  } catch (error) {
+    throw spillError(path, error)
+  }
+  return {
+    path,
+    usedBytes: () => sizeOf(path),
+    [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }),
+  }
+}
+
+let opened = 0
+const uniqueSuffix = (): number => opened++
+
+/** Bytes free for this user on the disk of a folder. */
+export async function freeDiskBytes(directory: string): Promise<number> {
+  const { bavail, bsize } = await statfs(directory)
+  return bavail * bsize
+}
+
+async function refuseMemory(directory: string): Promise<void> {
+  const { type } = await statfs(directory)
+  if (!MEMORY_FILE_SYSTEMS.has(type >>> 0)) return
+  throw new IceboxError('storage/spill-on-memory', {
+    message: `the spill folder ${directory} lies on a file system that is memory (tmpfs): spilling there would use the memory it is meant to save`,
+    remedy: 'set performance.memory.spill_directory to a folder on a disk',
+    context: { path: directory },
+  })
+}
+
+/** Removes folders whose process is gone, or whose number now belongs to another process. */
+async function removeStale(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    const match = /^(\d+)-(\w+)-\d+$/.exec(name)
+    if (match === null) continue
+    const alive = await startTime(Number(match[1]))
+    if (alive === undefined || alive !== match[2]) await rm(join(directory, name), { recursive: true, force: true })
+  }
+}
+
+/** Start time of a process in clock ticks since boot, field 22 of `/proc/<pid>/stat`; where there is no procfs, 'x' while it lives. */
+async function startTime(pid: number): Promise<string | undefined> {
+  try {
+    const text = await readFile(`/proc/${pid}/stat`, 'latin1')
+    // The second field is the command in brackets and may hold spaces and brackets.
+    return text.slice(text.lastIndexOf(')') + 2).split(' ')[19]
+  } catch {
+    if (process.platform === 'linux') return undefined
+    try {
+      process.kill(pid, 0)
+      return 'x'
+    } catch (error) {
+      return systemCode(error) === 'EPERM' ? 'x' : undefined
+    }
+  }
+}
+
+async function sizeOf(path: string): Promise<number> {
+  let total = 0
+  try {
+    const { stat } = await import('node:fs/promises')
+    for (const name of await readdir(path)) {
+      // A file may go while it is looked at.
+      total += await stat(join(path, name)).then(
+        (info) => info.blocks * 512,
+        () => 0,
+      )
+    }
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error
+  }
+  return total
+}
+
+function spillError(path: string, cause: unknown): IceboxError {
+  const code = systemCode(cause)
+  return new IceboxError(code === 'ENOSPC' ? 'storage/full' : 'storage/denied', {
+    message: `the spill folder ${path} cannot be made: ${code ?? String(cause)}`,
+    remedy: 'set performance.memory.spill_directory to a folder that can be written',
+    context: { path },
+    cause,
+  })
+}
+
+/** `max_temp_directory_size` for DuckDB. */
+export function checkSpillLimit(maxSpillBytes: number, freeBytes: number): number {
+  if (maxSpillBytes > 0) return Math.min(maxSpillBytes, freeBytes)
+  throw new IceboxError('usage/invalid', {
+    message: `a spill limit of ${formatBytes(maxSpillBytes)}`,
+    remedy: 'set performance.memory.max_spill above zero',
+  })
+}
