@@ -1,3 +1,4 @@
+/** The Iceberg format: usable alone, without an engine, a catalog or a server (`icebox-lakehouse/iceberg`). */
 export {
   NAME_MAPPING_PROPERTY,
   nameMappingToJson,
@@ -7,16 +8,32 @@ export {
   parseSortOrder,
   parseTableMetadata,
   parseType,
-  partitionFieldsToJson,
   partitionSpecToJson,
   printTableMetadata,
   readTableMetadata,
   schemaToJson,
-  snapshotToJson,
   sortOrderToJson,
-  tableMetadataFromJson,
   typeToJson,
 } from './json/index.ts'
+export {
+  applyUpdates,
+  type ApplyOptions,
+  booleanProperty,
+  checkRequirements,
+  CREATED_TABLE_PROPERTIES,
+  dataFolder,
+  integerProperty,
+  metadataFolder,
+  newTableMetadata,
+  type NewTable,
+  nextMetadataLocation,
+  removedMetadataFiles,
+  sameSchema,
+  sameSortOrder,
+  sameSpec,
+  type TableRequirement,
+  type TableUpdate,
+} from './metadata/index.ts'
 export type {
   DataFile,
   FieldSummary,
@@ -26,7 +43,6 @@ export type {
   ManifestEntry,
   ManifestFile,
 } from './spec/manifest.ts'
-export { type MappedField, mappedField, type NameMapping, nameMappingOf } from './spec/name-mapping.ts'
 export {
   isUnpartitioned,
   parseTransform,
@@ -40,20 +56,14 @@ export {
   assignFreshIds,
   childFields,
   columnName,
-  type FieldPlace,
-  type FreshSchema,
   fieldById,
   fieldByPath,
+  type FieldPlace,
   fieldPlace,
+  type FreshSchema,
   highestFieldId,
 } from './spec/schema.ts'
-export type {
-  MetadataLogEntry,
-  Snapshot,
-  SnapshotLogEntry,
-  SnapshotOperation,
-  SnapshotRef,
-} from './spec/snapshot.ts'
+export type { MetadataLogEntry, Snapshot, SnapshotLogEntry, SnapshotOperation, SnapshotRef } from './spec/snapshot.ts'
 export { isUnsorted, UNSORTED } from './spec/sort-order.ts'
 export type { TableMetadata } from './spec/table-metadata.ts'
 export { isPrimitive, parsePrimitiveType, sameType, typeToString } from './spec/type-text.ts'
@@ -73,37 +83,14 @@ export type {
   Transform,
   Type,
 } from './spec/types.ts'
+export { type MappedField, mappedField, type NameMapping, nameMappingOf } from './spec/name-mapping.ts'
 export type { LoadedTable } from './table.ts'
+export { applyTransform, canTransform, murmur3, partitionPath, preservesOrder } from './transforms/index.ts'
 export {
-  applyTransform,
-  canTransform,
-  formatPartitionValue,
-  hashValue,
-  murmur3,
-  partitionPath,
-  preservesOrder,
-} from './transforms/index.ts'
-export {
-  civilFromDays,
   compareLiterals,
-  DEFAULT_BOUND_LENGTH,
-  daysFromCivil,
   decodeValue,
   encodeValue,
-  formatDate,
-  formatDecimal,
   formatLiteral,
-  formatTimestamp,
-  formatUuid,
-  fromHex,
   literalFromJson,
   literalToJson,
-  parseDate,
-  parseDecimal,
-  parseTime,
-  parseTimestamp,
-  parseUuid,
-  toHex,
-  truncateLowerBound,
-  truncateUpperBound,
 } from './values/index.ts'

@@ -1,0 +1,8 @@
+export { applyUpdates, type ApplyOptions, removedMetadataFiles } from './apply-updates.ts'
+export { dataFolder, metadataFolder, nextMetadataLocation } from './locations.ts'
+export { FIRST_PARTITION_FIELD_ID, newTableMetadata, type NewTable, parseFormatVersion } from './new-table.ts'
+export { booleanProperty, CREATED_TABLE_PROPERTIES, integerProperty } from './properties.ts'
+export { checkRequirements } from './requirements.ts'
+export { sameSchema, sameSortOrder, sameSpec, sameTransform, sameValue } from './same.ts'
+export type { TableRequirement, TableUpdate } from './updates.ts'
+export { invalid } from './validate.ts'
