@@ -11,4 +11,5 @@ export {
   unreachable,
 } from './errors.ts'
 export { type Json, parseJson, printJson } from './json.ts'
+export { nearestNames } from './nearest.ts'
 export { formatBytes, parseSize } from './sizes.ts'

@@ -28,7 +28,11 @@ export interface Catalog {
   listNamespaces(): Promise<Namespace[]>
   namespaceExists(namespace: Namespace): Promise<boolean>
   namespaceProperties(namespace: Namespace): Promise<Readonly<Record<string, string>>>
-  updateNamespaceProperties(namespace: Namespace, set: Readonly<Record<string, string>>, remove: readonly string[]): Promise<void>
+  updateNamespaceProperties(
+    namespace: Namespace,
+    set: Readonly<Record<string, string>>,
+    remove: readonly string[],
+  ): Promise<void>
 
   listTables(namespace: Namespace): Promise<TableIdentifier[]>
   tableExists(table: TableIdentifier): Promise<boolean>
@@ -53,6 +57,11 @@ export interface Catalog {
   ): Promise<LoadedTable>
   /** Adopts existing metadata. Rejects `table/exists`. */
   registerTable(table: TableIdentifier, metadataLocation: string): Promise<LoadedTable>
+  /**
+   * Points a table at other metadata of the same table, as after its folder was moved; compares and sets.
+   * Rejects `catalog/commit-conflict` when `expectedLocation` is not current.
+   */
+  repointTable(table: TableIdentifier, expectedLocation: string, newLocation: string): Promise<LoadedTable>
   renameTable(from: TableIdentifier, to: TableIdentifier): Promise<void>
   /** Removes the name; with `purge` also deletes what the metadata names, even if some are gone already (I21). */
   dropTable(table: TableIdentifier, options?: { purge?: boolean }): Promise<void>
