@@ -1,9 +1,9 @@
-import { open, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DatabaseSync, type DatabaseSyncInstance } from '@photostructure/sqlite'
-import { IceboxError, systemCode } from '../base/index.ts'
-import { catalogError, isBusy, lockedError, unreadable } from './sqlite-errors.ts'
+import { systemCode } from '../base/index.ts'
+import { catalogError, isBusy, lockedError, sqliteCode, unreadable } from './sqlite-errors.ts'
 
 export interface DatabaseOptions {
   readonly path: string
@@ -16,8 +16,6 @@ export interface DatabaseOptions {
 const DEFAULT_LOCK_TIMEOUT_MS = 10_000
 /** SQLite's own wait blocks the whole process, so it is short; the rest of the wait leaves the event loop free. */
 const BLOCKING_WAIT_MS = 20
-const HEADER_BYTES = 100
-const MAGIC = 'SQLite format 3\0'
 
 /** The value of a column. */
 export type SqlValue = string | number | bigint | null | Uint8Array
@@ -36,7 +34,7 @@ export class CatalogDatabase {
     this.lockTimeoutMs = lockTimeoutMs
   }
 
-  /** Opens the file in WAL mode; never writes to one that is not a whole SQLite database. */
+  /** Opens the file without writing to it. */
   static async open(options: DatabaseOptions): Promise<CatalogDatabase> {
     const { path } = options
     await checkFile(path, options.create ?? false)
@@ -47,17 +45,15 @@ export class CatalogDatabase {
     } catch (error) {
       throw catalogError(error, path)
     }
-    const opened = new CatalogDatabase(database, path, lockTimeoutMs)
-    try {
-      // Other journal modes let readers starve writers. A file system that cannot have WAL keeps its mode.
-      if ((await opened.one('PRAGMA journal_mode')) !== 'wal') await opened.one('PRAGMA journal_mode = WAL')
-      // A commit that was acknowledged survives a loss of power.
-      await opened.attempt(() => database.exec('PRAGMA synchronous = FULL'))
-    } catch (error) {
-      opened.close()
-      throw error
-    }
-    return opened
+    return new CatalogDatabase(database, path, lockTimeoutMs)
+  }
+
+  /** Settings that write to the file, for a database that was found to be ours. */
+  async configure(): Promise<void> {
+    // Other journal modes let readers starve writers. A file system that cannot have WAL keeps its mode.
+    if ((await this.one('PRAGMA journal_mode')) !== 'wal') await this.one('PRAGMA journal_mode = WAL')
+    // A commit that was acknowledged survives a loss of power.
+    await this.attempt(() => this.database.exec('PRAGMA synchronous = FULL'))
   }
 
   /** Runs a step that reads or makes one change; waits while the database is held by others. Rejects `catalog/locked`. */
@@ -112,8 +108,17 @@ export class CatalogDatabase {
   }
 
   close(): void {
+    if (!this.database.isOpen) return
+    try {
+      // The binding frees prepared statements only with the garbage collector, so that SQLite does not see the last
+      // connection close and would leave the log beside the file: a copy of the file alone would lack what is in there.
+      this.database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    } catch (error) {
+      // Held by others, or cannot be written: the log is whole, and whoever opens the file next reads it.
+      if (sqliteCode(error) === undefined) throw error
+    }
     this.statements.clear()
-    if (this.database.isOpen) this.database.close()
+    this.database.close()
   }
 
   private prepared(sql: string): Statement {
@@ -136,38 +141,23 @@ function valuesOf(row: unknown): SqlValue[] {
   )
 }
 
-/** Looks at the file before SQLite does: it would take an empty or foreign file for a new database, and a cut one for a small one. */
+/**
+ * Looks whether there is a file, since SQLite would make one, or fill an empty one. It is not opened here: closing it would
+ * drop the locks that SQLite holds on it for other connections of this process (https://sqlite.org/howtocorrupt.html, 2.2).
+ * A file that is cut, damaged or of something else SQLite tells by itself, before it writes.
+ */
 async function checkFile(path: string, mayCreate: boolean): Promise<void> {
-  let header: Buffer
-  let sizeBytes: number
   try {
     const stats = await stat(path)
     if (!stats.isFile()) throw unreadable(path, 'is not a file')
-    sizeBytes = stats.size
-    if (sizeBytes === 0) {
-      if (!mayCreate && (await sizeOf(`${path}-wal`)) === 0) throw unreadable(path, 'is empty')
-      return
-    }
-    header = await readHeader(path)
+    if (stats.size > 0 || mayCreate) return
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') {
-      if (mayCreate) return await checkFolder(path)
-      throw unreadable(path, 'is not there', error)
-    }
-    if (error instanceof IceboxError) throw error
-    throw unreadable(path, `cannot be read (${systemCode(error) ?? String(error)})`, error)
+    if (systemCode(error) !== 'ENOENT') throw catalogError(error, path)
+    if (mayCreate) return await checkFolder(path)
+    throw unreadable(path, 'is not there', error)
   }
-  if (header.length < HEADER_BYTES || header.toString('latin1', 0, MAGIC.length) !== MAGIC) {
-    throw unreadable(path, 'is not an SQLite database')
-  }
-  // https://sqlite.org/fileformat.html: page size at 16 (1 means 65536), pages at 28, valid where 24 equals 92.
-  const pageBytes = header.readUInt16BE(16) === 1 ? 65_536 : header.readUInt16BE(16)
-  const expectedBytes = pageBytes * header.readUInt32BE(28)
-  const isCountValid = header.readUInt32BE(24) === header.readUInt32BE(92)
-  // With a write-ahead log beside it, missing pages may be in there; SQLite itself then tells.
-  if (isCountValid && sizeBytes < expectedBytes && (await sizeOf(`${path}-wal`)) === 0) {
-    throw unreadable(path, `is truncated: it has ${sizeBytes} of ${expectedBytes} bytes`)
-  }
+  // All of a young database may still be in its write-ahead log.
+  if ((await sizeOf(`${path}-wal`)) === 0) throw unreadable(path, 'is empty')
 }
 
 async function checkFolder(path: string): Promise<void> {
@@ -175,16 +165,6 @@ async function checkFolder(path: string): Promise<void> {
     await stat(dirname(path))
   } catch (error) {
     throw unreadable(path, 'cannot be made: its folder is not there', error)
-  }
-}
-
-async function readHeader(path: string): Promise<Buffer> {
-  const handle = await open(path, 'r')
-  try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEADER_BYTES), 0, HEADER_BYTES, 0)
-    return buffer.subarray(0, bytesRead)
-  } finally {
-    await handle.close()
   }
 }
 

@@ -24,7 +24,9 @@ export class SqliteRows implements CatalogRows {
   static async open(catalog: string, options: DatabaseOptions): Promise<SqliteRows> {
     const database = await CatalogDatabase.open(options)
     try {
-      return new SqliteRows(database, catalog, await prepareLayout(database, options.create ?? false))
+      const layout = await prepareLayout(database, options.create ?? false)
+      await database.configure()
+      return new SqliteRows(database, catalog, layout)
     } catch (error) {
       database.close()
       throw error

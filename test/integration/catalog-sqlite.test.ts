@@ -1,0 +1,277 @@
+import { copyFile, mkdtemp, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from '@photostructure/sqlite'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type Catalog, openSqliteCatalog } from '../../src/catalog/index.ts'
+import type { Schema } from '../../src/iceberg/index.ts'
+import { createStore, fileUri } from '../../src/storage/index.ts'
+
+const SCHEMA: Schema = {
+  schemaId: 0,
+  identifierFieldIds: [],
+  fields: [{ id: 1, name: 'id', type: { kind: 'long' }, required: false }],
+}
+const T = { namespace: ['ns'], name: 't' }
+
+let folder: string
+let path: string
+const opened: Catalog[] = []
+const open = async (options: { create?: boolean; lockTimeoutMs?: number; path?: string; warehouse?: string } = {}) => {
+  const catalog = await openSqliteCatalog({
+    path,
+    io: createStore(),
+    warehouse: fileUri(join(folder, 'warehouse')),
+    ...options,
+  })
+  opened.push(catalog)
+  return catalog
+}
+/** Runs statements on the file as another program would. */
+const elsewhere = <T>(use: (database: InstanceType<typeof DatabaseSync>) => T, file = path): T => {
+  const database = new DatabaseSync(file, { timeout: 5000 })
+  try {
+    return use(database)
+  } finally {
+    database.close()
+  }
+}
+const makeCatalog = async () => {
+  const catalog = await open({ create: true })
+  await catalog.createNamespace(['ns'])
+  const table = await catalog.createTable(T, { schema: SCHEMA })
+  await catalog.close()
+  return table
+}
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'icebox-'))
+  path = join(folder, 'catalog.sqlite')
+})
+afterEach(async () => {
+  for (const catalog of opened.splice(0)) await catalog.close()
+  await rm(folder, { recursive: true })
+})
+
+describe('the SQLite file', () => {
+  it('has the tables that PyIceberg 0.12 makes, in WAL mode, and marks empty namespaces as it does', async () => {
+    await makeCatalog()
+    elsewhere((database) => {
+      // From a file made by pyiceberg 0.12.0's SqlCatalog.
+      expect(database.prepare("SELECT name, sql FROM sqlite_master WHERE type = 'table' ORDER BY name").all()).toEqual([
+        {
+          name: 'iceberg_namespace_properties',
+          sql: 'CREATE TABLE iceberg_namespace_properties (\n\tcatalog_name VARCHAR(255) NOT NULL, \n\tnamespace VARCHAR(255) NOT NULL, \n\tproperty_key VARCHAR(255) NOT NULL, \n\tproperty_value VARCHAR(1000) NOT NULL, \n\tPRIMARY KEY (catalog_name, namespace, property_key)\n)',
+        },
+        {
+          name: 'iceberg_tables',
+          sql: 'CREATE TABLE iceberg_tables (\n\tcatalog_name VARCHAR(255) NOT NULL, \n\ttable_namespace VARCHAR(255) NOT NULL, \n\ttable_name VARCHAR(255) NOT NULL, \n\tmetadata_location VARCHAR(1000), \n\tprevious_metadata_location VARCHAR(1000), \n\ticeberg_type VARCHAR(5), \n\tPRIMARY KEY (catalog_name, table_namespace, table_name)\n)',
+        },
+      ])
+      expect(database.prepare('SELECT * FROM iceberg_namespace_properties').all()).toEqual([
+        { catalog_name: 'icebox', namespace: 'ns', property_key: 'exists', property_value: 'true' },
+      ])
+      expect(database.prepare('PRAGMA journal_mode').get()).toEqual({ journal_mode: 'wal' })
+    })
+  })
+
+  it('records where a table was before, and that it is a table', async () => {
+    const base = await makeCatalog()
+    const catalog = await open()
+    const next = await catalog.commitTable(T, base, [], [{ action: 'set-properties', updates: { a: '1' } }])
+    expect(elsewhere((database) => database.prepare('SELECT * FROM iceberg_tables').all())).toEqual([
+      {
+        catalog_name: 'icebox',
+        table_namespace: 'ns',
+        table_name: 't',
+        metadata_location: next.metadataLocation,
+        previous_metadata_location: base.metadataLocation,
+        iceberg_type: 'TABLE',
+      },
+    ])
+  })
+
+  it('is used as it is in the older layout without iceberg_type', async () => {
+    const base = await makeCatalog()
+    elsewhere((database) => database.exec('ALTER TABLE iceberg_tables DROP COLUMN iceberg_type'))
+    const catalog = await open()
+    const loaded = await catalog.loadTable(T)
+    expect(loaded.metadataLocation).toBe(base.metadataLocation)
+    await catalog.commitTable(T, loaded, [], [{ action: 'set-properties', updates: { a: '1' } }])
+    await catalog.createTable({ namespace: ['ns'], name: 'u' }, { schema: SCHEMA })
+    await catalog.renameTable(T, { namespace: ['ns'], name: 'v' })
+    expect((await catalog.listTables(['ns'])).map((table) => table.name)).toEqual(['u', 'v'])
+    elsewhere((database) => {
+      const columns = database.prepare("SELECT name FROM pragma_table_info('iceberg_tables')").all()
+      expect(columns).not.toContainEqual({ name: 'iceberg_type' })
+    })
+  })
+
+  it('keeps views of other tools out of sight, and their names taken', async () => {
+    await makeCatalog()
+    elsewhere((database) =>
+      database.exec("INSERT INTO iceberg_tables VALUES ('icebox', 'ns', 'v', 'file:///v.json', NULL, 'VIEW')"),
+    )
+    const catalog = await open()
+    expect(await catalog.listTables(['ns'])).toEqual([T])
+    const view = { namespace: ['ns'], name: 'v' }
+    await expect(catalog.loadTable(view)).rejects.toMatchObject({ code: 'table/not-found' })
+    await expect(catalog.dropTable(view)).rejects.toMatchObject({ code: 'table/not-found' })
+    await expect(catalog.createTable(view, { schema: SCHEMA })).rejects.toMatchObject({ code: 'table/exists' })
+    await catalog.dropTable(T)
+    await expect(catalog.dropNamespace(['ns'])).rejects.toMatchObject({ code: 'namespace/not-empty' })
+  })
+
+  it('leaves the catalogs of other names in the same file alone', async () => {
+    await makeCatalog()
+    elsewhere((database) =>
+      database.exec("INSERT INTO iceberg_tables VALUES ('other', 'x', 'y', 'file:///v.json', NULL, 'TABLE')"),
+    )
+    const catalog = await open()
+    expect(await catalog.listNamespaces()).toEqual([['ns']])
+    expect(await catalog.namespaceExists(['x'])).toBe(false)
+  })
+})
+
+describe('a database that is not one', () => {
+  const refused = async (message: RegExp, options: { create?: boolean } = {}) => {
+    const before = await readFile(path).catch(() => undefined)
+    await expect(open(options)).rejects.toMatchObject({
+      code: 'catalog/unreadable',
+      message: expect.stringMatching(message),
+      context: { path },
+      remedy: expect.any(String),
+    })
+    if (before !== undefined) expect(before.equals(await readFile(path))).toBe(true)
+  }
+
+  it('is not made where it is missing, unless asked', async () => {
+    await refused(/is not there/)
+    await expect(open({ create: true, path: join(folder, 'no/such/folder/c.sqlite') })).rejects.toMatchObject({
+      code: 'catalog/unreadable',
+    })
+    await open({ create: true })
+    expect((await readFile(path)).toString('latin1', 0, 15)).toBe('SQLite format 3')
+  })
+
+  it('is refused when it is empty, text, or a folder', async () => {
+    await writeFile(path, '')
+    await refused(/is empty/)
+    await writeFile(path, 'catalog: yes\n'.repeat(1000))
+    await refused(/not an SQLite database/, { create: true })
+    await writeFile(path, 'SQLite format 3\0')
+    await refused(/not an SQLite database/, { create: true })
+    path = folder
+    await expect(open()).rejects.toMatchObject({
+      code: 'catalog/unreadable',
+      message: expect.stringMatching(/not a file/),
+    })
+  })
+
+  it.each([200, 4096, 5000, 8192])('is refused when it was cut to %i bytes, and not filled up again', async (size) => {
+    await makeCatalog()
+    // A copy, since this process still holds the state of the first one in shared memory.
+    await copyFile(path, join(folder, 'cut.sqlite'))
+    path = join(folder, 'cut.sqlite')
+    await truncate(path, size)
+    await refused(/truncated|damaged/, { create: true })
+  })
+
+  it('is refused when its pages are overwritten', async () => {
+    await makeCatalog()
+    const bytes = await readFile(path)
+    bytes.fill(0xff, 100, 4096)
+    await writeFile(path, bytes)
+    await refused(/damaged/, { create: true })
+  })
+
+  it('is refused when it belongs to something else, even when it may be created', async () => {
+    elsewhere((database) => database.exec('CREATE TABLE customers (id INTEGER)'))
+    await refused(/something else.*customers/)
+    elsewhere((database) => expect(database.prepare('SELECT name FROM sqlite_master').all()).toHaveLength(1))
+    await expect(open({ create: true })).rejects.toMatchObject({ code: 'catalog/unreadable' })
+    elsewhere((database) => expect(database.prepare('SELECT name FROM sqlite_master').all()).toHaveLength(1))
+  })
+
+  it('is refused when its tables are of another version', async () => {
+    elsewhere((database) =>
+      database.exec(
+        'CREATE TABLE iceberg_tables (catalog TEXT, name TEXT); CREATE TABLE iceberg_namespace_properties (x TEXT)',
+      ),
+    )
+    await expect(open({ create: true })).rejects.toMatchObject({
+      code: 'catalog/unreadable',
+      message: expect.stringMatching(/another version.*catalog_name/),
+    })
+  })
+
+  it('is reported when it is damaged while open', async () => {
+    await makeCatalog()
+    const catalog = await open()
+    elsewhere((database) => database.exec('DROP TABLE iceberg_tables'))
+    await expect(catalog.loadTable(T)).rejects.toMatchObject({ code: 'catalog/unreadable' })
+  })
+
+  it('is opened as a copy without its write-ahead log', async () => {
+    await makeCatalog()
+    await copyFile(path, join(folder, 'copy.sqlite'))
+    const catalog = await open({ path: join(folder, 'copy.sqlite') })
+    expect(await catalog.listTables(['ns'])).toEqual([T])
+  })
+})
+
+describe('a database that another process holds', () => {
+  it('is waited for, and catalog/locked says how long, with nothing changed and no file left', async () => {
+    const base = await makeCatalog()
+    const catalog = await open({ lockTimeoutMs: 200 })
+    const holder = new DatabaseSync(path)
+    holder.exec('BEGIN IMMEDIATE')
+    try {
+      const locked = { code: 'catalog/locked', retryable: true, context: { path } }
+      await expect(catalog.createNamespace(['x'])).rejects.toMatchObject(locked)
+      await expect(
+        catalog.commitTable(T, base, [], [{ action: 'set-properties', updates: { a: '1' } }]),
+      ).rejects.toMatchObject(locked)
+      // Readers are not stopped by a writer.
+      expect((await catalog.loadTable(T)).metadataLocation).toBe(base.metadataLocation)
+      const files: string[] = []
+      for await (const info of createStore().list(base.metadata.location)) files.push(info.uri)
+      expect(files).toEqual([base.metadataLocation])
+    } finally {
+      holder.exec('ROLLBACK')
+      holder.close()
+    }
+    await catalog.createNamespace(['x'])
+  })
+
+  it('does not stop the rest of this process while it is waited for', async () => {
+    await makeCatalog()
+    const catalog = await open({ lockTimeoutMs: 5000 })
+    const holder = new DatabaseSync(path)
+    holder.exec('BEGIN IMMEDIATE')
+    const waiting = catalog.createNamespace(['x'])
+    let turns = 0
+    while (turns < 5) {
+      await new Promise((resolve) => setImmediate(resolve))
+      turns++
+    }
+    holder.exec('ROLLBACK')
+    holder.close()
+    await waiting
+    expect(await catalog.namespaceExists(['x'])).toBe(true)
+  })
+})
+
+describe('a lakehouse whose folder was moved', () => {
+  it('is recognised: the error names the old and the new root', async () => {
+    await makeCatalog()
+    const moved = join(folder, 'moved')
+
+    await rename(join(folder, 'warehouse'), moved)
+    const catalog = await open({ warehouse: fileUri(moved) })
+    await expect(catalog.loadTable(T)).rejects.toMatchObject({
+      code: 'lake/moved',
+      context: { table: 'ns.t', oldRoot: fileUri(join(folder, 'warehouse')), newRoot: fileUri(moved) },
+    })
+  })
+})
