@@ -8,13 +8,29 @@ export {
   parseSortOrder,
   parseTableMetadata,
   parseType,
+  partitionFieldsToJson,
   partitionSpecToJson,
   printTableMetadata,
   readTableMetadata,
   schemaToJson,
+  snapshotRefToJson,
+  snapshotToJson,
   sortOrderToJson,
+  tableMetadataFromJson,
   typeToJson,
 } from './json/index.ts'
+export {
+  readManifest,
+  readManifestBlocks,
+  readManifestList,
+  type ReadManifestOptions,
+  UNASSIGNED_SEQUENCE_NUMBER,
+  writeManifest,
+  type WriteManifestOptions,
+  writeManifestList,
+  type WriteManifestListOptions,
+  type WrittenManifestList,
+} from './manifest/index.ts'
 export {
   applyUpdates,
   type ApplyOptions,
@@ -85,12 +101,36 @@ export type {
 } from './spec/types.ts'
 export { type MappedField, mappedField, type NameMapping, nameMappingOf } from './spec/name-mapping.ts'
 export type { LoadedTable } from './table.ts'
-export { applyTransform, canTransform, murmur3, partitionPath, preservesOrder } from './transforms/index.ts'
 export {
+  applyTransform,
+  canTransform,
+  formatPartitionValue,
+  hashValue,
+  murmur3,
+  partitionPath,
+  preservesOrder,
+} from './transforms/index.ts'
+export {
+  civilFromDays,
   compareLiterals,
+  DEFAULT_BOUND_LENGTH,
+  daysFromCivil,
   decodeValue,
   encodeValue,
+  formatDate,
+  formatDecimal,
   formatLiteral,
+  formatTimestamp,
+  formatUuid,
+  fromHex,
   literalFromJson,
   literalToJson,
+  parseDate,
+  parseDecimal,
+  parseTime,
+  parseTimestamp,
+  parseUuid,
+  toHex,
+  truncateLowerBound,
+  truncateUpperBound,
 } from './values/index.ts'

@@ -1,0 +1,10 @@
+export {
+  assignNumbers,
+  readManifestList,
+  UNASSIGNED_SEQUENCE_NUMBER,
+  type WriteManifestListOptions,
+  type WrittenManifestList,
+  writeManifestList,
+} from './manifest-list.ts'
+export { type ReadManifestOptions, readManifest, readManifestBlocks } from './read-manifest.ts'
+export { type WriteManifestOptions, writeManifest } from './write-manifest.ts'
