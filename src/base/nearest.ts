@@ -1,14 +1,17 @@
 /** Names compared at most, and characters of each: suggestions are a courtesy and must stay cheap. */
 const MAX_CANDIDATES = 5000
 const MAX_LENGTH = 128
+/** Typing errors in a long name; more of them make another name. */
+const MAX_ERRORS = 4
 
 /**
  * The candidates that a person most likely meant by `wanted`, best first: equal but for case, then few typing errors
- * (insertion, deletion, replacement, swap of neighbours; up to a third of the name), then one that begins with the other.
+ * (insertion, deletion, replacement, swap of neighbours; up to a third of the name), then one that begins with
+ * the other. What is much farther than the best is left out.
  */
 export function nearestNames(wanted: string, candidates: Iterable<string>, limit = 3): string[] {
   const target = wanted.toLowerCase().slice(0, MAX_LENGTH)
-  const most = Math.max(1, Math.floor(target.length / 3))
+  const most = Math.min(MAX_ERRORS, Math.max(1, Math.floor(target.length / 3)))
   const scored: { name: string; score: number }[] = []
   let seen = 0
   for (const name of candidates) {
@@ -19,7 +22,9 @@ export function nearestNames(wanted: string, candidates: Iterable<string>, limit
     if (distance <= most) scored.push({ name, score: distance })
     else if (isPrefix) scored.push({ name, score: most + Math.abs(other.length - target.length) })
   }
+  const best = Math.min(...scored.map(({ score }) => score))
   return scored
+    .filter(({ score }) => score <= best * 2 + 1)
     .sort((a, b) => a.score - b.score || (a.name < b.name ? -1 : 1))
     .slice(0, limit)
     .map(({ name }) => name)

@@ -1,0 +1,97 @@
+import { readFile, stat } from 'node:fs/promises'
+import { isAlias, isMap, isScalar, LineCounter, type Node, parseDocument, type Scalar } from 'yaml'
+import { formatBytes, IceboxError, messageOf, systemCode } from '../base/index.ts'
+import { isKeyName, KEY_NAMES } from './keys.ts'
+import { misplaced } from './problems.ts'
+import type { Setting } from './sources.ts'
+
+const MAX_FILE_BYTES = 1_000_000
+
+/** Settings of a file, and what is wrong with its shape. Rejects `config/unreadable` for a file that is no YAML mapping. */
+export async function readConfigurationFile(path: string): Promise<{ settings: Setting[]; problems: IceboxError[] }> {
+  let text: string
+  try {
+    const { size } = await stat(path)
+    if (size > MAX_FILE_BYTES)
+      throw unreadable(path, `has ${formatBytes(size)}, more than any configuration`, undefined)
+    text = await readFile(path, 'utf8')
+  } catch (error) {
+    if (error instanceof IceboxError) throw error
+    const why = systemCode(error) === 'ENOENT' ? 'is not there' : `cannot be read: ${messageOf(error)}`
+    throw unreadable(path, why, error)
+  }
+  return parseConfiguration(text, path)
+}
+
+/** {@link readConfigurationFile} of a text; pure. */
+export function parseConfiguration(text: string, path: string): { settings: Setting[]; problems: IceboxError[] } {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
+  const broken = document.errors[0]
+  if (broken !== undefined) {
+    const line = lines.linePos(broken.pos[0]).line
+    throw unreadable(path, `is not YAML: ${broken.message} (line ${line})`, broken, line)
+  }
+  const settings: Setting[] = []
+  const problems: IceboxError[] = []
+  const lineOf = (node: unknown): number => lines.linePos(offsetOf(node) ?? 0).line
+
+  const visit = (node: unknown, key: string, keyNode: unknown): void => {
+    const target = isAlias(node) ? node.resolve(document) : node
+    const origin = { kind: 'file', path, line: lineOf(keyNode) } as const
+    if (isMap(target)) {
+      if (isKeyName(key)) {
+        problems.push(misplaced(key, '{…}', origin, `${key} is a section`, `write one value for ${key}`))
+        return
+      }
+      for (const pair of target.items) {
+        const name = isScalar(pair.key) ? scalarText(pair.key) : '?'
+        visit(pair.value, key === '' ? name : `${key}.${name}`, pair.key)
+      }
+      return
+    }
+    const isSection = key === '' || KEY_NAMES.some((each) => each.startsWith(`${key}.`))
+    const value = isScalar(target) ? target.value : undefined
+    const isEmpty = target === null || value === null
+    // A section without keys says nothing wrong.
+    if (isSection && isEmpty) return
+    if (isSection || !(isEmpty || isScalar(target))) {
+      const what = isSection ? 'is a section, not a value' : 'is a list'
+      const remedy = isSection ? `write its keys below it: ${keysOf(key).join(', ')}` : 'write one value'
+      problems.push(
+        misplaced(key, isScalar(target) ? scalarText(target) : '[…]', origin, `${key || path} ${what}`, remedy),
+      )
+      return
+    }
+    settings.push({ key, text: isScalar(target) && !isEmpty ? scalarText(target) : '', origin })
+  }
+  visit(document.contents, '', document.contents)
+  return { settings, problems }
+}
+
+/** The text as it was written: 1.0 stays 1.0, and a number too long for a double keeps its digits. */
+function scalarText(scalar: Scalar): string {
+  return typeof scalar.value === 'string' ? scalar.value : (scalar.source ?? JSON.stringify(scalar.value))
+}
+
+function offsetOf(node: unknown): number | undefined {
+  return isNode(node) ? node.range?.[0] : undefined
+}
+
+function isNode(value: unknown): value is Node {
+  return isScalar(value) || isMap(value) || isAlias(value)
+}
+
+function keysOf(section: string): string[] {
+  const prefix = section === '' ? '' : `${section}.`
+  return KEY_NAMES.filter((each) => each.startsWith(prefix)).slice(0, 3)
+}
+
+function unreadable(path: string, why: string, cause: unknown, line?: number): IceboxError {
+  return new IceboxError('config/unreadable', {
+    message: `the configuration file ${path} ${why}`,
+    remedy: 'mend it, or write a new one with icebox init in an empty folder',
+    context: { path, ...(line === undefined ? {} : { line }) },
+    cause,
+  })
+}
