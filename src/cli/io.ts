@@ -13,16 +13,23 @@ export interface CliIo {
   readonly stdin: NodeJS.ReadStream
   readonly stdout: OutputStream
   readonly stderr: OutputStream
+  /** Standard error itself where it is a terminal: live progress is drawn there. */
+  readonly progressTerminal: NodeJS.WriteStream | undefined
+  /** The terminal that the shell's line editor writes to, where standard input is one. */
+  readonly editorTerminal: NodeJS.WriteStream | undefined
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
 }
 
 /** An output over a Node stream. A write to a pipe that nobody reads rejects `cancelled` with `context.outputClosed`. */
 export function outputOver(stream: NodeJS.WriteStream, name: string): OutputStream {
-  let failure: IceboxError | undefined
+  const failures: IceboxError[] = []
+  const throwFailure = () => {
+    if (failures[0] !== undefined) throw failures[0]
+  }
   const waiting = new Set<() => void>()
   stream.on('error', (error) => {
-    failure ??= outputError(error, name)
+    failures.push(outputError(error, name))
     for (const wake of waiting) wake()
   })
   return {
@@ -31,7 +38,7 @@ export function outputOver(stream: NodeJS.WriteStream, name: string): OutputStre
       return stream.isTTY === true ? stream.columns : undefined
     },
     async write(chunk) {
-      if (failure !== undefined) throw failure
+      throwFailure()
       if (!stream.write(chunk)) {
         await new Promise<void>((resolve) => {
           const wake = () => {
@@ -43,7 +50,7 @@ export function outputOver(stream: NodeJS.WriteStream, name: string): OutputStre
           stream.once('drain', wake)
         })
       }
-      if (failure !== undefined) throw failure
+      throwFailure()
     },
   }
 }

@@ -104,9 +104,7 @@ describe('arrow', () => {
     const words = decimals instanceof Uint32Array ? new BigInt64Array(decimals.slice().buffer) : new BigInt64Array()
     expect(words[0]).toBe(-5n)
     expect(words[1]).toBe(-1n)
-    expect((BigInt(words[3] ?? 0n) << 64n) + BigInt.asUintN(64, words[2] ?? 0n)).toBe(
-      12345678901234567890123456789012345678n,
-    )
+    expect(((words[3] ?? 0n) << 64n) + BigInt.asUintN(64, words[2] ?? 0n)).toBe(12345678901234567890123456789012345678n)
   })
 
   it('refuses an integer past 38 digits instead of changing it', async () => {

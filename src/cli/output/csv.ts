@@ -25,16 +25,9 @@ export function csvWriter(sink: ByteSink): ResultWriter {
 /** One field. */
 export function csvField(value: SqlValue): string {
   if (value === null) return ''
-  switch (typeof value) {
-    case 'string':
-      return quoted(value)
-    case 'number':
-    case 'bigint':
-    case 'boolean':
-      return String(value)
-    default:
-      return value instanceof Uint8Array ? base64Text(value) : quoted(jsonText(value))
-  }
+  if (typeof value === 'string') return quoted(value)
+  if (typeof value !== 'object') return String(value)
+  return value instanceof Uint8Array ? base64Text(value) : quoted(jsonText(value))
 }
 
 const NEEDS_QUOTES = /[",\r\n]|^$|^\s|\s$/

@@ -10,17 +10,8 @@ export function displayText(value: SqlValue, limit: number): string {
 
 function rawText(value: SqlValue, limit: number): string {
   if (value === null) return 'NULL'
-  switch (typeof value) {
-    case 'string':
-      return value
-    case 'number':
-      return Object.is(value, -0) ? '-0' : String(value)
-    case 'bigint':
-    case 'boolean':
-      return String(value)
-    default:
-      return compound(value, limit)
-  }
+  if (typeof value === 'object') return compound(value, limit)
+  return Object.is(value, -0) ? '-0' : String(value)
 }
 
 function compound(

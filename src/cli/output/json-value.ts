@@ -6,18 +6,11 @@ import type { SqlValue } from '../../lakehouse/api.ts'
  */
 export function jsonText(value: SqlValue): string {
   if (value === null) return 'null'
-  switch (typeof value) {
-    case 'string':
-      return JSON.stringify(value)
-    case 'number':
-      return numberText(value)
-    case 'boolean':
-      return value ? 'true' : 'false'
-    case 'bigint':
-      return isExact(value) ? String(value) : `"${value}"`
-    default:
-      return compoundText(value)
-  }
+  if (typeof value === 'string') return JSON.stringify(value)
+  if (typeof value === 'number') return numberText(value)
+  if (typeof value === 'boolean') return value ? 'true' : 'false'
+  if (typeof value === 'bigint') return isExact(value) ? String(value) : `"${value}"`
+  return compoundText(value)
 }
 
 function compoundText(value: Uint8Array | readonly SqlValue[] | { readonly [name: string]: SqlValue }): string {
@@ -45,4 +38,14 @@ function isExact(value: bigint): boolean {
 function numberText(value: number): string {
   if (!Number.isFinite(value)) return `"${value}"`
   return Object.is(value, -0) ? '-0.0' : String(value)
+}
+
+/** A summary, plan or description as one line of JSON, by the same rules for numbers. */
+export function documentText(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) => {
+    if (typeof inner === 'bigint') return isExact(inner) ? Number(inner) : String(inner)
+    if (typeof inner === 'number' && !Number.isFinite(inner)) return String(inner)
+    if (inner instanceof Map) return Object.fromEntries(inner)
+    return inner
+  })
 }

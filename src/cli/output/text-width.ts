@@ -68,8 +68,10 @@ export function visibleLines(text: string): string {
   return text.split('\n').map(visibleText).join('\n')
 }
 
-const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\u2028\u2029]/
-const UNSAFE_ALL = new RegExp(UNSAFE.source, 'g')
+/** C0 and C1 controls, line and paragraph separators, bidirectional marks. */
+const UNSAFE_RANGES = '[\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]'
+const UNSAFE = new RegExp(UNSAFE_RANGES)
+const UNSAFE_ALL = new RegExp(UNSAFE_RANGES, 'g')
 const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\0': '\\0' }
 
 function escapeControl(character: string): string {

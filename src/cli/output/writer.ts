@@ -17,28 +17,20 @@ export type OutputFormat = (typeof OUTPUT_FORMATS)[number]
 
 /** The format that a file's name asks for, or undefined. */
 export function formatOfFile(path: string): OutputFormat | undefined {
-  const extension = /\.([a-z0-9]+)$/i.exec(path)?.[1]?.toLowerCase()
-  switch (extension) {
-    case 'csv':
-      return 'csv'
-    case 'json':
-      return 'json'
-    case 'ndjson':
-    case 'jsonl':
-      return 'ndjson'
-    case 'md':
-    case 'markdown':
-      return 'markdown'
-    case 'arrow':
-    case 'arrows':
-      return 'arrow'
-    case 'parquet':
-      return 'parquet'
-    case 'txt':
-      return 'table'
-    default:
-      return undefined
-  }
+  return FORMAT_OF_EXTENSION[/\.([a-z0-9]+)$/i.exec(path)?.[1]?.toLowerCase() ?? '']
+}
+
+const FORMAT_OF_EXTENSION: Readonly<Record<string, OutputFormat>> = {
+  csv: 'csv',
+  json: 'json',
+  ndjson: 'ndjson',
+  jsonl: 'ndjson',
+  md: 'markdown',
+  markdown: 'markdown',
+  arrow: 'arrow',
+  arrows: 'arrow',
+  parquet: 'parquet',
+  txt: 'table',
 }
 
 const FLUSH_AT_CHARS = 65_536

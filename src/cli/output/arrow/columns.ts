@@ -61,22 +61,22 @@ function scalarColumn(name: string): ArrowColumn {
       return numbers(
         new arrow.DateDay(),
         (length) => new Int32Array(length),
-        (value) => daysOf(String(value)),
+        (value) => daysOf(textOf(value)),
       )
     case 'TIME':
-      return longs(new arrow.TimeMicrosecond(), (value) => timeOfDay(String(value), 6))
+      return longs(new arrow.TimeMicrosecond(), (value) => timeOfDay(textOf(value), 6))
     case 'TIME_NS':
-      return longs(new arrow.TimeNanosecond(), (value) => timeOfDay(String(value), 9))
+      return longs(new arrow.TimeNanosecond(), (value) => timeOfDay(textOf(value), 9))
     case 'TIMESTAMP':
-      return longs(new arrow.TimestampMicrosecond(), (value) => instantOf(String(value), 6))
+      return longs(new arrow.TimestampMicrosecond(), (value) => instantOf(textOf(value), 6))
     case 'TIMESTAMP WITH TIME ZONE':
-      return longs(new arrow.TimestampMicrosecond('UTC'), (value) => instantOf(String(value), 6))
+      return longs(new arrow.TimestampMicrosecond('UTC'), (value) => instantOf(textOf(value), 6))
     case 'TIMESTAMP_S':
-      return longs(new arrow.TimestampSecond(), (value) => instantOf(String(value), 0))
+      return longs(new arrow.TimestampSecond(), (value) => instantOf(textOf(value), 0))
     case 'TIMESTAMP_MS':
-      return longs(new arrow.TimestampMillisecond(), (value) => instantOf(String(value), 3))
+      return longs(new arrow.TimestampMillisecond(), (value) => instantOf(textOf(value), 3))
     case 'TIMESTAMP_NS':
-      return longs(new arrow.TimestampNanosecond(), (value) => instantOf(String(value), 9))
+      return longs(new arrow.TimestampNanosecond(), (value) => instantOf(textOf(value), 9))
     case 'BLOB':
     case 'GEOMETRY':
       return bytes(new arrow.Binary(), (value) => (value instanceof Uint8Array ? value : Buffer.from(textOf(value))))
@@ -181,7 +181,7 @@ function longs(type: arrow.DataType, convert: (value: SqlValue) => bigint): Arro
 }
 
 function asBigint(value: SqlValue): bigint {
-  return typeof value === 'bigint' ? value : BigInt(String(value))
+  return typeof value === 'bigint' ? value : BigInt(textOf(value))
 }
 
 function textOf(value: SqlValue): string {
@@ -197,12 +197,12 @@ function decimalColumn(precision: number, scale: number): ArrowColumn {
       const data = new BigInt64Array(values.length * 2)
       for (const [at, value] of values.entries()) {
         if (value === null) continue
-        const unscaled = unscaledOf(String(value), scale)
+        const unscaled = unscaledOf(textOf(value), scale)
         if (unscaled >= limit || unscaled <= -limit) {
           throw new IceboxError('sql/type', {
-            message: `${String(value)} does not fit Arrow's decimal(${precision},${scale})`,
+            message: `${textOf(value)} does not fit Arrow's decimal(${precision},${scale})`,
             remedy: 'cast the column to VARCHAR in the statement',
-            context: { value: String(value) },
+            context: { value: textOf(value) },
           })
         }
         data[at * 2] = BigInt.asIntN(64, unscaled)

@@ -1,0 +1,24 @@
+import { relative } from 'node:path'
+import { documentText } from '../output/json-value.ts'
+import type { CommandContext } from '../context.ts'
+
+/** `icebox init [DIR]` */
+export async function initCommand(context: CommandContext, directory: string): Promise<void> {
+  const target = directory === '.' && context.globals.directory !== undefined ? context.globals.directory : directory
+  const made = await context.door.init(target, context.globals, context.io)
+  if (context.globals.json) {
+    await context.io.stdout.write(`${documentText({ directory: made })}\n`)
+    return
+  }
+  if (!context.globals.quiet) await context.io.stdout.write(`made a lakehouse in ${made}\n`)
+  const there = relative(context.io.cwd, made)
+  await context.next(
+    `${there === '' ? '' : `cd ${quotedForShell(there)} && `}icebox import sales.orders orders.csv`,
+    'a file becomes a table',
+  )
+}
+
+/** A path as one word of a shell command. */
+export function quotedForShell(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
+}

@@ -1,0 +1,107 @@
+import { createInterface } from 'node:readline/promises'
+import { resolve } from 'node:path'
+import { IceboxError } from '../../base/index.ts'
+import type { CommandContext } from '../context.ts'
+import { countText } from '../output/footer.ts'
+import { documentText } from '../output/json-value.ts'
+import { quotedForShell } from './init.ts'
+
+/** `icebox table register NS.TABLE METADATA` */
+export async function tableRegister(context: CommandContext, table: string, metadata: string): Promise<void> {
+  const file = /^[a-z][a-z0-9+.-]+:/i.test(metadata) ? metadata : resolve(context.io.cwd, metadata)
+  await using lake = await context.openLake()
+  const described = await lake.registerTable(table, file)
+  await say(
+    context,
+    { table: described.table, metadataLocation: described.metadataLocation, rows: described.rows },
+    `registered ${described.table} at ${described.metadataLocation}`,
+  )
+  await context.next(`icebox table show ${quotedForShell(table)}`, 'what is in it')
+}
+
+/** `icebox table relocate [NS.TABLE...]` */
+export async function tableRelocate(context: CommandContext, tables: readonly string[]): Promise<void> {
+  await using lake = await context.openLake()
+  const moved = await lake.relocate(tables.length === 0 ? undefined : tables)
+  if (context.globals.json) {
+    await context.io.stdout.write(`${documentText(moved)}\n`)
+    return
+  }
+  for (const one of moved)
+    await context.io.stdout.write(
+      `${one.table}: ${one.from} -> ${one.to} (${countText(one.filesRewritten, 'file')} rewritten)\n`,
+    )
+  if (moved.length === 0) await context.io.stdout.write('every table is where its metadata says\n')
+  await context.next('icebox table list', 'the tables')
+}
+
+/** `icebox table rename FROM TO` */
+export async function tableRename(context: CommandContext, from: string, to: string): Promise<void> {
+  await using lake = await context.openLake()
+  await lake.renameTable(from, to)
+  await say(context, { from, table: to }, `renamed ${from} to ${to}`)
+  await context.next(`icebox table show ${quotedForShell(to)}`, 'what is in it')
+}
+
+/** `icebox table drop NS.TABLE [--purge] [--yes]` */
+export async function tableDrop(
+  context: CommandContext,
+  table: string,
+  flags: { readonly purge?: boolean; readonly yes?: boolean },
+): Promise<void> {
+  const purge = flags.purge === true
+  await using lake = await context.openLake()
+  const metadataLocation = await locationOf(lake.describeTable(table))
+  if (purge && flags.yes !== true) await confirmPurge(context, table)
+  await lake.dropTable(table, { purge })
+  await say(
+    context,
+    { table, purged: purge, metadataLocation },
+    purge ? `dropped ${table} and deleted its files` : `dropped ${table}; its files stay`,
+  )
+  if (!purge && metadataLocation !== null) {
+    await context.next(
+      `icebox table register ${quotedForShell(table)} ${quotedForShell(metadataLocation.replace(/^file:\/\//, ''))}`,
+      'brings it back',
+    )
+  } else {
+    await context.next('icebox table list', 'what is left')
+  }
+}
+
+/** A table whose metadata cannot be read can still be dropped; one that is not there cannot. */
+async function locationOf(described: Promise<{ readonly metadataLocation: string }>): Promise<string | null> {
+  try {
+    return (await described).metadataLocation
+  } catch (error) {
+    if (error instanceof IceboxError && (error.code.startsWith('iceberg/') || error.code.startsWith('storage/')))
+      return null
+    throw error
+  }
+}
+
+async function confirmPurge(context: CommandContext, table: string): Promise<void> {
+  const terminal = context.io.editorTerminal
+  if (terminal === undefined || context.globals.json) {
+    throw new IceboxError('usage/invalid', {
+      message: `--purge deletes the files of ${table} and cannot be undone`,
+      remedy: 'add --yes to say that you mean it',
+      context: { table },
+    })
+  }
+  const lines = createInterface({ input: context.io.stdin, output: terminal })
+  try {
+    const answer = await lines.question(`delete the files of ${table}? This cannot be undone. Type its name: `, {
+      signal: context.signal,
+    })
+    if (answer.trim() !== table)
+      throw new IceboxError('cancelled', { message: `'${answer.trim()}' is not ${table}; nothing was deleted` })
+  } finally {
+    lines.close()
+  }
+}
+
+async function say(context: CommandContext, document: object, text: string): Promise<void> {
+  if (context.globals.json) await context.io.stdout.write(`${documentText(document)}\n`)
+  else if (!context.globals.quiet) await context.io.stdout.write(`${text}\n`)
+}

@@ -1,0 +1,62 @@
+import { formatBytes } from '../../base/index.ts'
+import type { TableListing } from '../../lakehouse/api.ts'
+import type { CommandContext } from '../context.ts'
+import { documentText } from '../output/json-value.ts'
+import { smallTable } from '../output/table.ts'
+import { visibleText } from '../output/text-width.ts'
+
+/** `icebox table list [PATTERN]` */
+export async function tableList(context: CommandContext, pattern: string | undefined): Promise<void> {
+  await using lake = await context.openLake()
+  const tables = (await lake.tables()).filter((table) => matchesPattern(table.table, pattern))
+  if (context.globals.json) {
+    await context.io.stdout.write(`${documentText(tables)}\n`)
+    return
+  }
+  if (tables.length === 0) {
+    await context.note(pattern === undefined ? `no tables in ${lake.directory}` : `no table matches ${pattern}`)
+    await context.next('icebox import sales.orders orders.csv', 'a file becomes a table')
+    return
+  }
+  await context.io.stdout.write(listText(context, tables))
+  await context.next(`icebox table show ${tables[0]?.table ?? ''}`, 'columns and properties')
+}
+
+function listText(context: CommandContext, tables: readonly TableListing[]): string {
+  const columns = [
+    { name: 'table', align: 'left' },
+    { name: 'rows', align: 'right' },
+    { name: 'files', align: 'right' },
+    { name: 'size', align: 'right' },
+    { name: 'changed', align: 'left' },
+    { name: 'partitioned by', align: 'left' },
+  ] as const
+  const rows = tables.map((table) =>
+    table.problem === null
+      ? [
+          visibleText(table.table),
+          table.rows?.toLocaleString('en-US') ?? '-',
+          table.files?.toLocaleString('en-US') ?? '-',
+          table.bytes === null ? '-' : formatBytes(table.bytes),
+          table.changedMs === null ? '-' : isoMinute(table.changedMs),
+          table.partitionedBy === '' ? '-' : visibleText(table.partitionedBy),
+        ]
+      : [visibleText(table.table), '-', '-', '-', '-', visibleText(`${table.problem.code}: ${table.problem.message}`)],
+  )
+  return smallTable(columns, rows, context.io.stdout.width, context.outStyle)
+}
+
+/** UTC, as every time that Icebox prints. */
+export function isoMinute(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 16)}Z`
+}
+
+/** `*` stands for any text, `?` for one character; case does not matter. */
+export function matchesPattern(name: string, pattern: string | undefined): boolean {
+  if (pattern === undefined) return true
+  const source = pattern
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.')
+  return new RegExp(`^${source}$`, 'i').test(name)
+}

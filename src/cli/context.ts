@@ -1,0 +1,57 @@
+import type { CommandLakehouse } from '../lakehouse/api.ts'
+import type { Interrupts } from './interrupts.ts'
+import type { CliIo } from './io.ts'
+import type { LakeDoor } from './lake-door.ts'
+import { makeStyle, type Style, wantsColour } from './style.ts'
+
+/** Options that every command takes. */
+export interface GlobalOptions {
+  /** `-C DIR`; without it ICEBOX_HOME, else the nearest parent folder with an `icebox.yaml`. */
+  readonly directory: string | undefined
+  readonly memory: string | undefined
+  /** `--set key=value`, in order. */
+  readonly set: readonly string[]
+  readonly json: boolean
+  readonly quiet: boolean
+}
+
+/** What a command has to work with. */
+export interface CommandContext {
+  readonly io: CliIo
+  readonly globals: GlobalOptions
+  readonly door: LakeDoor
+  readonly interrupts: Interrupts
+  readonly outStyle: Style
+  readonly errStyle: Style
+  /** Fires on Ctrl-C. */
+  readonly signal: AbortSignal
+  openLake(): Promise<CommandLakehouse>
+  /** A line on standard error for people; nothing with `--quiet`. */
+  note(text: string): Promise<void>
+  /** What to type next; nothing with `--quiet` or `--json`. */
+  next(command: string, why: string): Promise<void>
+  /** Errors that a command has put into its own JSON document already. */
+  readonly reported: WeakSet<object>
+}
+
+export function makeContext(io: CliIo, globals: GlobalOptions, door: LakeDoor, interrupts: Interrupts): CommandContext {
+  const errStyle = makeStyle(wantsColour(io.env, io.stderr.isTerminal))
+  return {
+    io,
+    globals,
+    door,
+    interrupts,
+    outStyle: makeStyle(wantsColour(io.env, io.stdout.isTerminal)),
+    errStyle,
+    signal: interrupts.signal,
+    reported: new WeakSet(),
+    openLake: () => door.open(globals, io),
+    async note(text) {
+      if (!globals.quiet) await io.stderr.write(`${text}\n`)
+    },
+    async next(command, why) {
+      if (!globals.quiet && !globals.json)
+        await io.stderr.write(`${errStyle.dim('next:')} ${errStyle.cyan(command)}${errStyle.dim(`  ${why}`)}\n`)
+    },
+  }
+}

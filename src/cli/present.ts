@@ -1,0 +1,110 @@
+import type { OperationSummary, StatementResult } from '../lakehouse/api.ts'
+import type { CommandContext } from './context.ts'
+import { footerText } from './output/footer.ts'
+import { csvWriter } from './output/csv.ts'
+import { documentText } from './output/json-value.ts'
+import { jsonWriter, ndjsonWriter, rowsWriter } from './output/json.ts'
+import { markdownWriter } from './output/markdown.ts'
+import { tableWriter } from './output/table-writer.ts'
+import { visibleLines } from './output/text-width.ts'
+import type { ByteSink, OutputFormat, ResultWriter } from './output/writer.ts'
+import { errorObjectJson } from './report-error.ts'
+import type { Style } from './style.ts'
+
+/** Formats that rows are written in here; parquet is written by the engine. */
+export type RowFormat = Exclude<OutputFormat, 'parquet'>
+
+export interface Presentation {
+  /** `document`: the `--json` form, one document a statement. */
+  readonly format: RowFormat | 'document'
+  readonly sink: ByteSink
+  /** Columns of the terminal that the sink is, if it is one. */
+  readonly width: number | undefined
+  readonly style: Style
+  readonly maxRows: number
+  /** Row count, time and memory after each result, on standard error. */
+  readonly footer: boolean
+}
+
+export interface Presented {
+  /** Rows of the result (statements without rows: 0). */
+  readonly rows: number
+  readonly hasRows: boolean
+  readonly summary: OperationSummary
+}
+
+/** Writes one statement's result as it is read, and disposes it. */
+export async function presentStatement(
+  context: CommandContext,
+  result: StatementResult,
+  how: Presentation,
+): Promise<Presented> {
+  await using statement = result
+  if (how.format === 'document') return presentDocument(context, statement, how)
+  const hasRows = statement.columns.length > 0
+  let rows = 0
+  if (hasRows) {
+    const writer = await rowWriter(how.format, how)
+    await writer.begin(statement.columns)
+    for await (const batch of statement.batches) {
+      rows += batch.rowCount
+      await writer.batch(batch)
+    }
+    await writer.end()
+  } else {
+    for await (const batch of statement.batches) rows += batch.rowCount
+  }
+  const summary = statement.summary()
+  if (statement.message !== '') await context.note(visibleLines(statement.message))
+  if (how.footer) await context.note(context.errStyle.dim(footerText(hasRows ? rows : undefined, summary)))
+  return { rows, hasRows, summary }
+}
+
+async function rowWriter(format: RowFormat, how: Presentation): Promise<ResultWriter> {
+  switch (format) {
+    case 'table':
+      return tableWriter(how.sink, { width: how.width, maxRows: how.maxRows, style: how.style })
+    case 'csv':
+      return csvWriter(how.sink)
+    case 'json':
+      return jsonWriter(how.sink)
+    case 'ndjson':
+      return ndjsonWriter(how.sink)
+    case 'markdown':
+      return markdownWriter(how.sink)
+    case 'arrow': {
+      const { arrowWriter } = await import('./output/arrow/writer.ts')
+      return arrowWriter(how.sink)
+    }
+  }
+}
+
+/** `{"columns","rows","summary"}`; a statement that fails midway ends its document with `"error"` instead of `"summary"`. */
+async function presentDocument(
+  context: CommandContext,
+  statement: StatementResult,
+  how: Presentation,
+): Promise<Presented> {
+  const writer = rowsWriter(how.sink)
+  let rows = 0
+  await how.sink.write(
+    `{"columns":${documentText(statement.columns.map(({ name, type }) => ({ name, type })))},"rows":[`,
+  )
+  try {
+    for await (const batch of statement.batches) {
+      rows += batch.rowCount
+      await writer.batch(batch)
+    }
+    await writer.end()
+  } catch (error) {
+    await writer.end()
+    await how.sink.write(`],"error":${errorObjectJson(error)}}\n`)
+    if (typeof error === 'object' && error !== null) context.reported.add(error)
+    throw error
+  }
+  const summary = statement.summary()
+  await how.sink.write(
+    `],"summary":${documentText({ statement: statement.kind, message: statement.message, ...summary })}}\n`,
+  )
+  return { rows, hasRows: statement.columns.length > 0, summary }
+}

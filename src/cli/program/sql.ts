@@ -1,0 +1,33 @@
+import { type Command, Option } from 'commander'
+import { OUTPUT_FORMATS, type OutputFormat } from '../output/writer.ts'
+import type { Runner } from './program.ts'
+
+/** Options of `icebox sql` as commander gives them. */
+export interface SqlFlags {
+  readonly file?: string
+  readonly format?: OutputFormat
+  readonly output?: string
+  readonly maxRows?: string
+}
+
+export function defineSql(program: Command, run: Runner): void {
+  program
+    .command('sql')
+    .description('run SQL: one statement or several, a file, standard input, or a shell')
+    .argument('[sql]', 'the statements; without it (and without -f) standard input, on a terminal the shell')
+    .option('-f, --file <file>', 'read the statements from a file')
+    .addOption(new Option('--format <format>', 'how rows are written (default: table)').choices(OUTPUT_FORMATS))
+    .option('-o, --output <file>', 'write the rows of the one statement to a file; its name may say the format')
+    .option('--max-rows <n>', "format table: rows shown, or 'all' (default: 40)")
+    .addHelpText(
+      'after',
+      `
+Example:
+  $ icebox sql "select region, sum(amount) from sales.orders group by all"
+  $ icebox sql "from sales.orders" --output orders.parquet
+  $ icebox sql                                    # the shell; .help inside`,
+    )
+    .action((sql: string | undefined, flags: SqlFlags) =>
+      run(async (context) => (await import('../commands/sql.ts')).sqlCommand(context, sql, flags)),
+    )
+}

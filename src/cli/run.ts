@@ -1,0 +1,97 @@
+import { CommanderError } from 'commander'
+import { IceboxError } from '../base/index.ts'
+import { type CommandContext, type GlobalOptions, makeContext } from './context.ts'
+import type { Interrupts } from './interrupts.ts'
+import { type CliIo, isOutputClosed } from './io.ts'
+import type { LakeDoor } from './lake-door.ts'
+import { buildProgram, type RawGlobals } from './program/program.ts'
+import { errorJson, errorText, exitCodeOf } from './report-error.ts'
+import { makeStyle, wantsColour } from './style.ts'
+
+/** Runs one command line and returns the exit code. Nothing is thrown. */
+export async function runCli(
+  argv: readonly string[],
+  io: CliIo,
+  door: LakeDoor,
+  interrupts: Interrupts,
+): Promise<number> {
+  let context: CommandContext | undefined
+  const said = { out: '', err: '' }
+  const program = buildProgram(
+    async (raw, run) => {
+      context = makeContext(io, parseGlobals(raw), door, interrupts)
+      await run(context)
+    },
+    { out: (text) => void (said.out += text), err: (text) => void (said.err += text), width: io.stdout.width ?? 80 },
+  )
+  try {
+    try {
+      await program.parseAsync([...argv], { from: 'user' })
+      return 0
+    } catch (error) {
+      if (!(error instanceof CommanderError)) throw error
+      return await endOfParsing(error, said, io)
+    }
+  } catch (error) {
+    return reportFailure(error, io, hasJsonFlag(argv), context)
+  }
+}
+
+function parseGlobals(raw: RawGlobals): GlobalOptions {
+  return {
+    directory: raw.directory,
+    memory: raw.memory,
+    set: raw.set ?? [],
+    json: raw.json === true,
+    quiet: raw.quiet === true,
+  }
+}
+
+/** Commander ends parsing by throwing, for help and version too. */
+async function endOfParsing(error: CommanderError, said: { out: string; err: string }, io: CliIo): Promise<number> {
+  if (error.exitCode === 0) {
+    await io.stdout.write(said.out)
+    return 0
+  }
+  if (error.code === 'commander.help') {
+    await io.stderr.write(said.err)
+    return 2
+  }
+  const [message = '', suggestion] = error.message.replace(/^error: /, '').split('\n')
+  throw new IceboxError('usage/invalid', {
+    message: suggestion === undefined ? message : `${message} ${suggestion}`,
+    remedy: 'add --help to see what the command takes',
+    cause: error,
+  })
+}
+
+async function reportFailure(
+  error: unknown,
+  io: CliIo,
+  json: boolean,
+  context: CommandContext | undefined,
+): Promise<number> {
+  const code = exitCodeOf(error)
+  const isReported = typeof error === 'object' && error !== null && context?.reported.has(error) === true
+  if (isOutputClosed(error) || isReported) return code
+  try {
+    if (json) await io.stdout.write(`${errorJson(error)}\n`)
+    else await io.stderr.write(errorText(error, makeStyle(wantsColour(io.env, io.stderr.isTerminal))))
+    if ((io.env.ICEBOX_DEBUG ?? '') !== '') await io.stderr.write(`${stackOf(error)}\n`)
+  } catch (outputError) {
+    // Nobody is there to be told; the exit code still says that it failed.
+    return Math.max(code, exitCodeOf(outputError) === 130 ? 1 : exitCodeOf(outputError))
+  }
+  return code
+}
+
+function stackOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const cause = error.cause === undefined ? '' : `\ncaused by ${stackOf(error.cause)}`
+  return `${error.stack ?? error.message}${cause}`
+}
+
+function hasJsonFlag(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--')
+  return (end < 0 ? argv : argv.slice(0, end)).includes('--json')
+}

@@ -1,0 +1,225 @@
+import { createReadStream } from 'node:fs'
+import { resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { IceboxError, messageOf, systemCode } from '../../base/index.ts'
+import type { CommandLakehouse } from '../../lakehouse/api.ts'
+import { runScript } from '../commands/run-script.ts'
+import { parseMaxRows, presentation, type SqlOptions } from '../commands/sql-options.ts'
+import { matchesPattern } from '../commands/table-list.ts'
+import type { CommandContext } from '../context.ts'
+import { type FileSink, openFileSink } from '../output/file-sink.ts'
+import { smallTable } from '../output/table.ts'
+import { visibleText } from '../output/text-width.ts'
+import { OUTPUT_FORMATS } from '../output/writer.ts'
+import type { Presentation, RowFormat } from '../present.ts'
+import { makeStyle } from '../style.ts'
+import { helpText, isDotLine, parseDot } from './dot-commands.ts'
+import { StatementSplitter } from './statement-splitter.ts'
+
+/** Files that read files that read files: deeper than this is a circle. */
+const MAX_READ_DEPTH = 16
+/** `.schema` without a name shows at most so many tables. */
+const MAX_SCHEMA_TABLES = 100
+
+/** What a shell keeps between lines, and how it carries one out; the same on a terminal and for a pipe. */
+export class ShellSession {
+  readonly #context: CommandContext
+  readonly #lake: CommandLakehouse
+  readonly #splitter = new StatementSplitter()
+  readonly #isTerminal: boolean
+  #how: Presentation
+  #file: FileSink | undefined
+  #hasQuit = false
+
+  constructor(context: CommandContext, lake: CommandLakehouse, options: SqlOptions, isTerminal: boolean) {
+    this.#context = context
+    this.#lake = lake
+    this.#how = options.presentation
+    this.#isTerminal = isTerminal
+  }
+
+  get hasQuit(): boolean {
+    return this.#hasQuit
+  }
+
+  /** True when the line that comes continues a statement. */
+  get isOpen(): boolean {
+    return this.#splitter.isOpen
+  }
+
+  /** The statement so far, for completion. */
+  get pending(): string {
+    return this.#splitter.pending
+  }
+
+  /** Forgets an open statement; true when there was one. */
+  dropOpen(): boolean {
+    const wasOpen = this.#splitter.isOpen
+    this.#splitter.clear()
+    return wasOpen
+  }
+
+  /** Takes one line: collects SQL until `;` and runs what ended, or carries out a dot command. */
+  async line(text: string, signal: AbortSignal): Promise<void> {
+    if (!this.#splitter.isOpen && isDotLine(text)) await this.#dot(text, signal, 0)
+    else for (const statement of this.#splitter.push(`${text}\n`)) await this.#run(statement, signal)
+  }
+
+  /** Runs what is left without `;` at the end of the input, and closes the output file. */
+  async end(signal: AbortSignal): Promise<void> {
+    const rest = this.#splitter.rest()
+    if (rest !== undefined && !this.#hasQuit) await this.#run(rest, signal)
+    await this.closeOutput()
+  }
+
+  async closeOutput(): Promise<void> {
+    const file = this.#file
+    this.#file = undefined
+    if (file !== undefined) await file.commit()
+  }
+
+  async #run(statement: string, signal: AbortSignal): Promise<void> {
+    const file = this.#file
+    const how = file === undefined ? this.#how : { ...this.#how, sink: file, width: undefined, style: makeStyle(false) }
+    await runScript(this.#context, this.#lake, statement, how, signal)
+  }
+
+  async #dot(text: string, signal: AbortSignal, depth: number): Promise<void> {
+    const { name, args } = parseDot(text)
+    const argument = args[0]
+    switch (name) {
+      case '.help':
+        return this.#context.io.stdout.write(helpText())
+      case '.quit':
+        this.#hasQuit = true
+        return
+      case '.tables':
+        return this.#tables(argument)
+      case '.schema':
+        return this.#schema(argument)
+      case '.mode':
+        return this.#mode(argument)
+      case '.maxrows':
+        this.#how = { ...this.#how, maxRows: parseMaxRows(argument) }
+        return
+      case '.timer':
+        this.#how = { ...this.#how, footer: onOrOff('.timer', argument) }
+        return
+      case '.output':
+        return this.#output(argument)
+      case '.read':
+        return this.#read(argument ?? '', signal, depth)
+      default:
+        throw new IceboxError('internal/unreachable', {
+          message: `${name} is listed and not carried out`,
+          remedy: 'report this as a bug of Icebox',
+        })
+    }
+  }
+
+  async #tables(pattern: string | undefined): Promise<void> {
+    const names = (await this.#lake.tableNames()).filter((name) => matchesPattern(name, pattern))
+    if (names.length === 0)
+      return this.#context.note(pattern === undefined ? 'no tables yet' : `no table matches ${pattern}`)
+    await this.#context.io.stdout.write(`${names.map(visibleText).join('\n')}\n`)
+  }
+
+  async #schema(table: string | undefined): Promise<void> {
+    const names = table === undefined ? await this.#lake.tableNames() : [table]
+    const { stdout } = this.#context.io
+    for (const name of names.slice(0, MAX_SCHEMA_TABLES)) {
+      const described = await this.#lake.describeTable(name.replace(/;$/, ''))
+      const columns = [
+        { name: 'column', align: 'left' },
+        { name: 'type', align: 'left' },
+        { name: 'null', align: 'left' },
+      ] as const
+      const rows = described.columns.map((column) => [
+        visibleText(column.name),
+        column.type,
+        column.required ? 'not null' : '',
+      ])
+      await stdout.write(
+        `${this.#context.outStyle.bold(visibleText(described.table))}\n${smallTable(columns, rows, stdout.width, this.#context.outStyle)}\n`,
+      )
+    }
+    if (names.length > MAX_SCHEMA_TABLES)
+      await this.#context.note(`${names.length - MAX_SCHEMA_TABLES} more tables; .schema TABLE shows one`)
+  }
+
+  async #mode(format: string | undefined): Promise<void> {
+    if (format === undefined) return this.#context.io.stdout.write(`${this.#how.format}\n`)
+    this.#how = presentationLike(this.#how, this.#context, shellFormat(format), this.#isTerminal)
+  }
+
+  async #output(path: string | undefined): Promise<void> {
+    await this.closeOutput()
+    if (path !== undefined) this.#file = await openFileSink(path, this.#context.io.cwd)
+  }
+
+  /** Runs a file line by line, so a script of any size needs little memory. */
+  async #read(path: string, signal: AbortSignal, depth: number): Promise<void> {
+    const absolute = resolve(this.#context.io.cwd, path)
+    if (depth >= MAX_READ_DEPTH) {
+      throw new IceboxError('usage/invalid', {
+        message: `.read ${path}: files read each other more than ${MAX_READ_DEPTH} deep`,
+        remedy: 'take the circle out',
+      })
+    }
+    const splitter = new StatementSplitter()
+    try {
+      for await (const line of createInterface({
+        input: createReadStream(absolute, 'utf8'),
+        crlfDelay: Number.POSITIVE_INFINITY,
+      })) {
+        if (!splitter.isOpen && isDotLine(line)) await this.#dot(line, signal, depth + 1)
+        else for (const statement of splitter.push(`${line}\n`)) await this.#run(statement, signal)
+        if (this.#hasQuit) return
+      }
+    } catch (error) {
+      if (error instanceof IceboxError) throw error
+      throw new IceboxError(systemCode(error) === 'ENOENT' ? 'storage/not-found' : 'storage/io', {
+        message: `cannot read ${absolute}: ${systemCode(error) === 'ENOENT' ? 'no such file' : messageOf(error)}`,
+        remedy: 'name a file that exists and may be read',
+        context: { path: absolute },
+        cause: error,
+      })
+    }
+    const rest = splitter.rest()
+    if (rest !== undefined) await this.#run(rest, signal)
+  }
+}
+
+function shellFormat(text: string): RowFormat {
+  const format = OUTPUT_FORMATS.find((one) => one === text.toLowerCase())
+  if (format === undefined || format === 'arrow' || format === 'parquet') {
+    throw new IceboxError('usage/invalid', {
+      message: format === undefined ? `.mode ${text} is not a format` : `${format} is not a format for the shell`,
+      remedy:
+        format === undefined
+          ? 'use table, csv, json, ndjson or markdown'
+          : `leave the shell and run icebox sql "…" --output FILE.${format}`,
+      context: { format: text },
+    })
+  }
+  return format
+}
+
+function presentationLike(
+  before: Presentation,
+  context: CommandContext,
+  format: RowFormat,
+  isTerminal: boolean,
+): Presentation {
+  const fresh = presentation(context, format, before.maxRows)
+  return isTerminal ? { ...fresh, footer: before.footer } : fresh
+}
+
+function onOrOff(command: string, text: string | undefined): boolean {
+  if (text === 'on') return true
+  if (text === 'off') return false
+  throw new IceboxError('usage/invalid', {
+    message: `${command} ${text ?? ''} is neither on nor off`,
+    remedy: `${command} on, or ${command} off`,
+  })
+}
