@@ -50,6 +50,18 @@ export {
   type TableRequirement,
   type TableUpdate,
 } from './metadata/index.ts'
+export {
+  decodeDeletionVector,
+  DeletionVector,
+  deletionVectorOf,
+  type PuffinBlob,
+  type PuffinFooter,
+  readDeletionVector,
+  readPuffinFooter,
+  type VectorOfFile,
+  writeDeletionVectors,
+  type WrittenVector,
+} from './puffin/index.ts'
 export type {
   DataFile,
   FieldSummary,
