@@ -34,7 +34,7 @@ export function typeText(spec: KeySpec): string {
   return [NAMES[spec.type], ...(spec.words ?? [])].join(' or ')
 }
 
-/** What is allowed, for an error: `a size such as 512MB or 1GiB, at least 1 B; or auto`. */
+/** What is allowed, for an error: `a size such as 512MB or 1GiB, more than 0; or auto`. */
 export function allowedText(spec: KeySpec): string {
   const range = rangeText(spec)
   return [`${exampleText(spec.type)}${range}`, ...(spec.words ?? [])].join('; or ')
@@ -64,6 +64,7 @@ function exampleText(type: KeyType): string {
 function rangeText(spec: KeySpec): string {
   const unit = spec.type === 'size' ? ' bytes' : spec.type === 'duration' ? ' ms' : ''
   if (spec.min !== undefined && spec.max !== undefined) return `, from ${spec.min} to ${spec.max}${unit}`
+  if (spec.min === 1 && unit !== '') return ', more than 0'
   if (spec.min !== undefined) return `, at least ${spec.min}${unit}`
   return ''
 }
