@@ -1,5 +1,5 @@
 import { IceboxError } from '../../base/index.ts'
-import { fieldById } from '../spec/schema.ts'
+import { childFields, fieldById } from '../spec/schema.ts'
 import { transformToString } from '../spec/partition.ts'
 import { isPrimitive } from '../spec/type-text.ts'
 import type { NestedField, PartitionSpec, Schema, SortOrder, Type } from '../spec/types.ts'
@@ -43,22 +43,17 @@ function checkStruct(fields: readonly NestedField[], where: string, formatVersio
 }
 
 function checkType(type: Type, where: string, formatVersion: number): void {
-  switch (type.kind) {
-    case 'struct':
-      return checkStruct(type.fields, where, formatVersion)
-    case 'list':
-      return checkType(type.element, where, formatVersion)
-    case 'map':
-      checkType(type.key, where, formatVersion)
-      return checkType(type.value, where, formatVersion)
-    default:
-      if (formatVersion >= 3 || !V3_KINDS.has(type.kind)) return
-      throw new IceboxError('iceberg/unsupported', {
-        message: `${where} is of type ${type.kind}, which format version ${formatVersion} does not have`,
-        remedy: 'use a type of format version 2, such as timestamp with microseconds',
-        context: { type: type.kind, formatVersion },
-      })
+  if (!isPrimitive(type)) {
+    if (type.kind === 'struct') return checkStruct(type.fields, where, formatVersion)
+    for (const child of childFields(type)) checkType(child.type, where, formatVersion)
+    return
   }
+  if (formatVersion >= 3 || !V3_KINDS.has(type.kind)) return
+  throw new IceboxError('iceberg/unsupported', {
+    message: `${where} is of type ${type.kind}, which format version ${formatVersion} does not have`,
+    remedy: 'use a type of format version 2, such as timestamp with microseconds',
+    context: { type: type.kind, formatVersion },
+  })
 }
 
 /**

@@ -1,0 +1,8 @@
+export { compareForFilter } from './compare.ts'
+export { type ApplicableDeletes, DeleteIndex, partitionIdentity } from './delete-index.ts'
+export { classifyFile, type FileClass, TableFilter } from './filter.ts'
+export { ManifestCache } from './manifest-cache.ts'
+export { ManifestSource } from './manifest-source.ts'
+export { type FileScanTask, isSpent, planFiles, type PlanFilesOptions, type ScanReport } from './plan-files.ts'
+export { type ComparisonOp, type Predicate, type PredicateLeaf, withoutNot } from './predicate.ts'
+export { currentSnapshot, schemaOf, snapshotAt, type SnapshotSelector } from './snapshot-at.ts'

@@ -1,0 +1,113 @@
+import type { DataFile, ManifestEntry, ManifestFile } from '../spec/manifest.ts'
+import type { Literal } from '../spec/types.ts'
+
+/**
+ * Parsed manifests and manifest lists by location, the least recently used dropped first. What they hold never changes, so
+ * an entry is never stale. Bytes are an estimate of the heap that the parsed form takes.
+ */
+export class ManifestCache {
+  readonly maxBytes: number
+  readonly #items = new Map<string, CacheItem>()
+  #bytes = 0
+
+  constructor(options: { readonly maxBytes: number }) {
+    this.maxBytes = options.maxBytes
+  }
+
+  /** Estimated heap bytes held. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** A single item above this share of the cache is not kept: it would push out everything else. */
+  get maxItemBytes(): number {
+    return Math.floor(this.maxBytes / 4)
+  }
+
+  entries(manifestPath: string): readonly ManifestEntry[] | undefined {
+    const item = this.#touch(manifestPath)
+    return item?.kind === 'entries' ? item.entries : undefined
+  }
+
+  manifests(manifestList: string): readonly ManifestFile[] | undefined {
+    const item = this.#touch(manifestList)
+    return item?.kind === 'manifests' ? item.manifests : undefined
+  }
+
+  putEntries(manifestPath: string, entries: readonly ManifestEntry[]): void {
+    const bytes = entries.reduce((sum, entry) => sum + entryBytes(entry), 200)
+    this.#put(manifestPath, { kind: 'entries', entries, bytes })
+  }
+
+  putManifests(manifestList: string, manifests: readonly ManifestFile[]): void {
+    const bytes = manifests.reduce((sum, manifest) => sum + manifestBytes(manifest), 200)
+    this.#put(manifestList, { kind: 'manifests', manifests, bytes })
+  }
+
+  /** Drops the least recently used until at most `bytes` are held; 0 empties the cache (memory pressure). */
+  trim(bytes: number): void {
+    for (const [path, item] of this.#items) {
+      if (this.#bytes <= bytes) return
+      this.#items.delete(path)
+      this.#bytes -= item.bytes
+    }
+  }
+
+  #touch(path: string): CacheItem | undefined {
+    const item = this.#items.get(path)
+    if (item === undefined) return undefined
+    this.#items.delete(path)
+    this.#items.set(path, item)
+    return item
+  }
+
+  #put(path: string, item: CacheItem): void {
+    const old = this.#items.get(path)
+    if (old !== undefined) {
+      this.#items.delete(path)
+      this.#bytes -= old.bytes
+    }
+    if (item.bytes > this.maxItemBytes) return
+    this.trim(this.maxBytes - item.bytes)
+    this.#items.set(path, item)
+    this.#bytes += item.bytes
+  }
+}
+
+type CacheItem =
+  | { readonly kind: 'entries'; readonly entries: readonly ManifestEntry[]; readonly bytes: number }
+  | { readonly kind: 'manifests'; readonly manifests: readonly ManifestFile[]; readonly bytes: number }
+
+/** Heap of a parsed entry: objects, strings (one byte a character), maps with boxed bigints, small byte arrays. */
+export function entryBytes(entry: ManifestEntry): number {
+  const file = entry.dataFile
+  return 400 + file.filePath.length + tupleBytes(file) + countBytes(file) + boundBytes(file)
+}
+
+function tupleBytes(file: DataFile): number {
+  return file.partition.reduce<number>((sum, value) => sum + literalBytes(value), 16)
+}
+
+function literalBytes(value: Literal | null): number {
+  if (typeof value === 'string') return 24 + value.length
+  if (value instanceof Uint8Array) return 100 + value.length
+  return 24
+}
+
+function countBytes(file: DataFile): number {
+  const maps = [file.columnSizes, file.valueCounts, file.nullValueCounts, file.nanValueCounts]
+  return maps.reduce((sum, map) => sum + (map === undefined ? 0 : 80 + map.size * 48), 0)
+}
+
+function boundBytes(file: DataFile): number {
+  let bytes = 0
+  for (const map of [file.lowerBounds, file.upperBounds]) {
+    if (map === undefined) continue
+    bytes += 80 + map.size * 130
+  }
+  return bytes
+}
+
+function manifestBytes(manifest: ManifestFile): number {
+  return 500 + manifest.manifestPath.length + (manifest.partitions?.length ?? 0) * 320
+}

@@ -1,0 +1,82 @@
+import { IceboxError } from '../../base/index.ts'
+import type { ObjectStore } from '../../storage/index.ts'
+import { readManifestBlocks, readManifestList } from '../manifest/index.ts'
+import type { ManifestEntry, ManifestFile } from '../spec/manifest.ts'
+import type { Snapshot } from '../spec/snapshot.ts'
+import type { TableMetadata } from '../spec/table-metadata.ts'
+import { entryBytes, type ManifestCache } from './manifest-cache.ts'
+import { schemaOf } from './snapshot-at.ts'
+
+/** Where manifests of one table are read: from the cache, else from the store, counting what was read. */
+export class ManifestSource {
+  readonly #metadata: TableMetadata
+  readonly #io: ObjectStore
+  readonly #cache: ManifestCache | undefined
+  readonly #signal: AbortSignal | undefined
+  bytesRead = 0
+
+  constructor(options: {
+    readonly metadata: TableMetadata
+    readonly io: ObjectStore
+    readonly cache?: ManifestCache | undefined
+    readonly signal?: AbortSignal | undefined
+  }) {
+    this.#metadata = options.metadata
+    this.#io = options.io
+    this.#cache = options.cache
+    this.#signal = options.signal
+  }
+
+  /** The manifests of a snapshot, in the order of its manifest list. */
+  async manifests(snapshot: Snapshot): Promise<readonly ManifestFile[]> {
+    const list = snapshot.manifestList
+    if (list === undefined) {
+      throw new IceboxError('iceberg/unsupported', {
+        message: `snapshot ${snapshot.snapshotId} lists its manifests inline, a form of format version 1 that this build does not read`,
+        remedy: 'write a new snapshot with the tool that wrote the table: later versions make a manifest list',
+        context: { snapshotId: snapshot.snapshotId },
+      })
+    }
+    const known = this.#cache?.manifests(list)
+    if (known !== undefined) return known
+    const manifests = await readManifestList(this.#io, list, this.#options())
+    this.#cache?.putManifests(list, manifests)
+    return manifests
+  }
+
+  /** The entries of a manifest one after another, deleted ones too; see {@link blocks}. */
+  async *entries(manifest: ManifestFile): AsyncGenerator<ManifestEntry, void> {
+    for await (const block of this.blocks(manifest)) yield* block
+  }
+
+  /**
+   * The entries of a manifest, a block of the file at a time (all at once from the cache, so that walking them costs no turn
+   * of the event loop each). Memory is that of a block, or of the whole where the cache keeps it. A reader that stops early
+   * leaves the rest unread.
+   */
+  async *blocks(manifest: ManifestFile): AsyncGenerator<readonly ManifestEntry[], void> {
+    const known = this.#cache?.entries(manifest.manifestPath)
+    if (known !== undefined) {
+      yield known
+      return
+    }
+    this.bytesRead += Number(manifest.manifestLength)
+    const { partitionSpecs } = this.#metadata
+    const blocks = readManifestBlocks(this.#io, manifest, partitionSpecs, schemaOf(this.#metadata), this.#options())
+    let kept: ManifestEntry[] | undefined = this.#cache === undefined ? undefined : []
+    let bytes = 0
+    const max = this.#cache?.maxItemBytes ?? 0
+    for await (const block of blocks) {
+      if (kept !== undefined) {
+        bytes += block.reduce((sum, entry) => sum + entryBytes(entry), 0)
+        kept = bytes > max ? undefined : kept.concat(block)
+      }
+      yield block
+    }
+    if (kept !== undefined) this.#cache?.putEntries(manifest.manifestPath, kept)
+  }
+
+  #options(): { signal?: AbortSignal } {
+    return this.#signal === undefined ? {} : { signal: this.#signal }
+  }
+}

@@ -1,0 +1,8 @@
+export type { AppendOptions } from './append.ts'
+export type { DeleteFilesOptions } from './delete-files.ts'
+export type { OverwriteOptions } from './overwrite.ts'
+export type { ColumnPath } from './schema-tree.ts'
+export { type AddColumnOptions, type ColumnPlace, SchemaUpdate } from './schema-update.ts'
+export { SpecUpdate } from './update-spec.ts'
+export type { CommitTarget } from './target.ts'
+export { type CommitResult, Transaction, type TransactionOptions } from './transaction.ts'

@@ -1,0 +1,110 @@
+import { metadataFolder } from '../metadata/index.ts'
+import { writeManifest, writeManifestList } from '../manifest/index.ts'
+import { IceboxError } from '../../base/index.ts'
+import { fieldById } from '../spec/schema.ts'
+import { schemaOf } from '../scan/index.ts'
+import type { ManifestEntry, ManifestFile } from '../spec/manifest.ts'
+import type { TableMetadata } from '../spec/table-metadata.ts'
+import type { PartitionSpec, Schema } from '../spec/types.ts'
+import type { Attempt } from './action.ts'
+
+/** Writes the manifests of one new snapshot; each name is noted in the attempt before the file exists (I7). */
+export class ManifestWrites {
+  readonly snapshotId: bigint
+  readonly sequenceNumber: bigint
+  readonly #attempt: Attempt
+  readonly #folder: string
+  #count = 0
+
+  constructor(attempt: Attempt, snapshotId: bigint) {
+    const { metadata } = attempt
+    this.#attempt = attempt
+    this.snapshotId = snapshotId
+    this.sequenceNumber = metadata.lastSequenceNumber + 1n
+    this.#folder = metadataFolder(metadata.location, metadata.properties)
+  }
+
+  async manifest(
+    specId: number,
+    content: ManifestFile['content'],
+    entries: Iterable<ManifestEntry> | AsyncIterable<ManifestEntry>,
+  ): Promise<ManifestFile> {
+    const attempt = this.#attempt
+    const { metadata } = attempt
+    const spec = specOf(metadata, specId)
+    const uri = `${this.#folder}/${this.snapshotId}-m${this.#count++}.avro`
+    attempt.files.push(uri)
+    const manifest = await writeManifest(attempt.io, uri, {
+      formatVersion: writtenVersion(metadata),
+      spec,
+      schema: schemaOfSpec(metadata, spec),
+      content,
+      snapshotId: this.snapshotId,
+      sequenceNumber: this.sequenceNumber,
+      entries,
+      ...(attempt.signal === undefined ? {} : { signal: attempt.signal }),
+    })
+    attempt.manifestsWritten++
+    attempt.bytesWritten += Number(manifest.manifestLength)
+    return manifest
+  }
+
+  /** Writes the manifest list; its manifests come back as written. */
+  async list(parentSnapshotId: bigint | undefined, manifests: readonly ManifestFile[]): Promise<WrittenList> {
+    const attempt = this.#attempt
+    const { metadata } = attempt
+    const formatVersion = writtenVersion(metadata)
+    const firstRowId = formatVersion >= 3 ? (metadata.nextRowId ?? 0n) : undefined
+    const location = `${this.#folder}/snap-${this.snapshotId}.avro`
+    attempt.files.push(location)
+    const options = {
+      formatVersion,
+      snapshotId: this.snapshotId,
+      sequenceNumber: this.sequenceNumber,
+      manifests,
+      ...(parentSnapshotId === undefined ? {} : { parentSnapshotId }),
+      ...(firstRowId === undefined ? {} : { firstRowId }),
+    }
+    const list = await writeManifestList(attempt.io, location, options, attempt.signal)
+    attempt.bytesWritten += list.sizeBytes
+    const { nextRowId } = list
+    const lineage =
+      firstRowId === undefined || nextRowId === undefined ? {} : { firstRowId, addedRows: nextRowId - firstRowId }
+    return { location, manifests: list.manifests, ...lineage }
+  }
+}
+
+export interface WrittenList {
+  readonly location: string
+  readonly manifests: readonly ManifestFile[]
+  /** v3: the row ids that the snapshot takes (Iceberg spec, "Row Lineage"). */
+  readonly firstRowId?: bigint
+  readonly addedRows?: bigint
+}
+
+/** The format version of the manifests. Throws `iceberg/unsupported` for version 1, whose manifests are read only. */
+function writtenVersion(metadata: TableMetadata): 2 | 3 {
+  if (metadata.formatVersion !== 1) return metadata.formatVersion
+  throw new IceboxError('iceberg/unsupported', {
+    message: 'the table is of format version 1, whose manifests this build reads and does not write',
+    remedy: "set the table property 'format-version' to '2' first; every current reader of version 1 reads version 2",
+    context: { formatVersion: 1 },
+  })
+}
+
+export function specOf(metadata: TableMetadata, specId: number): PartitionSpec {
+  const spec = metadata.partitionSpecs.find((known) => known.specId === specId)
+  if (spec !== undefined) return spec
+  throw new IceboxError('iceberg/invalid-change', {
+    message: `the table has no partition spec ${specId}`,
+    context: { specId },
+  })
+}
+
+/** The newest schema that has every source of the spec: the current one, unless a source was dropped since. */
+function schemaOfSpec(metadata: TableMetadata, spec: PartitionSpec): Schema {
+  const hasSources = (schema: Schema) =>
+    spec.fields.every((field) => field.sourceIds.every((id) => fieldById(schema, id) !== undefined))
+  const current = schemaOf(metadata)
+  return hasSources(current) ? current : (metadata.schemas.findLast(hasSources) ?? current)
+}
