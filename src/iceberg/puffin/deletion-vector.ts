@@ -48,9 +48,17 @@ export class DeletionVector {
   *chunks(chunkSize = 65_536): IterableIterator<{ readonly base: bigint; readonly offsets: Uint32Array }> {
     for (const [key, bitmap] of this.bitmaps) {
       const base = BigInt(key) << 32n
-      for (let at = 0; at < bitmap.size; at += chunkSize) {
-        yield { base, offsets: bitmap.rangeUint32Array(at, at + chunkSize) }
+      let offsets = new Uint32Array(Math.min(chunkSize, bitmap.size))
+      let count = 0
+      for (const offset of bitmap) {
+        offsets[count++] = offset
+        if (count === chunkSize) {
+          yield { base, offsets }
+          offsets = new Uint32Array(chunkSize)
+          count = 0
+        }
       }
+      if (count > 0) yield { base, offsets: offsets.subarray(0, count) }
     }
   }
 
