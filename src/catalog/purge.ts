@@ -85,22 +85,32 @@ async function manifestsOfSnapshot(
 ): Promise<ManifestFile[]> {
   if (snapshot.manifestList !== undefined) return await readManifestList(io, snapshot.manifestList)
   // Version 1 may name manifests in the metadata itself (Iceberg spec, "Snapshots").
-  return (snapshot.manifests ?? []).map((manifestPath) => ({
-    manifestPath,
-    manifestLength: 0n,
-    partitionSpecId: metadata.defaultSpecId,
-    content: 'data',
-    sequenceNumber: 0n,
-    minSequenceNumber: 0n,
-    addedSnapshotId: snapshot.snapshotId,
-  }))
+  const manifests: ManifestFile[] = []
+  for (const manifestPath of snapshot.manifests ?? []) {
+    manifests.push({
+      manifestPath,
+      manifestLength: BigInt((await io.head(manifestPath)).sizeBytes),
+      partitionSpecId: metadata.defaultSpecId,
+      content: 'data',
+      sequenceNumber: 0n,
+      minSequenceNumber: 0n,
+      addedSnapshotId: snapshot.snapshotId,
+    })
+  }
+  return manifests
 }
 
 /** Deleted entries count: what they name may be there still. */
 async function* entryPaths(io: ObjectStore, manifest: ManifestFile, metadata: TableMetadata): AsyncIterable<string> {
-  for await (const entry of readManifest(io, manifest, metadata.partitionSpecs, metadata.schemas, {
-    projection: 'no-stats',
-  })) {
+  const schema = metadata.schemas.find((each) => each.schemaId === metadata.currentSchemaId)
+  if (schema === undefined) {
+    throw new IceboxError('iceberg/invalid-metadata', {
+      message: `the metadata at ${metadata.location} has no schema ${metadata.currentSchemaId}, which it calls current`,
+      context: { location: metadata.location },
+    })
+  }
+  const options = { projection: 'no-stats' } as const
+  for await (const entry of readManifest(io, manifest, metadata.partitionSpecs, schema, options)) {
     yield entry.dataFile.filePath
   }
 }
