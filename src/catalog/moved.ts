@@ -1,13 +1,31 @@
 import { IceboxError, isIceboxError } from '../base/index.ts'
-import { joinUri, type ObjectStore } from '../storage/index.ts'
+import { isBelow, joinUri, type ObjectStore } from '../storage/index.ts'
 
 /** `metadata/<file>` at least; deeper than any namespace and table that is likely. */
 const MIN_SEGMENTS = 2
 const MAX_SEGMENTS = 12
 
 /**
+ * Where a metadata file lies below the warehouse, if its folder was moved or copied there (a mount, `cp -r`, `mv`): the old
+ * root and the new one. Undefined where it is named below the warehouse already, or is not found there.
+ */
+export async function movedRoot(
+  io: ObjectStore,
+  warehouse: string,
+  location: string,
+): Promise<{ readonly from: string; readonly to: string } | undefined> {
+  const to = warehouse.replace(/\/+$/, '')
+  if (isBelow(location, to)) return undefined
+  const segments = location.split('/')
+  for (let kept = MIN_SEGMENTS; kept <= Math.min(MAX_SEGMENTS, segments.length - 1); kept++) {
+    if (await exists(io, joinUri(to, ...segments.slice(-kept)))) return { from: segments.slice(0, -kept).join('/'), to }
+  }
+  return undefined
+}
+
+/**
  * The error for a metadata file that is not where the catalog says. Where the same file lies below the warehouse, the
- * lakehouse was moved (a mount, a copy, `mv`): `lake/moved` names the old and the new root.
+ * lakehouse was moved: `lake/moved` names the old and the new root.
  */
 export async function missingMetadata(
   io: ObjectStore,
@@ -16,15 +34,12 @@ export async function missingMetadata(
   location: string,
   cause: unknown,
 ): Promise<IceboxError> {
-  const segments = location.split('/')
-  for (let kept = MIN_SEGMENTS; kept <= Math.min(MAX_SEGMENTS, segments.length - 1); kept++) {
-    const newRoot = warehouse.replace(/\/+$/, '')
-    const oldRoot = segments.slice(0, -kept).join('/')
-    if (oldRoot === newRoot || !(await exists(io, joinUri(newRoot, ...segments.slice(-kept))))) continue
+  const moved = await movedRoot(io, warehouse, location)
+  if (moved !== undefined) {
     return new IceboxError('lake/moved', {
-      message: `the files of ${tableText} are named at ${oldRoot} and lie at ${newRoot}: the lakehouse was moved`,
+      message: `the files of ${tableText} are named at ${moved.from} and lie at ${moved.to}: the lakehouse was moved`,
       remedy: 'move it back, or rewrite its metadata with icebox table relocate',
-      context: { table: tableText, oldRoot, newRoot, location },
+      context: { table: tableText, oldRoot: moved.from, newRoot: moved.to, location },
       cause,
     })
   }

@@ -178,3 +178,4 @@ export {
   Transaction,
   type TransactionOptions,
 } from './transaction/index.ts'
+export { type MovedLocation, movedLocation, type RelocatedTable, relocateTable } from './relocate/index.ts'

@@ -36,7 +36,15 @@ export interface ImportOptions {
   readonly newColumns?: 'add' | 'refuse'
   readonly key?: string
   readonly preserveOrder?: boolean
-  readonly csv?: { readonly delimiter?: string; readonly quote?: string; readonly header?: boolean; readonly encoding?: string; readonly dateFormat?: string; readonly timestampFormat?: string; readonly nullText?: string }
+  readonly csv?: {
+    readonly delimiter?: string
+    readonly quote?: string
+    readonly header?: boolean
+    readonly encoding?: string
+    readonly dateFormat?: string
+    readonly timestampFormat?: string
+    readonly nullText?: string
+  }
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: ImportProgress) => void
 }

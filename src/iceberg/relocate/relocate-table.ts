@@ -1,0 +1,192 @@
+import { randomUUID } from 'node:crypto'
+import { IceboxError, type Json } from '../../base/index.ts'
+import type { ObjectStore } from '../../storage/index.ts'
+import { printTableMetadata } from '../json/index.ts'
+import { readManifest, readManifestList, writeManifest, writeManifestList } from '../manifest/index.ts'
+import { metadataFolder, nextMetadataLocation } from '../metadata/index.ts'
+import type { DataFile, ManifestEntry, ManifestFile } from '../spec/manifest.ts'
+import type { Snapshot } from '../spec/snapshot.ts'
+import type { TableMetadata } from '../spec/table-metadata.ts'
+import type { LoadedTable } from '../table.ts'
+import { type MovedLocation, movedLocation } from './moved-location.ts'
+
+export interface RelocatedTable extends LoadedTable {
+  /** Manifests, manifest lists and the metadata file that were written. */
+  readonly written: readonly string[]
+  /** What they replace, at its new place; nothing of the new metadata names it. */
+  readonly replaced: readonly string[]
+}
+
+/**
+ * Writes the metadata of a table anew after its folder was moved: all locations in metadata, manifest lists and manifests
+ * (Iceberg v2 and v3 name every file by its absolute location). Data files are not touched. The caller makes the returned
+ * location current. Rejects `iceberg/unsupported` for v1 tables and for position delete files, which hold paths of data
+ * files in their rows. What was written is removed when it fails.
+ */
+export async function relocateTable(
+  io: ObjectStore,
+  table: LoadedTable,
+  moved: MovedLocation,
+  nowMs: number,
+): Promise<RelocatedTable> {
+  const { metadata } = table
+  if (metadata.formatVersion === 1) {
+    throw new IceboxError('iceberg/unsupported', {
+      message: `the table at ${metadata.location} is of format v1, whose manifests this build does not write`,
+      remedy: 'move its folder back, or upgrade the table to v2 with the tool that wrote it',
+      context: { location: metadata.location },
+    })
+  }
+  const work = new Relocation(io, metadata, metadata.formatVersion, moved)
+  try {
+    const snapshots: Snapshot[] = []
+    for (const snapshot of metadata.snapshots) snapshots.push(await work.snapshot(snapshot))
+    const next: TableMetadata = {
+      ...metadata,
+      location: movedLocation(metadata.location, moved),
+      lastUpdatedMs: BigInt(nowMs),
+      snapshots,
+      metadataLog: metadata.metadataLog.map((entry) => ({
+        ...entry,
+        metadataFile: movedLocation(entry.metadataFile, moved),
+      })),
+      properties: Object.fromEntries(
+        Object.entries(metadata.properties).map(([key, value]) => [key, movedProperty(key, value, moved)]),
+      ),
+      extra: movedJson(metadata.extra as Json, moved) as TableMetadata['extra'],
+    }
+    const location = nextMetadataLocation(next.location, table.metadataLocation, randomUUID(), {
+      ...next.properties,
+      'write.metadata.compression-codec': 'none',
+    })
+    await io.create(location, new TextEncoder().encode(printTableMetadata(next)))
+    return {
+      metadata: next,
+      metadataLocation: location,
+      written: [...work.written, location],
+      replaced: [...work.replaced, movedLocation(table.metadataLocation, moved)],
+    }
+  } catch (error) {
+    await io.delete(work.written)
+    throw error
+  }
+}
+
+class Relocation {
+  readonly written: string[] = []
+  readonly replaced: string[] = []
+  private readonly io: ObjectStore
+  private readonly metadata: TableMetadata
+  private readonly formatVersion: 2 | 3
+  private readonly moved: MovedLocation
+  private readonly folder: string
+  /** Manifests are shared by snapshots: each is written once. */
+  private readonly manifests = new Map<string, ManifestFile>()
+
+  constructor(io: ObjectStore, metadata: TableMetadata, formatVersion: 2 | 3, moved: MovedLocation) {
+    this.io = io
+    this.metadata = metadata
+    this.formatVersion = formatVersion
+    this.moved = moved
+    this.folder = metadataFolder(movedLocation(metadata.location, moved), {})
+  }
+
+  async snapshot(snapshot: Snapshot): Promise<Snapshot> {
+    if (snapshot.manifestList === undefined) return snapshot
+    const oldList = movedLocation(snapshot.manifestList, this.moved)
+    const manifests: ManifestFile[] = []
+    for (const manifest of await readManifestList(this.io, oldList)) manifests.push(await this.manifest(manifest))
+    const newList = `${this.folder}/snap-${snapshot.snapshotId}-relocated-${randomUUID()}.avro`
+    await writeManifestList(this.io, newList, {
+      formatVersion: this.formatVersion,
+      snapshotId: snapshot.snapshotId,
+      parentSnapshotId: snapshot.parentSnapshotId,
+      sequenceNumber: snapshot.sequenceNumber,
+      manifests,
+      ...(snapshot.firstRowId !== undefined && { firstRowId: snapshot.firstRowId }),
+    })
+    this.written.push(newList)
+    this.replaced.push(oldList)
+    return { ...snapshot, manifestList: newList }
+  }
+
+  private async manifest(manifest: ManifestFile): Promise<ManifestFile> {
+    const known = this.manifests.get(manifest.manifestPath)
+    if (known !== undefined) return known
+    const { metadata } = this
+    const oldPath = movedLocation(manifest.manifestPath, this.moved)
+    const spec = metadata.partitionSpecs.find((candidate) => candidate.specId === manifest.partitionSpecId)
+    const schema = metadata.schemas.find((candidate) => candidate.schemaId === metadata.currentSchemaId)
+    if (spec === undefined || schema === undefined) {
+      throw new IceboxError('iceberg/invalid-metadata', {
+        message: `${oldPath} belongs to partition spec ${manifest.partitionSpecId}, which the table at ${metadata.location} does not have`,
+        remedy: 'register an older metadata file of the table',
+        context: { manifest: oldPath, specId: manifest.partitionSpecId },
+      })
+    }
+    const newPath = `${this.folder}/${randomUUID()}-relocated.avro`
+    const entries = readManifest(this.io, { ...manifest, manifestPath: oldPath }, metadata.partitionSpecs, schema)
+    const rewritten = await writeManifest(this.io, newPath, {
+      formatVersion: this.formatVersion,
+      spec,
+      schema,
+      content: manifest.content,
+      snapshotId: manifest.addedSnapshotId,
+      sequenceNumber: manifest.sequenceNumber,
+      entries: this.entries(entries),
+    })
+    this.written.push(newPath)
+    this.replaced.push(oldPath)
+    // What is not in the file itself stays as the list had it.
+    const result: ManifestFile = {
+      ...rewritten,
+      minSequenceNumber: manifest.minSequenceNumber,
+      ...(manifest.firstRowId !== undefined && { firstRowId: manifest.firstRowId }),
+    }
+    this.manifests.set(manifest.manifestPath, result)
+    return result
+  }
+
+  private async *entries(entries: AsyncIterable<ManifestEntry>): AsyncIterable<ManifestEntry> {
+    for await (const entry of entries) yield { ...entry, dataFile: this.file(entry.dataFile) }
+  }
+
+  private file(file: DataFile): DataFile {
+    if (file.content === 'position-deletes' && file.fileFormat !== 'puffin') {
+      throw new IceboxError('iceberg/unsupported', {
+        message: `${file.filePath} is a position delete file: its rows hold the old locations of data files`,
+        remedy:
+          'move the folder back (or mount it at its old place), or compact the table with the tool that wrote it first',
+        context: { file: file.filePath },
+      })
+    }
+    return {
+      ...file,
+      filePath: movedLocation(file.filePath, this.moved),
+      ...(file.referencedDataFile !== undefined && {
+        referencedDataFile: movedLocation(file.referencedDataFile, this.moved),
+      }),
+    }
+  }
+}
+
+const LOCATION_PROPERTIES = new Set([
+  'write.data.path',
+  'write.metadata.path',
+  'write.object-storage.path',
+  'write.folder-storage.path',
+])
+
+function movedProperty(key: string, value: string, moved: MovedLocation): string {
+  return LOCATION_PROPERTIES.has(key) ? movedLocation(value, moved) : value
+}
+
+/** Locations in parts that are kept as read (statistics files): text that begins with the old root. */
+function movedJson(value: Json, moved: MovedLocation): Json {
+  if (typeof value === 'string') return /^(?:[a-z][a-z0-9+.-]*:)?\//i.test(value) ? movedLocation(value, moved) : value
+  if (Array.isArray(value)) return value.map((item) => movedJson(item, moved))
+  if (typeof value === 'object' && value !== null) {
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, movedJson(item, moved)]))
+  }
+  return value
+}
