@@ -8,9 +8,16 @@ export interface OutputStream {
   write(chunk: string | Uint8Array): Promise<void>
 }
 
+/** Standard input; a terminal where `isTTY`, which then has a raw mode. */
+export interface InputStream extends NodeJS.ReadableStream {
+  readonly isTTY?: boolean
+  setRawMode?(isRaw: boolean): unknown
+  destroy(): unknown
+}
+
 /** The world around a command; tests pass their own. */
 export interface CliIo {
-  readonly stdin: NodeJS.ReadStream
+  readonly stdin: InputStream
   readonly stdout: OutputStream
   readonly stderr: OutputStream
   /** Standard error itself where it is a terminal: live progress is drawn there. */

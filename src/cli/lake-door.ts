@@ -1,4 +1,6 @@
 import { resolve } from 'node:path'
+import { isIceboxError } from '../base/index.ts'
+import type { Configuration, ConfigurationSources } from '../config/index.ts'
 import type { CommandLakehouse } from '../lakehouse/api.ts'
 import type { GlobalOptions } from './context.ts'
 import type { CliIo } from './io.ts'
@@ -8,6 +10,10 @@ export interface LakeDoor {
   open(globals: GlobalOptions, io: CliIo): Promise<CommandLakehouse>
   /** Makes a lakehouse folder and returns its absolute path. */
   init(directory: string, globals: GlobalOptions, io: CliIo): Promise<string>
+  /** What the configuration is read from; without `file` where there is no lakehouse. */
+  configurationSources(globals: GlobalOptions, io: CliIo): Promise<ConfigurationSources>
+  /** The budget that a configuration comes to (`auto` resolved). */
+  budgetBytes(configuration: Configuration): Promise<number>
 }
 
 /** The real one. The rooms behind it are loaded when a command needs them: start-up weight is taken from the engine. */
@@ -19,6 +25,23 @@ export const lakeDoor: LakeDoor = {
   async init(directory, globals, io) {
     const { Lakehouse } = await import('../lakehouse/index.ts')
     return Lakehouse.init(resolve(io.cwd, directory), settingsOf(globals))
+  },
+  async configurationSources(globals, io) {
+    const { findLake } = await import('../lakehouse/index.ts')
+    const sources = { ...settingsOf(globals), environment: io.env }
+    try {
+      const { configFile } = await findLake(globals.directory, io.env, io.cwd)
+      return { ...sources, file: configFile }
+    } catch (error) {
+      // Without -C and ICEBOX_HOME there may be no lakehouse yet: the other sources can still be looked at.
+      const isNamed = globals.directory !== undefined || (io.env.ICEBOX_HOME ?? '') !== ''
+      if (isNamed || !isIceboxError(error, 'lake/not-found')) throw error
+      return sources
+    }
+  },
+  async budgetBytes(configuration) {
+    const { resolveBudget } = await import('../lakehouse/index.ts')
+    return resolveBudget(configuration)
   },
 }
 

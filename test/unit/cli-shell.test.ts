@@ -38,7 +38,8 @@ describe('completion', () => {
 
   it('offers tables by the beginning of their full name, quoted where SQL needs it', () => {
     expect(complete('select * from sal', words)).toEqual({ word: 'sal', candidates: ['sales.orders', 'sales."Order Lines"'] })
-    expect(complete('from sales.or', words).candidates).toEqual(['sales.orders'])
+    expect(complete('from sales.or', words).candidates).toEqual(['sales.orders', 'sales."Order Lines"'])
+    expect(complete('from web.', words).candidates).toEqual(['web.events'])
   })
 
   it('offers columns, also after an alias', () => {

@@ -48,7 +48,8 @@ export function complete(line: string, words: CompletionWords): Completion {
   if (word.includes('.')) {
     const prefix = word.slice(0, word.lastIndexOf('.') + 1)
     const rest = lower.slice(prefix.length)
-    for (const column of words.columns)
+    const isNamespace = words.tables.some((table) => table.toLowerCase().startsWith(prefix.toLowerCase()))
+    for (const column of isNamespace ? [] : words.columns)
       if (column.toLowerCase().startsWith(rest)) found.add(prefix + quotedName(column))
   } else if (word !== '') {
     for (const column of words.columns) if (begins(column)) found.add(quotedName(column))

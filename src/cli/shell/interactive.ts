@@ -105,14 +105,14 @@ async function carryOut(
     statement.abort(new IceboxError('cancelled', { message: 'the statement was cancelled by Ctrl-C' }))
   })
   editor.pause()
-  stdin.setRawMode(false)
+  stdin.setRawMode?.(false)
   try {
     await session.line(line, statement.signal)
   } catch (error) {
     session.dropOpen()
     await stderr.write(errorText(error, context.errStyle))
   } finally {
-    stdin.setRawMode(true)
+    stdin.setRawMode?.(true)
     editor.resume()
   }
 }

@@ -185,7 +185,7 @@ function asBigint(value: SqlValue): bigint {
 }
 
 function textOf(value: SqlValue): string {
-  return typeof value === 'string' ? value : jsonText(value)
+  return value !== null && typeof value === 'object' ? jsonText(value) : String(value)
 }
 
 function decimalColumn(precision: number, scale: number): ArrowColumn {
