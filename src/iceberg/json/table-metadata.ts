@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { isIceboxError, type Json, messageOf, parseJson, printJson } from '../../base/index.ts'
 import { UNSORTED } from '../spec/sort-order.ts'
-import type { Snapshot, SnapshotRef } from '../spec/snapshot.ts'
+import type { Snapshot, SnapshotLogEntry, SnapshotRef } from '../spec/snapshot.ts'
 import type { TableMetadata } from '../spec/table-metadata.ts'
 import type { PartitionSpec, Schema, SortOrder } from '../spec/types.ts'
 import { asObject, defined, invalidMetadata, type JsonObject, type Place, unsupported } from './json-object.ts'
@@ -13,6 +13,7 @@ import {
   partitionSpecToJson,
   sortOrderToJson,
 } from './partition-spec.ts'
+import { ListPrinter } from './print-list.ts'
 import { extraJson, parseSchema, schemaToJson } from './schema.ts'
 import {
   noneAsUndefined,
@@ -252,11 +253,8 @@ export function printTableMetadata(metadata: TableMetadata): string {
   if (version >= 3) put('next-row-id', metadata.nextRowId ?? 0n)
   const refs = Object.entries(metadata.refs).map(([name, ref]) => [name, snapshotRefToJson(ref)])
   put('refs', Object.fromEntries(refs))
-  parts.push(`"snapshots":[${metadata.snapshots.map((snapshot) => printSnapshot(snapshot, version)).join(',')}]`)
-  put(
-    'snapshot-log',
-    metadata.snapshotLog.map((entry) => ({ 'snapshot-id': entry.snapshotId, 'timestamp-ms': entry.timestampMs })),
-  )
+  parts.push(`"snapshots":[${snapshotPrinters[version].print(metadata.snapshots)}]`)
+  parts.push(`"snapshot-log":[${snapshotLogPrinter.print(metadata.snapshotLog)}]`)
   put(
     'metadata-log',
     metadata.metadataLog.map((entry) => ({ 'metadata-file': entry.metadataFile, 'timestamp-ms': entry.timestampMs })),
@@ -266,12 +264,17 @@ export function printTableMetadata(metadata: TableMetadata): string {
   return `{${parts.join(',')}}`
 }
 
-const printedSnapshots = new WeakMap<Snapshot, { readonly version: number; readonly text: string }>()
-
-function printSnapshot(snapshot: Snapshot, version: number): string {
-  const known = printedSnapshots.get(snapshot)
-  if (known?.version === version) return known.text
-  const text = printJson(snapshotToJson(snapshot, version))
-  printedSnapshots.set(snapshot, { version, text })
-  return text
+const snapshotPrinter = (version: 1 | 2 | 3) => {
+  const printed = new WeakMap<Snapshot, string>()
+  return new ListPrinter<Snapshot>((snapshot) => {
+    const known = printed.get(snapshot)
+    if (known !== undefined) return known
+    const text = printJson(snapshotToJson(snapshot, version))
+    printed.set(snapshot, text)
+    return text
+  })
 }
+const snapshotPrinters = { 1: snapshotPrinter(1), 2: snapshotPrinter(2), 3: snapshotPrinter(3) }
+const snapshotLogPrinter = new ListPrinter<SnapshotLogEntry>(
+  (entry) => `{"snapshot-id":${entry.snapshotId},"timestamp-ms":${entry.timestampMs}}`,
+)
