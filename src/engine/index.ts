@@ -1,4 +1,5 @@
 export { type EngineOptions, openEngine } from './open-engine.ts'
+export { type EngineProbe, probeEngine } from './probe.ts'
 export type {
   ColumnarBatch,
   Engine,

@@ -166,3 +166,15 @@ export interface RunSqlOptions extends QueryOptions {
   /** The rows of the (only, SELECT-like) statement are written to this Parquet file by the engine; `batches` is empty, the summary counts rows and bytes. */
   readonly parquetFile?: string
 }
+
+/** What `icebox doctor` asks of the rooms below. */
+export interface EnvironmentReport {
+  readonly engine: { readonly version: string; readonly isAllocatorReached: boolean } | { readonly problem: string }
+  readonly memory: {
+    /** The container's limit, or the machine's memory. */
+    readonly limitBytes: number
+    /** What `max_usage: auto` comes to, and why. */
+    readonly autoBudgetBytes: number
+    readonly autoSource: string
+  }
+}
