@@ -1,3 +1,4 @@
+export { allocatorControl } from './allocator.ts'
 export { type EngineOptions, openEngine } from './open-engine.ts'
 export { type EngineProbe, probeEngine } from './probe.ts'
 export type {

@@ -1,9 +1,10 @@
-import { throwIfCancelled } from '../base/index.ts'
+import { IceboxError } from '../base/index.ts'
 import type { EnginePlan, Governor } from '../memory/index.ts'
-import { type Allocator, openAllocator } from './allocator.ts'
+import { prepareEnvironment } from './allocator.ts'
 import { type Binding, type Connection, type Database, loadBinding } from './binding.ts'
 import { engineError } from './errors.ts'
 import { Gate } from './gate.ts'
+import { MemoryKeeper } from './memory-keeper.ts'
 import type { Engine, EngineMemory, EngineSession } from './port.ts'
 import { Session } from './session.ts'
 import { openSpillFolder, type SpillFolder } from './spill.ts'
@@ -30,12 +31,12 @@ const threadPool = (): number => Math.max(1, Number(process.env['UV_THREADPOOL_S
 export async function openEngine(options: EngineOptions): Promise<Engine> {
   const spill = await openSpillFolder(options.spillDirectory)
   try {
+    prepareEnvironment(options.plan.purgeAboveBytes === undefined ? 'other' : 'purge')
     const binding = await loadBinding()
-    const allocator = await openAllocator()
     const database = await openDatabase(binding, options, spill.path)
     const connection = await binding.connect(database)
     for (const statement of settingsAfterOpen(options, spill.path)) await binding.query(connection, statement)
-    return new OpenEngine({ binding, database, connection, allocator, spill, options })
+    return new OpenEngine({ binding, database, connection, spill, options })
   } catch (error) {
     await spill[Symbol.asyncDispose]()
     throw engineError(error, { memoryLimitBytes: options.plan.memoryLimitBytes })
@@ -71,9 +72,8 @@ function settingsAfterOpen({ allowedDirectories }: EngineOptions, spillPath: str
 interface Parts {
   readonly binding: Binding
   readonly database: Database
-  /** For figures of the engine; never handed out. */
+  /** For settings and figures of the engine itself; never handed out. */
   readonly connection: Connection
-  readonly allocator: Allocator | undefined
   readonly spill: SpillFolder
   readonly options: EngineOptions
 }
@@ -85,27 +85,35 @@ class OpenEngine implements Engine {
   readonly #calls = new Gate(threadPool())
   readonly #places: Gate
   readonly #sessions = new Set<Session>()
+  readonly #keeper: MemoryKeeper
+  /** Threads that running statements asked for, oldest first. */
+  readonly #threadWishes: { readonly count: number }[] = []
+  #isClosed = false
 
   constructor(parts: Parts) {
+    const { governor, plan, maxSessions } = parts.options
     this.#parts = parts
-    this.threads = parts.options.plan.threads
-    this.memoryLimitBytes = parts.options.plan.memoryLimitBytes
-    this.#places = new Gate(parts.options.maxSessions ?? 16)
+    this.threads = plan.threads
+    this.memoryLimitBytes = plan.memoryLimitBytes
+    this.#places = new Gate(maxSessions ?? 16)
+    this.#keeper = new MemoryKeeper({ governor, plan, spill: parts.spill })
   }
 
   async session(signal?: AbortSignal): Promise<EngineSession> {
-    throwIfCancelled(signal)
     await this.#places.enter(signal)
     const { binding, database } = this.#parts
     try {
+      if (this.#isClosed) throw new IceboxError('internal/unreachable', { message: 'a closed engine was used' })
       const connection = await binding.connect(database)
-      // DuckDB counts progress only where the bar is on; printing it is ours.
+      // DuckDB counts progress only where its bar is on; showing it is ours.
       await binding.query(connection, 'SET enable_progress_bar = true; SET enable_progress_bar_print = false')
       const session: Session = new Session({
         binding,
         connection,
         memoryLimitBytes: this.memoryLimitBytes,
         gate: this.#calls,
+        keeper: this.#keeper,
+        useThreads: (count) => this.#useThreads(count),
         onClose: () => {
           this.#sessions.delete(session)
           this.#places.leave()
@@ -120,23 +128,43 @@ class OpenEngine implements Engine {
   }
 
   async memory(): Promise<EngineMemory> {
-    const { binding, connection, allocator, spill } = this.#parts
+    const { binding, connection, spill } = this.#parts
     const result = await binding.query(connection, 'SELECT sum(memory_usage_bytes)::DOUBLE FROM duckdb_memory()')
-    const chunk = binding.result_get_chunk(result, 0)
-    const bytes = binding.vector_get_data(binding.data_chunk_get_vector(chunk, 0), 8)
+    const bytes = binding.vector_get_data(binding.data_chunk_get_vector(binding.result_get_chunk(result, 0), 0), 8)
     return {
       usedBytes: new DataView(bytes.buffer, bytes.byteOffset, 8).getFloat64(0, true),
       limitBytes: this.memoryLimitBytes,
-      residentBytes: allocator?.read().residentBytes,
-      spilledBytes: await spill.usedBytes(),
+      residentBytes: (await this.#keeper.figures())?.residentBytes,
+      spilledBytes: spill.usedBytes(),
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
     for (const session of this.#sessions) await session[Symbol.asyncDispose]()
     const { binding, database, connection, spill } = this.#parts
+    this.#keeper[Symbol.dispose]()
     binding.disconnect_sync(connection)
     binding.close_sync(database)
     await spill[Symbol.asyncDispose]()
+  }
+
+  /** DuckDB's threads are of the whole instance: the latest wish holds, and the plan's number when none is left. */
+  async #useThreads(count: number): Promise<() => Promise<void>> {
+    const wish = { count }
+    const apply = async () => {
+      const { binding, connection } = this.#parts
+      await binding.query(
+        connection,
+        `SET GLOBAL threads = ${(this.#threadWishes.at(-1) ?? { count: this.threads }).count}`,
+      )
+    }
+    this.#threadWishes.push(wish)
+    await apply()
+    return async () => {
+      this.#threadWishes.splice(this.#threadWishes.indexOf(wish), 1)
+      await apply()
+    }
   }
 }

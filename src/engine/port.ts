@@ -35,6 +35,8 @@ export interface ColumnarBatch {
 export interface RunOptions {
   readonly parameters?: readonly SqlParameter[]
   readonly signal?: AbortSignal
+  /** Threads of the whole engine while the statement runs (`CopyPlan.threads`); the plan's afterwards. */
+  readonly threads?: number
   /** Called about four times a second while the statement runs; `fraction` is 0..1 or undefined while unknown. */
   readonly onProgress?: (progress: { readonly fraction: number | undefined; readonly rows: number | undefined }) => void
 }
@@ -50,7 +52,10 @@ export interface EngineSession extends AsyncDisposable {
   /** The whole result, for small results of our own statements; more than 100,000 rows is an error. */
   all(sql: string, options?: RunOptions): Promise<Record<string, SqlValue>[]>
   stream(sql: string, options?: RunOptions): Promise<ResultStream>
-  /** What DuckDB makes of the statements in the text, in order, without running them: SELECT, INSERT, EXPLAIN, … Rejects `sql/syntax`. */
+  /**
+   * What DuckDB makes of the statements in the text, in order, without running them: SELECT, INSERT, EXPLAIN, …
+   * Statements are bound for it: rejects `sql/syntax`, and `sql/unknown-table` and its like as running them would.
+   */
   statementKinds(sql: string): Promise<readonly string[]>
   /** Registers a scalar function for this session's instance (VARCHAR/BLOB → INTEGER and the like), computed over whole vectors. */
   registerScalar(definition: ScalarFunction): Promise<void>
@@ -78,7 +83,7 @@ export interface EngineMemory {
 
 export interface Engine extends AsyncDisposable {
   /** A connection with its own temporary objects, in UTC. At most `maxSessions` at once; waits for one. */
-  session(): Promise<EngineSession>
+  session(signal?: AbortSignal): Promise<EngineSession>
   readonly threads: number
   readonly memoryLimitBytes: number
   memory(): Promise<EngineMemory>

@@ -3,6 +3,7 @@ import { ChunkBatch } from './batch.ts'
 import { type Binding, type Connection, type PreparedStatement, type Result, STATEMENT_KINDS } from './binding.ts'
 import { engineError } from './errors.ts'
 import type { Gate } from './gate.ts'
+import type { MemoryKeeper } from './memory-keeper.ts'
 import { bindParameters } from './parameters.ts'
 import type {
   ColumnarBatch,
@@ -30,6 +31,9 @@ export interface SessionHost {
   readonly memoryLimitBytes: number
   /** Native calls that may run at once; each blocks a thread of Node's pool. */
   readonly gate: Gate
+  readonly keeper: MemoryKeeper
+  /** Sets the engine's threads until the function that it answers with is called. */
+  readonly useThreads: (count: number) => Promise<() => Promise<void>>
   readonly onClose: () => void
 }
 
@@ -144,7 +148,13 @@ export class Session implements EngineSession {
         })
       }
       throwIfCancelled(options.signal)
-      return act()
+      if (options.threads === undefined) return act()
+      const restore = await this.#host.useThreads(options.threads)
+      try {
+        return await act()
+      } finally {
+        await restore()
+      }
     })
     this.#last = turn.catch(() => undefined)
     return turn
@@ -182,9 +192,10 @@ export class Session implements EngineSession {
 
   /** A native call: counted at the gate, interrupted by the signal, its progress reported, its error converted. */
   async #execute<T>(act: () => Promise<T>, options: RunOptions): Promise<T> {
-    const { binding, connection, gate } = this.#host
+    const { binding, connection, gate, keeper } = this.#host
     const { signal, onProgress } = options
     await gate.enter(signal)
+    keeper.enter()
     let again: NodeJS.Timeout | undefined
     const interrupt = () => {
       // Once may be too early: the flag is cleared when the statement starts.
@@ -211,6 +222,7 @@ export class Session implements EngineSession {
       signal?.removeEventListener('abort', interrupt)
       clearInterval(again)
       clearInterval(ticker)
+      keeper.leave()
       gate.leave()
     }
   }

@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, rm, statfs } from 'node:fs/promises'
+import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { formatBytes, IceboxError, systemCode } from '../base/index.ts'
+import { IceboxError, systemCode } from '../base/index.ts'
 
 /** Magic numbers of file systems that live in memory (statfs(2)): tmpfs and ramfs. */
 const MEMORY_FILE_SYSTEMS = new Set([0x0102_1994, 0x8584_58f6])
@@ -9,7 +10,7 @@ const MEMORY_FILE_SYSTEMS = new Set([0x0102_1994, 0x8584_58f6])
 export interface SpillFolder extends AsyncDisposable {
   readonly path: string
   /** Bytes of files in it now. */
-  usedBytes(): Promise<number>
+  usedBytes(): number
 }
 
 /**
@@ -83,19 +84,12 @@ async function startTime(pid: number): Promise<string | undefined> {
   }
 }
 
-async function sizeOf(path: string): Promise<number> {
+/** Synchronous on purpose: the folder holds a handful of files and is looked at a few times a second. */
+function sizeOf(path: string): number {
   let total = 0
-  try {
-    const { stat } = await import('node:fs/promises')
-    for (const name of await readdir(path)) {
-      // A file may go while it is looked at.
-      total += await stat(join(path, name)).then(
-        (info) => info.blocks * 512,
-        () => 0,
-      )
-    }
-  } catch (error) {
-    if (systemCode(error) !== 'ENOENT') throw error
+  for (const name of readdirSync(path)) {
+    // A file may go while it is looked at.
+    total += (statSync(join(path, name), { throwIfNoEntry: false })?.blocks ?? 0) * 512
   }
   return total
 }
@@ -107,14 +101,5 @@ function spillError(path: string, cause: unknown): IceboxError {
     remedy: 'set performance.memory.spill_directory to a folder that can be written',
     context: { path },
     cause,
-  })
-}
-
-/** `max_temp_directory_size` for DuckDB. */
-export function checkSpillLimit(maxSpillBytes: number, freeBytes: number): number {
-  if (maxSpillBytes > 0) return Math.min(maxSpillBytes, freeBytes)
-  throw new IceboxError('usage/invalid', {
-    message: `a spill limit of ${formatBytes(maxSpillBytes)}`,
-    remedy: 'set performance.memory.max_spill above zero',
   })
 }

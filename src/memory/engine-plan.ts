@@ -1,4 +1,5 @@
 import { formatBytes, IceboxError } from '../base/index.ts'
+import { ownMemory } from './process-memory.ts'
 
 const MiB = 1024 * 1024
 
@@ -15,37 +16,57 @@ export type AllocatorControl =
 export interface EnginePlan {
   /** DuckDB's `memory_limit`. */
   readonly memoryLimitBytes: number
+  /** Threads of a statement that may sort, join or group: few where memory is short. */
   readonly threads: number
+  /** Threads of a COPY that streams: reading and writing without a sort holds little per thread. */
+  readonly copyThreads: number
   /** Resident bytes of the engine's allocator above which it is purged; undefined where it cannot be read. */
   readonly purgeAboveBytes: number | undefined
 }
 
 export interface EnginePlanInput {
   readonly budgetBytes: number
-  /** RSS of the process once the engine is loaded and idle. */
+  /** RSS of the process with the engine loaded and idle; see {@link expectedBaseBytes}. */
   readonly baseBytes: number
   readonly cores: number
   readonly allocator: AllocatorControl
 }
 
-/** What DuckDB takes beyond its limit and outside its count, measured (docs/decisions/0002-allocator-purge.md). */
-const HEADROOM_BYTES = { purge: 35 * MiB, decay: 35 * MiB, none: 165 * MiB } as const
+/**
+ * What comes on top of base and limit, whatever the limit: bursts between two purges, code pages touched, bytes that
+ * DuckDB does not count. Measured: 39 MiB at most with the purge, 25 with decay 0 and 135 without either
+ * (docs/decisions/0002-allocator-purge.md); a percentage would be wrong at both ends.
+ */
+const HEADROOM_BYTES: Readonly<Record<AllocatorControl, number>> = {
+  purge: 40 * MiB,
+  decay: 40 * MiB,
+  none: 170 * MiB,
+}
 
-/** Below this limit DuckDB fails statements that any user expects to work. */
+/** Kept for what is not the engine's: manifests, Arrow batches, rows on their way out. */
+const OTHERS_SHARE = 0.03
+
+/** Below this limit DuckDB fails statements that anyone expects to work. */
 export const LEAST_ENGINE_BYTES = 48 * MiB
 
+/** A sort on several threads fails below this where it works on one (6M x 16 at 120 MiB; decision 0002). */
+const SORT_BYTES_PER_THREAD = 128 * MiB
+const COPY_BYTES_PER_THREAD = 24 * MiB
+
 /**
- * Divides the budget: engine limit = budget - base - headroom.
- * Rejects `memory/budget-too-small` naming the smallest budget that this process can keep.
+ * Divides the budget: engine limit = budget - base - headroom - a small share for others.
+ * Rejects `memory/budget-too-small` with the smallest budget that this process can keep.
  */
 export function planEngine(input: EnginePlanInput): EnginePlan {
   const headroomBytes = HEADROOM_BYTES[input.allocator]
-  const memoryLimitBytes = Math.floor(input.budgetBytes - input.baseBytes - headroomBytes)
+  const othersBytes = input.budgetBytes * OTHERS_SHARE
+  const memoryLimitBytes = Math.floor(input.budgetBytes - input.baseBytes - headroomBytes - othersBytes)
   if (memoryLimitBytes < LEAST_ENGINE_BYTES) {
-    const leastBytes = input.baseBytes + headroomBytes + LEAST_ENGINE_BYTES
+    const leastBytes =
+      Math.ceil((input.baseBytes + headroomBytes + LEAST_ENGINE_BYTES) / (1 - OTHERS_SHARE) / 1e6) * 1e6
     throw new IceboxError('memory/budget-too-small', {
-      message: `a budget of ${formatBytes(input.budgetBytes)} leaves the engine ${formatBytes(Math.max(0, memoryLimitBytes))} of the ${formatBytes(LEAST_ENGINE_BYTES)} it needs at least: the process itself takes ${formatBytes(input.baseBytes)}, the allocator ${formatBytes(headroomBytes)}`,
-      remedy: `set performance.memory.max_usage to ${formatBytes(Math.ceil(leastBytes / 1e6) * 1e6)} or more`,
+      message: `a budget of ${formatBytes(input.budgetBytes)} is too small: the process takes ${formatBytes(input.baseBytes)}, the engine at least ${formatBytes(LEAST_ENGINE_BYTES)} and ${formatBytes(headroomBytes)} around it`,
+      remedy: `set performance.memory.max_usage to ${formatBytes(leastBytes)} or more`,
       context: {
         budgetBytes: input.budgetBytes,
         baseBytes: input.baseBytes,
@@ -54,9 +75,21 @@ export function planEngine(input: EnginePlanInput): EnginePlan {
       },
     })
   }
+  const threadsFor = (bytes: number) => Math.max(1, Math.min(input.cores, Math.floor(memoryLimitBytes / bytes)))
   return {
     memoryLimitBytes,
-    threads: Math.max(1, input.cores),
+    threads: threadsFor(SORT_BYTES_PER_THREAD),
+    copyThreads: threadsFor(COPY_BYTES_PER_THREAD),
     purgeAboveBytes: input.allocator === 'purge' ? memoryLimitBytes : undefined,
   }
+}
+
+/** What loading the engine, an instance and a first statement add to RSS; most of it is the library's file pages. */
+const ENGINE_LOAD_BYTES = 40 * MiB
+/** Rooms that are loaded when first needed: catalog, manifests, Avro. */
+const LATER_ROOMS_BYTES = 8 * MiB
+
+/** RSS to expect once the engine is loaded and idle, asked before it is loaded. */
+export function expectedBaseBytes(rssBytes: number = ownMemory().rssBytes): number {
+  return rssBytes + ENGINE_LOAD_BYTES + LATER_ROOMS_BYTES
 }

@@ -1,10 +1,15 @@
-export { type CopyPlan, type CopyPlanInput, planCopy, rowGroupSize } from './copy-plan.ts'
+export { type AutoBudget, type AutoBudgetSources, resolveAutoBudget } from './auto-budget.ts'
+export { BillMeter, composeBill, type MemoryBill } from './bill.ts'
+export { type CopyPlan, type CopyPlanInput, estimateRowBytes, planCopy, rowGroupSize } from './copy-plan.ts'
 export {
   type AllocatorControl,
   type EnginePlan,
   type EnginePlanInput,
+  expectedBaseBytes,
   LEAST_ENGINE_BYTES,
   planEngine,
 } from './engine-plan.ts'
-export { Governor, type Reservation, type ReserveOptions } from './governor.ts'
+export { Governor, type GovernorOptions, type Reservation, type ReserveOptions } from './governor.ts'
 export { ownMemory, type ProcessMemory, readProcessMemory, resetPeak } from './process-memory.ts'
+export { decidePurge, type PurgeDecision } from './purge-rule.ts'
+export { RssSampler, type RssSamplerOptions, type RssSample } from './sampler.ts'

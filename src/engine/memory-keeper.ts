@@ -1,0 +1,104 @@
+import { isIceboxError } from '../base/index.ts'
+import { decidePurge, type EnginePlan, type Governor } from '../memory/index.ts'
+import { type Allocator, type AllocatorFigures, openAllocator } from './allocator.ts'
+import type { SpillFolder } from './spill.ts'
+
+/** The allocator is loaded (12 ms, 2 MiB) only for statements that run longer than this. */
+const FIRST_LOOK_MS = 15
+const SPILL_LOOK_MS = 200
+/** How long after the last statement free pages are given back. */
+const IDLE_MS = 200
+const WITHOUT_ALLOCATOR_LOOK_MS = 100
+
+/**
+ * Keeps the engine's resident memory near its limit while statements run: looks every 5 to 20 ms, purges above the
+ * threshold, tells the governor what the engine holds, and gives back what is free when the engine is idle.
+ */
+export class MemoryKeeper implements Disposable {
+  readonly #governor: Governor
+  readonly #purgeAboveBytes: number | undefined
+  readonly #spill: SpillFolder
+  #allocator: Allocator | undefined
+  #isMissing = false
+  #running = 0
+  #timer: NodeJS.Timeout | undefined
+  #nextSpillLook = 0
+
+  constructor(options: {
+    readonly governor: Governor
+    readonly plan: EnginePlan
+    readonly spill: SpillFolder
+  }) {
+    this.#governor = options.governor
+    this.#purgeAboveBytes = options.plan.purgeAboveBytes
+    this.#spill = options.spill
+    this.#isMissing = options.plan.purgeAboveBytes === undefined
+  }
+
+  /** A native call begins. */
+  enter(): void {
+    this.#running++
+    if (this.#running === 1) this.#schedule(FIRST_LOOK_MS)
+  }
+
+  /** A native call has come back. Looks at once: the event loop may have been busy with rows since the last look. */
+  leave(): void {
+    this.#running--
+    if (this.#allocator !== undefined) this.look()
+    if (this.#running === 0) this.#schedule(IDLE_MS)
+  }
+
+  /** What the allocator holds; undefined where it cannot be read. Loads it. */
+  async figures(): Promise<AllocatorFigures | undefined> {
+    await this.#load()
+    return this.#allocator?.read()
+  }
+
+  /** Reads, tells the governor, and purges if it must. Answers with the milliseconds until the next look. */
+  look(): number {
+    const allocator = this.#allocator
+    const purgeAboveBytes = this.#purgeAboveBytes
+    if (allocator === undefined || purgeAboveBytes === undefined) return WITHOUT_ALLOCATOR_LOOK_MS
+    const figures = allocator.read()
+    const decision = decidePurge({ ...figures, purgeAboveBytes })
+    if (decision.purge) allocator.purge()
+    this.#governor.measured('engine', figures.residentBytes)
+    return decision.nextLookMs
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#isMissing = true
+  }
+
+  #schedule(delayMs: number): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#tick(), delayMs)
+    this.#timer.unref()
+  }
+
+  #tick(): void {
+    if (this.#allocator === undefined && !this.#isMissing) void this.#load()
+    const nextMs = this.look()
+    const now = performance.now()
+    if (now >= this.#nextSpillLook) {
+      this.#nextSpillLook = now + SPILL_LOOK_MS
+      this.#governor.spilled(this.#spill.usedBytes())
+    }
+    if (this.#running > 0) return this.#schedule(nextMs)
+    this.#allocator?.purge()
+    this.#allocator?.trim()
+  }
+
+  /** Where the allocator cannot be reached although the plan says so, the limit alone has to do; doctor tells. */
+  async #load(): Promise<void> {
+    if (this.#allocator !== undefined || this.#isMissing) return
+    try {
+      this.#allocator = await openAllocator()
+    } catch (error) {
+      if (!isIceboxError(error, 'engine/unavailable')) throw error
+      this.#isMissing = true
+    }
+  }
+}

@@ -1,0 +1,114 @@
+import { ownMemory } from './process-memory.ts'
+
+/** What an operation cost in memory: shown with every result. */
+export interface MemoryBill {
+  readonly budgetBytes: number
+  /** The kernel's high-water mark of the process (VmHWM), or the largest sample where the operation did not raise it. */
+  readonly peakRssBytes: number
+  /** Peaks by consumer, largest first. They need not have been at the same moment. */
+  readonly consumers: readonly { readonly name: string; readonly peakBytes: number }[]
+  /** Peak minus what the consumers account for; 0 when they account for all. */
+  readonly unattributedBytes: number
+  /** The largest size of the spill folder while the operation ran. */
+  readonly spilledBytes: number
+}
+
+/** What a meter asks of the governor. */
+export interface BillSource {
+  readonly budgetBytes: number
+  /** Called when the meter is done. */
+  readonly onClose: (meter: BillMeter) => void
+  /** Bytes that parts of the process measured of themselves, by name, as last told. */
+  readonly measured: ReadonlyMap<string, number>
+}
+
+/** How often memory is looked at for the case that the operation stays below an earlier peak of the process. */
+const SAMPLE_INTERVAL_MS = 100
+
+/** The share of the process that was there before the operation. */
+const BEFORE = 'process before'
+
+/** Watches one operation from its start to its end; open it with `using`. */
+export class BillMeter implements Disposable {
+  readonly operation: string
+  readonly #source: BillSource
+  readonly #peaks = new Map<string, number>()
+  readonly #countedElsewhere = new Set<string>()
+  readonly #startPeakBytes: number
+  readonly #timer: NodeJS.Timeout
+  #largestSample: number
+  #spilledBytes = 0
+
+  constructor(source: BillSource, operation: string) {
+    const memory = ownMemory()
+    this.operation = operation
+    this.#source = source
+    this.#startPeakBytes = memory.peakRssBytes
+    this.#largestSample = memory.rssBytes
+    const measuredBytes = [...source.measured.values()].reduce((sum, bytes) => sum + bytes, 0)
+    this.#peaks.set(BEFORE, Math.max(0, memory.rssBytes - measuredBytes))
+    for (const [name, bytes] of source.measured) this.note(name, bytes, undefined)
+    this.#timer = setInterval(() => this.sample(), SAMPLE_INTERVAL_MS)
+    this.#timer.unref()
+  }
+
+  /** Reads the process's memory now. */
+  sample(): void {
+    this.#largestSample = Math.max(this.#largestSample, ownMemory().rssBytes)
+  }
+
+  /**
+   * A consumer holds so many bytes now. Parts of other operations are left out (their sum comes under their name).
+   * `within` names the consumer that measures these bytes already, so that they are not counted twice.
+   */
+  note(consumer: string, bytes: number, within: string | undefined): void {
+    if (consumer.includes('/') && !consumer.startsWith(`${this.operation}/`)) return
+    if (within !== undefined) this.#countedElsewhere.add(consumer)
+    if (bytes > (this.#peaks.get(consumer) ?? 0)) this.#peaks.set(consumer, bytes)
+  }
+
+  /** The spill folder holds so many bytes now. */
+  noteSpill(bytes: number): void {
+    this.#spilledBytes = Math.max(this.#spilledBytes, bytes)
+  }
+
+  /** The bill so far. */
+  bill(): MemoryBill {
+    this.sample()
+    const { peakRssBytes } = ownMemory()
+    const isRaised = peakRssBytes > this.#startPeakBytes
+    return composeBill({
+      budgetBytes: this.#source.budgetBytes,
+      peakRssBytes: isRaised ? peakRssBytes : this.#largestSample,
+      peaks: this.#peaks,
+      countedElsewhere: this.#countedElsewhere,
+      spilledBytes: this.#spilledBytes,
+    })
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer)
+    this.#source.onClose(this)
+  }
+}
+
+/** The bill of peaks by name: levels below another (`import 3/staging`) are part of it and not counted again. */
+export function composeBill(input: {
+  readonly budgetBytes: number
+  readonly peakRssBytes: number
+  readonly peaks: ReadonlyMap<string, number>
+  readonly countedElsewhere: ReadonlySet<string>
+  readonly spilledBytes: number
+}): MemoryBill {
+  const consumers = [...input.peaks].map(([name, peakBytes]) => ({ name, peakBytes }))
+  const accountedBytes = consumers
+    .filter(({ name }) => !name.includes('/') && !input.countedElsewhere.has(name))
+    .reduce((sum, { peakBytes }) => sum + peakBytes, 0)
+  return {
+    budgetBytes: input.budgetBytes,
+    peakRssBytes: input.peakRssBytes,
+    consumers: consumers.toSorted((a, b) => b.peakBytes - a.peakBytes),
+    unattributedBytes: Math.max(0, input.peakRssBytes - accountedBytes),
+    spilledBytes: input.spilledBytes,
+  }
+}
