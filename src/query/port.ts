@@ -1,0 +1,92 @@
+import type { Catalog } from '../catalog/index.ts'
+import type { ColumnarBatch, Engine, ResultColumn, RunOptions, SqlParameter } from '../engine/index.ts'
+import type { ManifestCache } from '../iceberg/index.ts'
+import type { WriteJournal } from '../ingest/write/journal.ts'
+import type { MemoryBill } from '../memory/index.ts'
+import type { ObjectStore } from '../storage/index.ts'
+
+/** What a statement cost; the lakehouse measures. */
+export interface OperationFigures {
+  readonly elapsedMs: number
+  readonly cpuMs: number
+  readonly budgetBytes: number
+  readonly peakRssBytes: number
+  readonly spilledBytes: number
+  readonly bill: MemoryBill
+}
+
+/** A measurement that runs; `figures` may be asked at any time, and stays the same after `stop`. */
+export interface Meter {
+  figures(): OperationFigures
+  stop(): void
+}
+
+/** What a statement did, under the names of `--json`. */
+export interface StatementSummary extends OperationFigures {
+  /** Rows returned or changed. */
+  readonly rows: number
+  /** Bytes of the data files that were opened (their size) and of the manifests read from the store. */
+  readonly bytesRead: number
+  readonly bytesWritten: number
+  /** Data files read, or written by a change. */
+  readonly files: number
+  /** The snapshot that a change made, or that a query of one table read. */
+  readonly snapshotId: string | null
+}
+
+/** How one table of a statement was read. */
+export interface TableScanReport {
+  readonly table: string
+  readonly snapshotId: string | null
+  readonly manifestsTotal: number
+  readonly manifestsRead: number
+  readonly filesTotal: number | undefined
+  readonly filesRead: number
+  readonly filesPruned: number
+  readonly deleteFiles: number
+  /** Sizes of the files read. */
+  readonly dataBytes: number
+  readonly manifestBytes: number
+}
+
+/** One statement of a script, as its result is read. Closing it cancels what still runs. */
+export interface StatementResult extends AsyncDisposable {
+  /** `select`, `insert`, `create table`, … */
+  readonly kind: string
+  /** Empty for statements without rows. */
+  readonly columns: readonly ResultColumn[]
+  /** Batches of rows, to be read once; `break` cancels. Empty for statements without rows. */
+  readonly batches: AsyncIterable<ColumnarBatch>
+  /** One line for people (`created table sales.orders`); empty for a query. */
+  readonly message: string
+  /** The figures; final once the batches are consumed. */
+  summary(): StatementSummary
+  /** Tables read, and what was pruned. */
+  readonly scans: readonly TableScanReport[]
+}
+
+/** What the query room works with; the lakehouse makes it. */
+export interface QueryServices {
+  readonly catalog: Catalog
+  readonly io: ObjectStore
+  /** Called when the first statement needs the engine. */
+  readonly engine: () => Promise<Engine>
+  readonly manifests: ManifestCache
+  readonly journal: WriteJournal
+  readonly startMeter: (operation: string) => Meter
+  /** For small files of the room's own; exists. */
+  readonly scratchDirectory: string
+  /** Where rows are staged for many partitions; must be on disk. */
+  readonly stagingDirectory: string
+  /** `storage.target_file_size`. */
+  readonly targetFileSizeBytes: number
+  /** True on one's own machine: SQL may read files (`FROM 'x.csv'`). */
+  readonly localFiles: boolean
+}
+
+export interface StatementOptions {
+  /** Bound to `$1`, `$2`, … or `?`. */
+  readonly parameters?: readonly SqlParameter[]
+  readonly signal?: AbortSignal
+  readonly onProgress?: RunOptions['onProgress']
+}

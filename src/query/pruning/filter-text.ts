@@ -1,0 +1,382 @@
+import type { NestedField, Predicate, PrimitiveType } from '../../iceberg/index.ts'
+import { isKeyword, nameOf, stringValue, type Token, tokenize } from '../text/tokenizer.ts'
+import { type LiteralText, literalFromPlan } from './literal-text.ts'
+
+/** What a filter of a plan says for certain. */
+export interface FilterReading {
+  /** Every row that passes the filter matches it. */
+  readonly predicate: Predicate
+  /** True where the filter passes every row that matches `predicate`: the two are the same. */
+  readonly isExact: boolean
+}
+
+export interface FilterContext {
+  /** The field of a column of the scan (`t1·f4`), with the path inside a struct; undefined: not of this scan. */
+  readonly resolve: (column: string, path: readonly string[]) => NestedField | undefined
+  /** True where the session's time zone is UTC, so that a timestamp cast to timestamptz keeps its number. */
+  readonly isUtc: boolean
+}
+
+const TRUE: Predicate = { op: 'true' }
+const NOTHING: FilterReading = { predicate: TRUE, isExact: false }
+const COMPARISONS = { '=': 'eq', '<': 'lt', '<=': 'le', '>': 'gt', '>=': 'ge', '!=': 'ne', '<>': 'ne' } as const
+const MIRRORED = { eq: 'eq', lt: 'gt', le: 'ge', gt: 'lt', ge: 'le', ne: 'ne' } as const
+type Comparison = keyof typeof MIRRORED
+
+/**
+ * Reads what DuckDB prints of the filters of a scan, one a line: `t1·f3>='2020-03-01'::DATE AND t1·f3<…`,
+ * `optional: t1·f1 IN (1, 5)`, `((t1·f2 = 'a') OR …)`. Only comparisons, IN, IS [NOT] NULL, starts_with and their AND, OR
+ * and NOT are understood; whatever else is there makes its line say nothing, never something wrong.
+ *
+ * Without brackets DuckDB prints `a AND b OR c` for both groupings of it. Read with AND binding tighter, the text is
+ * implied by every grouping (induction over the tree), so the reading is safe for pruning; it is not exact.
+ */
+export function readFilters(lines: readonly string[], context: FilterContext): FilterReading {
+  // A string literal with a line break was cut into two lines by the printer: only the whole shows where strings end.
+  const tokens = tokenize(lines.join('\n'))
+  const groups: Token[][] = [[]]
+  let isComplete = true
+  for (const token of tokens) {
+    if (token.kind === 'unterminated') {
+      // A zero byte cuts the text in the middle of a string: nothing after it can be trusted, nor what it is in.
+      groups.pop()
+      isComplete = false
+      break
+    }
+    if (token.kind === 'space' && token.depth === 0 && token.text.includes('\n')) groups.push([])
+    else if (token.kind !== 'space') groups.at(-1)?.push(token)
+  }
+  const readings = groups.filter((group) => group.length > 0).map((group) => new FilterReader(group, context).read())
+  return {
+    predicate: and(readings.map((reading) => reading.predicate)),
+    isExact: isComplete && readings.every((reading) => reading.isExact),
+  }
+}
+
+export function and(args: readonly Predicate[]): Predicate {
+  const kept = args.filter((arg) => arg.op !== 'true')
+  if (kept.some((arg) => arg.op === 'false')) return { op: 'false' }
+  return kept.length === 0 ? TRUE : kept.length === 1 ? (kept[0] ?? TRUE) : { op: 'and', args: kept }
+}
+
+export function or(args: readonly Predicate[]): Predicate {
+  const kept = args.filter((arg) => arg.op !== 'false')
+  if (kept.some((arg) => arg.op === 'true')) return TRUE
+  return kept.length === 0 ? { op: 'false' } : kept.length === 1 ? (kept[0] ?? TRUE) : { op: 'or', args: kept }
+}
+
+/** Thrown and caught in this file: the text is not of the grammar. */
+class NotUnderstood {}
+
+interface ColumnOperand {
+  readonly field: NestedField
+  readonly type: PrimitiveType
+  /** The type that the column is cast to for the comparison. */
+  readonly castTo: string | undefined
+  readonly isNested: boolean
+}
+
+class FilterReader {
+  readonly #tokens: readonly Token[]
+  readonly #context: FilterContext
+  #at = 0
+
+  constructor(tokens: readonly Token[], context: FilterContext) {
+    this.#tokens = tokens
+    this.#context = context
+  }
+
+  read(): FilterReading {
+    try {
+      const reading = this.#level()
+      return this.#at === this.#tokens.length ? reading : NOTHING
+    } catch (error) {
+      if (error instanceof NotUnderstood) return NOTHING
+      throw error
+    }
+  }
+
+  /** Terms joined by AND and OR at one depth of brackets. */
+  #level(): FilterReading {
+    const alternatives: FilterReading[][] = [[this.#term()]]
+    for (;;) {
+      if (this.#accept('OR')) alternatives.push([this.#term()])
+      else if (this.#accept('AND')) alternatives.at(-1)?.push(this.#term())
+      else break
+    }
+    const isMixed = alternatives.length > 1 && alternatives.some((terms) => terms.length > 1)
+    const readings = alternatives.flat()
+    return {
+      predicate: or(alternatives.map((terms) => and(terms.map((term) => term.predicate)))),
+      isExact: !isMixed && readings.every((reading) => reading.isExact),
+    }
+  }
+
+  #term(): FilterReading {
+    if (isKeyword(this.#peek(), 'OPTIONAL') && this.#peek(1)?.text === ':') {
+      this.#at += 2
+      return this.#optional()
+    }
+    const start = this.#at
+    try {
+      const reading = this.#condition()
+      if (this.#isAtEndOfTerm()) return reading
+    } catch (error) {
+      if (!(error instanceof NotUnderstood)) throw error
+    }
+    // Not understood, but a group in brackets or a call shows where it ends.
+    this.#at = start
+    if (this.#peek()?.kind === 'word') this.#at++
+    if (this.#peek()?.text !== '(') throw new NotUnderstood()
+    this.#skipBrackets()
+    if (!this.#isAtEndOfTerm()) throw new NotUnderstood()
+    return NOTHING
+  }
+
+  /** A hint that follows from other filters: `IN (…)`, or a filter that is filled while the statement runs. */
+  #optional(): FilterReading {
+    if (isKeyword(this.#peek(), 'DYNAMIC') && isKeyword(this.#peek(1), 'FILTER')) {
+      this.#at += 2
+      this.#skipBrackets()
+      return { predicate: TRUE, isExact: true }
+    }
+    return { predicate: this.#term().predicate, isExact: true }
+  }
+
+  #condition(): FilterReading {
+    if (this.#accept('NOT')) return this.#negated()
+    if (this.#peek()?.text === '(') {
+      this.#at++
+      const reading = this.#level()
+      this.#expect(')')
+      return reading
+    }
+    if (isKeyword(this.#peek(), 'STARTS_WITH', 'PREFIX')) return this.#startsWith()
+    const left = this.#operand()
+    if (!('field' in left)) return this.#comparison(this.#operator(), this.#column(), left, true)
+    if (this.#accept('IS')) return this.#isNull(left)
+    if (this.#accept('IN')) return this.#in(left, false)
+    if (isKeyword(this.#peek(), 'NOT') && isKeyword(this.#peek(1), 'IN')) {
+      this.#at += 2
+      return this.#in(left, true)
+    }
+    if (left.type.kind === 'boolean' && left.castTo === undefined && this.#isAtEndOfTerm()) {
+      return exact({ op: 'eq', fieldId: left.field.id, value: true }, left)
+    }
+    const op = this.#operator()
+    const right = this.#operand()
+    if ('field' in right) throw new NotUnderstood()
+    return this.#comparison(op, left, right, false)
+  }
+
+  #negated(): FilterReading {
+    const inner = this.#condition()
+    return inner.isExact ? { predicate: { op: 'not', arg: inner.predicate }, isExact: true } : NOTHING
+  }
+
+  #startsWith(): FilterReading {
+    this.#at++
+    this.#expect('(')
+    const column = this.#column()
+    this.#expect(',')
+    const prefix = this.#operand()
+    this.#expect(')')
+    if ('field' in prefix || !prefix.isQuoted || column.type.kind !== 'string' || column.castTo !== undefined) {
+      return NOTHING
+    }
+    return exact({ op: 'starts-with', fieldId: column.field.id, value: prefix.text }, column)
+  }
+
+  #isNull(column: ColumnOperand): FilterReading {
+    const isNot = this.#accept('NOT')
+    if (this.#accept('DISTINCT')) {
+      this.#expectWord('FROM')
+      const value = this.#operand()
+      if ('field' in value) throw new NotUnderstood()
+      // IS NOT DISTINCT FROM a literal is equality; IS DISTINCT FROM also passes nulls.
+      return isNot ? this.#comparison('eq', column, value, false) : NOTHING
+    }
+    this.#expectWord('NULL')
+    // Writers count the nulls of a nested field in different ways, so its count decides nothing.
+    if (column.isNested) return NOTHING
+    return { predicate: { op: isNot ? 'not-null' : 'is-null', fieldId: column.field.id }, isExact: true }
+  }
+
+  #in(column: ColumnOperand, isNot: boolean): FilterReading {
+    this.#expect('(')
+    const literals: LiteralText[] = []
+    do {
+      const literal = this.#operand()
+      if ('field' in literal) throw new NotUnderstood()
+      literals.push(literal)
+    } while (this.#acceptText(','))
+    this.#expect(')')
+    if (column.castTo !== undefined) return NOTHING
+    const values = literals.map((literal) => literalFromPlan(column.type, literal))
+    const known = values.filter((value) => value !== undefined)
+    if (known.length < values.length) return NOTHING
+    return exact({ op: isNot ? 'not-in' : 'in', fieldId: column.field.id, values: known }, column)
+  }
+
+  #comparison(op: Comparison, column: ColumnOperand, literal: LiteralText, isMirrored: boolean): FilterReading {
+    const value = literalFromPlan(column.type, this.#inColumnType(column, literal))
+    if (value === undefined) return NOTHING
+    return exact({ op: isMirrored ? MIRRORED[op] : op, fieldId: column.field.id, value }, column)
+  }
+
+  /** The literal of a comparison whose column is cast, where the cast keeps the order and the values apart. */
+  #inColumnType(column: ColumnOperand, literal: LiteralText): LiteralText {
+    if (column.castTo === undefined) return literal
+    const { kind } = column.type
+    const isInteger = kind === 'int' || kind === 'long'
+    if (isInteger && /^(BIGINT|HUGEINT|INTEGER|DECIMAL)\b/.test(column.castTo)) return literal
+    if (kind === 'decimal' && column.castTo.startsWith('DECIMAL')) return literal
+    const isZoned = /^TIMESTAMP WITH TIME ZONE$|^TIMESTAMPTZ$/
+    if (
+      kind === 'timestamp' &&
+      isZoned.test(column.castTo) &&
+      this.#context.isUtc &&
+      isZoned.test(literal.type ?? '')
+    ) {
+      const utc = /^(.*)\+00$/.exec(literal.text)
+      if (utc !== null) return { text: utc[1] ?? '', isQuoted: literal.isQuoted, type: 'TIMESTAMP' }
+    }
+    throw new NotUnderstood()
+  }
+
+  #operator(): Comparison {
+    const text = this.#peek()?.text
+    const op = Object.entries(COMPARISONS).find(([sign]) => sign === text)?.[1]
+    if (op === undefined) throw new NotUnderstood()
+    this.#at++
+    return op
+  }
+
+  #column(): ColumnOperand {
+    const operand = this.#operand()
+    if (!('field' in operand)) throw new NotUnderstood()
+    return operand
+  }
+
+  #operand(): ColumnOperand | LiteralText {
+    const token = this.#peek()
+    if (isKeyword(token, 'CAST') && this.#peek(1)?.text === '(') {
+      this.#at += 2
+      const column = this.#column()
+      this.#expectWord('AS')
+      const castTo = this.#type()
+      this.#expect(')')
+      if (column.castTo !== undefined) throw new NotUnderstood()
+      return { ...column, castTo }
+    }
+    if (isKeyword(token, 'STRUCT_EXTRACT') && this.#peek(1)?.text === '(') {
+      this.#at += 2
+      const column = nameOf(this.#next())
+      this.#expect(',')
+      const child = stringValue(this.#next())
+      this.#expect(')')
+      if (column === undefined || child === undefined) throw new NotUnderstood()
+      return this.#resolve(column, [child])
+    }
+    return this.#literal() ?? this.#path()
+  }
+
+  #path(): ColumnOperand {
+    const column = nameOf(this.#next())
+    const path: string[] = []
+    while (this.#acceptText('.')) path.push(nameOf(this.#next()) ?? '')
+    if (column === undefined) throw new NotUnderstood()
+    return this.#resolve(column, path)
+  }
+
+  #resolve(column: string, path: readonly string[]): ColumnOperand {
+    const field = this.#context.resolve(column, path)
+    if (field === undefined) throw new NotUnderstood()
+    const { type } = field
+    if (type.kind === 'struct' || type.kind === 'list' || type.kind === 'map') {
+      // Only its nullness can be asked for; `unknown` makes every comparison say nothing.
+      return { field, type: { kind: 'unknown' }, castTo: undefined, isNested: path.length > 0 }
+    }
+    return { field, type, castTo: undefined, isNested: path.length > 0 }
+  }
+
+  #literal(): LiteralText | undefined {
+    const token = this.#peek()
+    const isNegative = token?.text === '-' && this.#peek(1)?.kind === 'number'
+    const isQuoted = token?.kind === 'string'
+    if (!isQuoted && !isNegative && token?.kind !== 'number' && !isKeyword(token, 'TRUE', 'FALSE')) return undefined
+    if (isNegative) this.#at++
+    const value = this.#next()
+    const text = isQuoted ? stringValue(value) : `${isNegative ? '-' : ''}${value?.text.toLowerCase() ?? ''}`
+    if (text === undefined) throw new NotUnderstood()
+    return { text, isQuoted, type: this.#acceptText('::') ? this.#type() : undefined }
+  }
+
+  /** Words and bracketed parameters up to whatever ends a type. */
+  #type(): string {
+    const words: string[] = []
+    for (let token = this.#peek(); token?.kind === 'word' && !isKeyword(token, 'AND', 'OR'); token = this.#peek()) {
+      words.push(token.text.toUpperCase())
+      this.#at++
+    }
+    if (words.length === 0) throw new NotUnderstood()
+    if (this.#peek()?.text === '(') {
+      const start = this.#at
+      this.#skipBrackets()
+      words.push(
+        this.#tokens
+          .slice(start, this.#at)
+          .map((token) => token.text)
+          .join(''),
+      )
+    }
+    return words.join(' ')
+  }
+
+  #skipBrackets(): void {
+    const open = this.#next()
+    if (open?.text !== '(') throw new NotUnderstood()
+    for (let token = this.#next(); token !== undefined; token = this.#next()) {
+      if (token.text === ')' && token.depth === open.depth) return
+    }
+    throw new NotUnderstood()
+  }
+
+  #isAtEndOfTerm(): boolean {
+    const token = this.#peek()
+    return token === undefined || token.text === ')' || isKeyword(token, 'AND', 'OR')
+  }
+
+  #peek(ahead = 0): Token | undefined {
+    return this.#tokens[this.#at + ahead]
+  }
+
+  #next(): Token | undefined {
+    return this.#tokens[this.#at++]
+  }
+
+  #accept(word: string): boolean {
+    if (!isKeyword(this.#peek(), word)) return false
+    this.#at++
+    return true
+  }
+
+  #acceptText(text: string): boolean {
+    if (this.#peek()?.text !== text || this.#peek()?.kind !== 'operator') return false
+    this.#at++
+    return true
+  }
+
+  #expect(text: string): void {
+    if (!this.#acceptText(text)) throw new NotUnderstood()
+  }
+
+  #expectWord(word: string): void {
+    if (!this.#accept(word)) throw new NotUnderstood()
+  }
+}
+
+/** A comparison passes no null, as the predicate does; inside a struct whole-file decisions are left alone. */
+function exact(predicate: Predicate, column: ColumnOperand): FilterReading {
+  return { predicate, isExact: !column.isNested }
+}

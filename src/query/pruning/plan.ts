@@ -1,0 +1,186 @@
+import { IceboxError, type Json, parseJson } from '../../base/index.ts'
+import { fieldById, type NestedField, type Predicate, type Schema } from '../../iceberg/index.ts'
+import { and, type FilterReading, or, readFilters } from './filter-text.ts'
+
+/** The column of a view's scan: table `t<n>`, field `f<id>` (query.md, step 3). The dot is U+00B7. */
+export function scanColumn(table: number, fieldId: number): string {
+  return `t${table}·f${fieldId}`
+}
+
+/** The estimate that a probe's scan of a table is given, by which a scan without columns is known again. */
+export function probeCardinality(table: number): number {
+  return 1_000_000 + table
+}
+
+/** What a plan says of one table. */
+export interface TableReading extends FilterReading {
+  /** Scans of the table in the plan; 0 where the optimizer removed it or the plan does not show it. */
+  readonly scans: number
+}
+
+export interface PlanReading {
+  readonly tables: ReadonlyMap<number, TableReading>
+  /** Scans of something that is no table of ours, by the function's name. */
+  readonly foreignScans: readonly string[]
+  /** True where rows of one scan go through a LIMIT and nothing else: any of its files will do. */
+  readonly isBareLimit: boolean
+  /** True where DuckDB found that there is no row to return. */
+  readonly isEmpty: boolean
+}
+
+interface PlanNode {
+  readonly name: string
+  readonly children: readonly PlanNode[]
+  readonly info: Readonly<Record<string, Json>>
+}
+
+interface Scan {
+  readonly table: number | undefined
+  readonly reading: FilterReading
+  readonly function: string
+}
+
+/** Reads the JSON of EXPLAIN (FORMAT json): which filter holds on every row that the statement needs of each table. */
+export function readPlan(text: string, schemas: ReadonlyMap<number, Schema>, isUtc: boolean): PlanReading {
+  const roots = nodesOf(parseJson(text))
+  const scans: Scan[] = []
+  for (const root of roots) collect(root, undefined, scans, schemas, isUtc)
+  const unknown = scans.filter((scan) => scan.table === undefined && scan.function === 'READ_PARQUET')
+  const tables = new Map<number, TableReading>()
+  for (const table of schemas.keys()) {
+    const own = scans.filter((scan) => scan.table === table)
+    // A scan that cannot be told to be of one table may be of any.
+    const readings = unknown.length > 0 ? [...own, ...unknown].map((scan) => scan.reading) : own.map((s) => s.reading)
+    tables.set(table, {
+      predicate: readings.length === 0 ? { op: 'true' } : or(readings.map((reading) => reading.predicate)),
+      isExact: readings.length === 1 && (readings[0]?.isExact ?? false),
+      scans: own.length,
+    })
+  }
+  const [root] = roots
+  return {
+    tables,
+    foreignScans: scans.filter((scan) => scan.table === undefined).map((scan) => scan.function),
+    isBareLimit: roots.length === 1 && root !== undefined && isBareLimit(root),
+    isEmpty: root?.name === 'EMPTY_RESULT',
+  }
+}
+
+function collect(
+  node: PlanNode,
+  above: PlanNode | undefined,
+  scans: Scan[],
+  schemas: ReadonlyMap<number, Schema>,
+  isUtc: boolean,
+): void {
+  const name = textOf(node.info.Function)
+  if (name !== undefined && node.children.length === 0) {
+    scans.push(scanOf(node, above?.name === 'FILTER' ? above : undefined, schemas, isUtc, name))
+    return
+  }
+  // Late materialization: the first side fetches by position the rows that the second side has chosen.
+  const children = isFetchByPosition(node) ? node.children.slice(1) : node.children
+  for (const child of children) collect(child, node, scans, schemas, isUtc)
+}
+
+function scanOf(
+  node: PlanNode,
+  filter: PlanNode | undefined,
+  schemas: ReadonlyMap<number, Schema>,
+  isUtc: boolean,
+  name: string,
+): Scan {
+  const lines = linesOf(node.info.Filters)
+  const table = tableOf([...linesOf(node.info.Projections), ...lines].join('\n'), node, schemas)
+  const schema = table === undefined ? undefined : schemas.get(table)
+  if (table === undefined || schema === undefined) {
+    return { table: undefined, reading: { predicate: { op: 'true' }, isExact: false }, function: name }
+  }
+  const resolve = (column: string, path: readonly string[]): NestedField | undefined =>
+    fieldOf(schema, table, column, path)
+  const pushed = readFilters(lines, { resolve, isUtc })
+  if (filter === undefined) return { table, reading: pushed, function: name }
+  const above = readFilters(linesOf(filter.info.Expression), { resolve, isUtc })
+  return {
+    table,
+    reading: { predicate: and([pushed.predicate, above.predicate]), isExact: pushed.isExact && above.isExact },
+    function: name,
+  }
+}
+
+/** By a column of the scan; a scan without any by its estimate. */
+function tableOf(text: string, node: PlanNode, schemas: ReadonlyMap<number, Schema>): number | undefined {
+  const column = /(?:^|[^\w·])t(\d+)·f\d+/.exec(text)?.[1]
+  if (column !== undefined) return schemas.has(Number(column)) ? Number(column) : undefined
+  const estimate = Number(textOf(node.info['Estimated Cardinality']) ?? Number.NaN)
+  return [...schemas.keys()].find((table) => probeCardinality(table) === estimate)
+}
+
+function fieldOf(schema: Schema, table: number, column: string, path: readonly string[]): NestedField | undefined {
+  const prefix = scanColumn(table, 0).slice(0, -1)
+  const id = column.startsWith(prefix) ? column.slice(prefix.length) : ''
+  if (!/^\d+$/.test(id)) return undefined
+  let field = fieldById(schema, Number(id))
+  if (field === undefined || !schema.fields.includes(field)) return undefined
+  for (const name of path) {
+    const fields: readonly NestedField[] = field?.type.kind === 'struct' ? field.type.fields : []
+    const matching = fields.filter((child) => child.name.toLowerCase() === name.toLowerCase())
+    field = matching.length === 1 ? matching[0] : undefined
+  }
+  return field
+}
+
+function isFetchByPosition(node: PlanNode): boolean {
+  const conditions = linesOf(node.info.Conditions)
+  return (
+    node.name === 'HASH_JOIN' &&
+    textOf(node.info['Join Type']) === 'SEMI' &&
+    node.children.length === 2 &&
+    conditions.length > 0 &&
+    conditions.every((condition) => /^file_(index|row_number) = file_(index|row_number)$/.test(condition))
+  )
+}
+
+function isBareLimit(node: PlanNode): boolean {
+  if (node.name === 'STREAMING_LIMIT' || node.name === 'LIMIT') {
+    let below = node.children[0]
+    while (below?.name === 'PROJECTION') below = below.children[0]
+    return below?.name === 'READ_PARQUET' && below.info.Filters === undefined
+  }
+  if (node.name === 'PROJECTION') return node.children.length === 1 && node.children.every(isBareLimit)
+  if (node.name === 'ORDER_BY') {
+    const order = linesOf(node.info['Order By'])
+    const isByPosition = order.length > 0 && order.every((key) => /^file_(index|row_number) ASC$/.test(key))
+    return isByPosition && node.children.every(isBareLimit)
+  }
+  return isFetchByPosition(node) && node.children.slice(1).every(isBareLimit)
+}
+
+function nodesOf(json: Json): PlanNode[] {
+  if (!Array.isArray(json)) throw unreadable()
+  return json.map((node) => {
+    if (typeof node !== 'object' || node === null || Array.isArray(node)) throw unreadable()
+    const { name, children, extra_info: info } = node
+    if (typeof name !== 'string') throw unreadable()
+    const isRecord = typeof info === 'object' && info !== null && !Array.isArray(info)
+    return { name: name.trim(), children: children === undefined ? [] : nodesOf(children), info: isRecord ? info : {} }
+  })
+}
+
+function textOf(json: Json | undefined): string | undefined {
+  return typeof json === 'string' ? json : undefined
+}
+
+function linesOf(json: Json | undefined): string[] {
+  if (typeof json === 'string') return json === '' ? [] : [json]
+  return Array.isArray(json) ? json.filter((line) => typeof line === 'string') : []
+}
+
+function unreadable(): IceboxError {
+  return new IceboxError('engine/failed', {
+    message: 'the plan of the statement could not be read',
+    remedy: 'report this as a bug of Icebox',
+  })
+}
+
+export type { Predicate }

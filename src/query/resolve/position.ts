@@ -1,0 +1,101 @@
+import { nextSignificant } from '../text/names.ts'
+import { isKeyword, isSignificant, type Token } from '../text/tokenizer.ts'
+
+const CLAUSES = [
+  'SELECT',
+  'FROM',
+  'WHERE',
+  'GROUP',
+  'HAVING',
+  'ORDER',
+  'LIMIT',
+  'ON',
+  'USING',
+  'JOIN',
+  'SET',
+  'VALUES',
+  'QUALIFY',
+  'WINDOW',
+  'RETURNING',
+  'UNION',
+  'BY',
+] as const
+const BEFORE_TABLE = [
+  'JOIN',
+  'TABLE',
+  'INTO',
+  'DESCRIBE',
+  'DESC',
+  'SUMMARIZE',
+  'PIVOT',
+  'UNPIVOT',
+  'PIVOT_WIDER',
+  'PIVOT_LONGER',
+  'SHOW',
+]
+const FROM_TAKING_CALLS = ['EXTRACT', 'TRIM', 'SUBSTRING', 'OVERLAY', 'POSITION']
+
+/**
+ * True where a name that begins at `index` is the name of a table: after FROM or JOIN, or after a comma of a FROM list.
+ * Only there is text replaced (time travel, `t.snapshots`); everywhere else a name may be a column.
+ */
+export function isTablePosition(tokens: readonly Token[], index: number): boolean {
+  const before = previousSignificant(tokens, index)
+  const token = tokens[before]
+  if (token === undefined) return false
+  if (isKeyword(token, ...BEFORE_TABLE)) return true
+  if (isKeyword(token, 'FROM')) return !isFromOfExpression(tokens, before)
+  if (token.text === ',' || token.text === '(') {
+    // A comma of a FROM list, or brackets around its first table: FROM (a JOIN b …).
+    const clause = clauseBefore(tokens, before)
+    return isKeyword(clause, 'FROM', 'JOIN')
+  }
+  return false
+}
+
+/** Index of the last significant token before `index`, or -1. */
+export function previousSignificant(tokens: readonly Token[], index: number): number {
+  let at = index - 1
+  for (let token = tokens[at]; token !== undefined && !isSignificant(token); token = tokens[at]) at--
+  return at
+}
+
+/** `IS DISTINCT FROM x`, `EXTRACT(year FROM x)`. */
+function isFromOfExpression(tokens: readonly Token[], from: number): boolean {
+  const before = previousSignificant(tokens, from)
+  if (isKeyword(tokens[before], 'DISTINCT')) return isKeyword(tokens[previousSignificant(tokens, before)], 'IS', 'NOT')
+  const depth = tokens[from]?.depth ?? 0
+  if (depth === 0) return false
+  let open = from - 1
+  while (open >= 0 && !(tokens[open]?.text === '(' && tokens[open]?.depth === depth - 1)) open--
+  return isKeyword(tokens[previousSignificant(tokens, open)], ...FROM_TAKING_CALLS)
+}
+
+function clauseBefore(tokens: readonly Token[], index: number): Token | undefined {
+  const token = tokens[index]
+  const depth = token?.depth ?? 0
+  if (token?.text === '(') return tokens[previousSignificant(tokens, index)]
+  for (let at = index - 1; at >= 0; at--) {
+    const candidate = tokens[at]
+    if (candidate === undefined || candidate.depth < depth) return undefined
+    if (candidate.depth === depth && isKeyword(candidate, ...CLAUSES)) return candidate
+  }
+  return undefined
+}
+
+/** Index of the token that closes the bracket at `open`, or -1. */
+export function closingBracket(tokens: readonly Token[], open: number): number {
+  const depth = tokens[open]?.depth ?? 0
+  for (let at = open + 1; at < tokens.length; at++) {
+    const token = tokens[at]
+    if (token?.depth === depth && /^[)\]}]$/.test(token.text)) return at
+  }
+  return -1
+}
+
+/** Significant tokens from `from` to before `to`. */
+export function significantBetween(tokens: readonly Token[], from: number, to: number): Token[] {
+  return tokens.slice(from, to).filter(isSignificant)
+}
+
+export { nextSignificant }

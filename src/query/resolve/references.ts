@@ -1,0 +1,118 @@
+import type { StatementText } from '../text/statements.ts'
+import { statementError, unsupported } from '../text/statements.ts'
+import { type NameChain, nameChains } from '../text/names.ts'
+import { isKeyword, nameOf, stringValue } from '../text/tokenizer.ts'
+import { closingBracket, isTablePosition, nextSignificant, significantBetween } from './position.ts'
+
+/** What a time travel clause asks for, as text still: `AT (VERSION => 'v1')`. */
+export interface TravelClause {
+  readonly by: 'version' | 'timestamp'
+  /** The expression, verbatim. */
+  readonly expression: string
+  readonly expressionStart: number
+  readonly end: number
+}
+
+/** A place where the statement may name a table. */
+export interface TableReference {
+  readonly chain: NameChain
+  readonly isTablePosition: boolean
+  readonly travel: TravelClause | undefined
+}
+
+/** `iceberg_scan('…')` with its arguments. */
+export interface ScanCall {
+  readonly path: string
+  readonly options: ReadonlyMap<string, string>
+  readonly start: number
+  readonly end: number
+}
+
+export interface References {
+  readonly tables: readonly TableReference[]
+  readonly scans: readonly ScanCall[]
+}
+
+/** Everything in a statement that may name a table: a superset, which the catalog thins out. */
+export function findReferences(statement: StatementText): References {
+  const { tokens } = statement
+  const tables: TableReference[] = []
+  const scans: ScanCall[] = []
+  for (const chain of nameChains(tokens)) {
+    const next = nextSignificant(tokens, chain.nextToken)
+    if (chain.parts.length === 1 && chain.parts[0]?.toLowerCase() === 'iceberg_scan' && tokens[next]?.text === '(') {
+      scans.push(scanCall(statement, chain, next))
+      continue
+    }
+    // A call is no table; its arguments are chains of their own.
+    if (tokens[next]?.text === '(') continue
+    const isTable = isTablePosition(tokens, chain.firstToken)
+    tables.push({ chain, isTablePosition: isTable, travel: isTable ? travelClause(statement, next) : undefined })
+  }
+  return { tables, scans }
+}
+
+/** `AT (VERSION => expression)` or `AT (TIMESTAMP => expression)` at token `at`. */
+function travelClause(statement: StatementText, at: number): TravelClause | undefined {
+  const { tokens } = statement
+  if (!isKeyword(tokens[at], 'AT')) return undefined
+  const open = nextSignificant(tokens, at + 1)
+  const openToken = tokens[open]
+  if (openToken?.text !== '(') return undefined
+  const close = closingBracket(tokens, open)
+  const closeToken = tokens[close]
+  if (closeToken === undefined) {
+    throw statementError(statement, openToken.start, 'this bracket is not closed', 'close it with )')
+  }
+  const inside = significantBetween(tokens, open + 1, close)
+  const [unit, arrow, first] = inside
+  const by = isKeyword(unit, 'VERSION') ? 'version' : isKeyword(unit, 'TIMESTAMP') ? 'timestamp' : undefined
+  if (by === undefined || arrow?.text !== '=>' || first === undefined) {
+    throw statementError(
+      statement,
+      unit?.start ?? closeToken.start,
+      'AT takes (VERSION => …) or (TIMESTAMP => …)',
+      "write AT (VERSION => 123), AT (VERSION => 'branch or tag') or AT (TIMESTAMP => '2024-01-01')",
+    )
+  }
+  const parameter = inside.find((token) => token.kind === 'parameter')
+  if (parameter !== undefined) {
+    throw unsupported(statement, parameter.start, 'a parameter in AT (…)', 'write the version or time as a literal')
+  }
+  const expression = statement.sql.slice(first.start, closeToken.start).trim()
+  return { by, expression, expressionStart: first.start, end: closeToken.end }
+}
+
+function scanCall(statement: StatementText, chain: NameChain, open: number): ScanCall {
+  const { tokens } = statement
+  const close = closingBracket(tokens, open)
+  const inside = significantBetween(tokens, open + 1, close === -1 ? tokens.length : close)
+  const path = stringValue(inside[0])
+  const closeToken = tokens[close]
+  if (path === undefined || closeToken === undefined) {
+    throw statementError(
+      statement,
+      chain.start,
+      'iceberg_scan takes a metadata file or a table folder as its first argument, in quotes',
+      "write iceberg_scan('/path/to/table')",
+    )
+  }
+  const options = new Map<string, string>()
+  for (let at = 1; at < inside.length; at += 4) {
+    const [comma, name, arrow, value] = inside.slice(at, at + 4)
+    const key = nameOf(name)?.toLowerCase()
+    if (
+      comma?.text !== ',' ||
+      key === undefined ||
+      (arrow?.text !== '=>' && arrow?.text !== ':=' && arrow?.text !== '=')
+    ) {
+      throw statementError(
+        statement,
+        comma?.start ?? chain.start,
+        'the arguments of iceberg_scan are written name => value',
+      )
+    }
+    options.set(key, stringValue(value) ?? value?.text ?? '')
+  }
+  return { path, options, start: chain.start, end: closeToken.end }
+}

@@ -1,0 +1,263 @@
+import { IceboxError, nearestNames } from '../../base/index.ts'
+import type { Catalog, TableIdentifier } from '../../catalog/index.ts'
+import type { EngineSession } from '../../engine/index.ts'
+import {
+  type LoadedTable,
+  type Schema,
+  type Snapshot,
+  type SnapshotSelector,
+  schemaOf,
+  snapshotAt,
+} from '../../iceberg/index.ts'
+import type { ObjectStore } from '../../storage/index.ts'
+import { quoteName } from '../text/names.ts'
+import { placeOf } from '../text/place.ts'
+import { type StatementText, statementError } from '../text/statements.ts'
+import { CatalogNames } from './names-in-catalog.ts'
+import { findReferences, type TableReference, type TravelClause } from './references.ts'
+import type { Replacement } from './replace.ts'
+import { readForeignTable } from './foreign-table.ts'
+import { SYSTEM_TABLES, type SystemTableKind } from './system-table-kinds.ts'
+
+/** A table of the statement, pinned to a snapshot. */
+export interface ResolvedTable {
+  /** The view's schema and name in the statement's space. */
+  readonly schemaName: string
+  readonly viewName: string
+  /** For messages: `sales.orders`. */
+  readonly label: string
+  readonly identifier: TableIdentifier | undefined
+  readonly loaded: LoadedTable
+  /** Undefined: the current state, or a table without rows yet. */
+  readonly snapshot: Snapshot | undefined
+  readonly schema: Schema
+  readonly system: SystemTableKind | undefined
+  readonly io: ObjectStore
+  readonly locate: (uri: string) => string
+}
+
+export interface Resolution {
+  readonly tables: readonly ResolvedTable[]
+  readonly replacements: readonly Replacement[]
+}
+
+export interface ResolveContext {
+  readonly catalog: Catalog
+  readonly io: ObjectStore
+  readonly session: EngineSession
+  /** `USE sales`: names without a namespace are looked for there. */
+  readonly defaultNamespace: string | undefined
+  readonly signal: AbortSignal | undefined
+}
+
+/** Namespaces whose names mean something else to DuckDB; their views live in a schema of another name. */
+const RESERVED = new Set(['main', 'temp', 'system', 'memory', 'information_schema', 'pg_catalog'])
+
+/** Finds the tables of a statement and what of its text must be replaced. Rejects `sql/unknown-table`, `iceberg/*`. */
+export async function resolveTables(statement: StatementText, context: ResolveContext): Promise<Resolution> {
+  const { tables: references, scans } = findReferences(statement)
+  const names = new CatalogNames(context.catalog)
+  const resolver = new Resolver(statement, context)
+  for (const reference of references) {
+    const found = await locate(reference, names, context.defaultNamespace)
+    if (found !== undefined) await resolver.add(reference, found)
+    else await refuseUnknown(statement, reference, names, context.defaultNamespace)
+  }
+  for (const [at, scan] of scans.entries()) {
+    const table = await readForeignTable(scan, context.io, statement)
+    resolver.addForeign(table, scan, at + 1)
+  }
+  return { tables: resolver.tables, replacements: resolver.replacements }
+}
+
+interface Found {
+  readonly identifier: TableIdentifier
+  readonly system: SystemTableKind | undefined
+  /** Parts of the chain that name the table. */
+  readonly parts: number
+}
+
+/** Which table a chain of names means: `ns.t`, `ns.t$files`, `ns.t.files`, and without `ns.` in the default namespace. */
+async function locate(
+  { chain: { parts }, isTablePosition }: TableReference,
+  names: CatalogNames,
+  defaultNamespace: string | undefined,
+): Promise<Found | undefined> {
+  const [first = '', second, third] = parts
+  if (second !== undefined && (await names.namespace(first)) !== undefined) {
+    const found = await inNamespace(first, second, third, 2)
+    if (found !== undefined) return found
+  }
+  if (defaultNamespace === undefined) return undefined
+  return inNamespace(defaultNamespace, first, second, 1)
+
+  async function inNamespace(
+    namespace: string,
+    table: string,
+    next: string | undefined,
+    count: number,
+  ): Promise<Found | undefined> {
+    const identifier = await names.table(namespace, table)
+    if (identifier !== undefined) {
+      const kind = SYSTEM_TABLES.find((known) => known === next?.toLowerCase())
+      return isTablePosition && kind !== undefined
+        ? { identifier, system: kind, parts: count + 1 }
+        : { identifier, system: undefined, parts: count }
+    }
+    const dollar = table.lastIndexOf('$')
+    const kind = SYSTEM_TABLES.find((known) => known === table.slice(dollar + 1).toLowerCase())
+    if (dollar <= 0 || kind === undefined) return undefined
+    const base = await names.table(namespace, table.slice(0, dollar))
+    return base === undefined ? undefined : { identifier: base, system: kind, parts: count }
+  }
+}
+
+/** A qualified name in the place of a table whose namespace exists: the engine could say less about it than we can. */
+async function refuseUnknown(
+  statement: StatementText,
+  { chain, isTablePosition }: TableReference,
+  names: CatalogNames,
+  defaultNamespace: string | undefined,
+): Promise<void> {
+  const [first = '', second] = chain.parts
+  if (!isTablePosition || second === undefined) return
+  const namespace = await names.namespace(first)
+  if (namespace === undefined || (defaultNamespace !== undefined && chain.parts.length < 2)) return
+  const near = nearestNames(second, await names.tables(namespace)).map((name) => `${namespace}.${name}`)
+  const place = placeOf(statement.script, statement.offset + chain.start)
+  throw new IceboxError('sql/unknown-table', {
+    message: `table ${namespace}.${second} does not exist (line ${place.line}, column ${place.column})\n${place.marked}`,
+    remedy:
+      near.length > 0
+        ? `did you mean ${near.join(' or ')}?`
+        : `list the tables with SHOW TABLES FROM ${quoteName(namespace)}`,
+    context: { table: `${namespace}.${second}`, nearest: near, line: place.line, column: place.column },
+  })
+}
+
+class Resolver {
+  readonly tables: ResolvedTable[] = []
+  readonly replacements: Replacement[] = []
+  readonly #statement: StatementText
+  readonly #context: ResolveContext
+  /** Loaded once a statement, so that all its references see one snapshot. */
+  readonly #loaded = new Map<string, LoadedTable>()
+
+  constructor(statement: StatementText, context: ResolveContext) {
+    this.#statement = statement
+    this.#context = context
+  }
+
+  async add(reference: TableReference, found: Found): Promise<void> {
+    const { identifier, system } = found
+    const label = [...identifier.namespace, identifier.name].join('.')
+    const loaded = this.#loaded.get(label) ?? (await this.#context.catalog.loadTable(identifier))
+    this.#loaded.set(label, loaded)
+    const { metadata } = loaded
+    const { travel } = reference
+    const pin = travel === undefined ? undefined : await this.#pin(loaded, travel)
+    const snapshot = pin?.snapshot ?? (metadata.currentSnapshotId === undefined ? undefined : snapshotAt(metadata))
+    const schema = pin?.usesSnapshotSchema === true ? schemaOf(metadata, snapshot) : schemaOf(metadata)
+    const namespace = identifier.namespace.join('.')
+    const viewName =
+      system === undefined
+        ? identifier.name
+        : found.parts === reference.chain.parts.length && isShort(reference, found)
+          ? system
+          : `${identifier.name}$${system}`
+    const wanted = system !== undefined && viewName === system ? `${namespace}·${identifier.name}` : namespace
+    const schemaName = this.#schemaFor(pin === undefined ? wanted : `${wanted}@${pin.label}`, viewName, label)
+    const { io } = this.#context
+    if (!this.tables.some((table) => table.schemaName === schemaName && table.viewName === viewName)) {
+      this.tables.push({
+        schemaName,
+        viewName,
+        label,
+        identifier,
+        loaded,
+        snapshot,
+        schema,
+        system,
+        io,
+        locate: (uri) => uri,
+      })
+    }
+    if (schemaName !== namespace && reference.isTablePosition) {
+      const end = travel?.end ?? reference.chain.end
+      this.replacements.push({
+        start: reference.chain.start,
+        end,
+        text: `${quoteName(schemaName)}.${quoteName(viewName)}`,
+      })
+    }
+  }
+
+  addForeign(
+    table: Omit<ResolvedTable, 'schemaName' | 'viewName'>,
+    span: { start: number; end: number },
+    number: number,
+  ): void {
+    const schemaName = `iceberg_scan·${number}`
+    const viewName = 'iceberg_scan'
+    this.tables.push({ ...table, schemaName, viewName })
+    this.replacements.push({ ...span, text: `${quoteName(schemaName)}.${quoteName(viewName)}` })
+  }
+
+  /** A schema of its own where DuckDB could not tell two views apart, or where the name means something else to it. */
+  #schemaFor(wanted: string, viewName: string, label: string): string {
+    let name = RESERVED.has(wanted.toLowerCase()) ? `${wanted}·` : wanted
+    const isTaken = (): boolean =>
+      this.tables.some(
+        (table) =>
+          table.schemaName.toLowerCase() === name.toLowerCase() &&
+          table.viewName.toLowerCase() === viewName.toLowerCase() &&
+          table.label !== label,
+      )
+    for (let copy = 2; isTaken(); copy++) name = `${wanted}·${copy}`
+    return name
+  }
+
+  async #pin(
+    loaded: LoadedTable,
+    travel: TravelClause,
+  ): Promise<{ snapshot: Snapshot; label: string; usesSnapshotSchema: boolean }> {
+    const selector = await this.#selector(loaded, travel)
+    const snapshot = snapshotAt(loaded.metadata, selector)
+    // A branch is read with the table's schema, a moment of its history with the schema of that moment.
+    const isBranch = selector.ref !== undefined && loaded.metadata.refs[selector.ref]?.type !== 'tag'
+    const { ref } = selector
+    return { snapshot, label: isBranch ? `branch ${ref}` : String(snapshot.snapshotId), usesSnapshotSchema: !isBranch }
+  }
+
+  async #selector(loaded: LoadedTable, travel: TravelClause): Promise<SnapshotSelector> {
+    const { session, signal } = this.#context
+    const type = travel.by === 'version' ? 'VARCHAR' : 'TIMESTAMPTZ'
+    const value = `CAST((${travel.expression}) AS ${type})`
+    let rows: Awaited<ReturnType<EngineSession['all']>>
+    try {
+      rows = await session.all(
+        `SELECT ${travel.by === 'version' ? value : `epoch_us(${value})::VARCHAR`} AS v`,
+        signal === undefined ? {} : { signal },
+      )
+    } catch (error) {
+      throw statementError(this.#statement, travel.expressionStart, `this is not a ${travel.by}: ${messageLine(error)}`)
+    }
+    const text = rows[0]?.['v']
+    if (typeof text !== 'string')
+      throw statementError(this.#statement, travel.expressionStart, `the ${travel.by} is null`)
+    if (travel.by === 'timestamp') {
+      const micros = BigInt(text)
+      return { timestampMs: micros >= 0n ? micros / 1000n : (micros - 999n) / 1000n }
+    }
+    return loaded.metadata.refs[text] === undefined && /^\d+$/.test(text) ? { snapshotId: BigInt(text) } : { ref: text }
+  }
+}
+
+/** True for `t.snapshots`, false for `"t$snapshots"`. */
+function isShort(reference: TableReference, found: Found): boolean {
+  return reference.chain.parts[found.parts - 1]?.toLowerCase() === found.system
+}
+
+function messageLine(error: unknown): string {
+  return error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)
+}

@@ -1,0 +1,186 @@
+import type { Catalog } from '../../catalog/index.ts'
+import type { ResultStream, RunOptions } from '../../engine/index.ts'
+import { IceboxError } from '../../base/index.ts'
+import type { ManifestCache } from '../../iceberg/index.ts'
+import type { ObjectStore } from '../../storage/index.ts'
+import type { StatementOptions, TableScanReport } from '../port.ts'
+import type { PlanReading } from '../pruning/plan.ts'
+import { replaceSpans, type Replacement } from '../resolve/replace.ts'
+import { type ResolvedTable, resolveTables } from '../resolve/resolve.ts'
+import type { StatementText } from '../text/statements.ts'
+import type { ShapeCache } from '../views/shape.ts'
+import type { Space, Spaces, ViewRequest } from '../views/space.ts'
+import { explainError } from './errors.ts'
+import { bareLimit, dataView, EVERYTHING, isWorthProbing, probe, probeView, type ScanNeed } from './scan-plan.ts'
+import type { Lease, SessionPool } from './sessions.ts'
+import { systemView } from './system-tables.ts'
+
+/** What queries of one runner share. */
+export interface QueryParts {
+  readonly catalog: Catalog
+  readonly io: ObjectStore
+  readonly sessions: SessionPool
+  readonly spaces: Spaces
+  readonly shapes: ShapeCache
+  readonly manifests: ManifestCache
+  readonly localFiles: boolean
+  /** A Parquet file of one row and one column that no table has. */
+  readonly probeFile: () => Promise<string>
+}
+
+/** What a person's connection has set. */
+export interface SessionState {
+  readonly settings: ReadonlyMap<string, string>
+  readonly defaultNamespace: string | undefined
+}
+
+/** A statement whose tables are views in a space of the engine: any SQL of ours or the person's can be run over them. */
+export interface Prepared extends AsyncDisposable {
+  readonly lease: Lease
+  readonly tables: readonly ResolvedTable[]
+  readonly scans: readonly TableScanReport[]
+  /** The statement's text as the engine gets it. */
+  readonly sql: string
+  readonly replacements: readonly Replacement[]
+  /** An engine's error in the terms of the person's text. */
+  explain(error: unknown): Promise<unknown>
+}
+
+/** Table functions that touch nothing: allowed where SQL may not read files. */
+const HARMLESS_FUNCTIONS = new Set([
+  'GENERATE_SERIES',
+  'RANGE',
+  'UNNEST',
+  'REPEAT',
+  'REPEAT_ROW',
+  'JSON_EACH',
+  'JSON_TREE',
+  'GENERATE_SUBSCRIPTS',
+])
+
+/**
+ * Makes the tables of a statement readable (query.md, the route of a SELECT): finds them, asks the optimizer what it
+ * needs of each, plans files, makes the views and stands the session in them.
+ * `query` is the part of the statement that is one SELECT (without EXPLAIN, INSERT INTO …).
+ */
+export async function prepare(
+  parts: QueryParts,
+  query: StatementText,
+  state: SessionState,
+  options: StatementOptions,
+): Promise<Prepared> {
+  const { signal } = options
+  const lease = await parts.sessions.lease(state.settings)
+  const spaces: Space[] = []
+  const dispose = async (): Promise<void> => {
+    for (const space of spaces.splice(0)) parts.spaces.release(space)
+    await lease.release()
+  }
+  let sent = query.sql
+  let replacements: readonly Replacement[] = []
+  const explain = (error: unknown): Promise<unknown> => explainError(error, query, sent, replacements, parts.catalog)
+  try {
+    const { defaultNamespace } = state
+    const resolution = await resolveTables(query, {
+      catalog: parts.catalog,
+      io: parts.io,
+      session: lease.session,
+      defaultNamespace,
+      signal,
+    })
+    replacements = resolution.replacements
+    sent = replaceSpans(query.sql, replacements)
+    const tables = resolution.tables.toSorted(
+      (a, b) => compareText(a.schemaName, b.schemaName) || compareText(a.viewName, b.viewName),
+    )
+    const numbered = new Map(tables.map((table, at) => [at + 1, table]))
+    const enter = async (views: readonly ViewRequest[]): Promise<Space> => {
+      const space = await parts.spaces.acquire(views, lease.session, signal)
+      spaces.push(space)
+      await lease.use(space.database, defaultNamespace)
+      return space
+    }
+    let reading: PlanReading | undefined
+    const mayPrune = isWorthProbing(query.tokens, tables)
+    if (!parts.localFiles || mayPrune) {
+      const probeFile = await parts.probeFile()
+      const probes = tables.map((table, at) =>
+        table.system === undefined ? probeView(table, at + 1, probeFile) : systemView(table, parts.manifests),
+      )
+      await enter(withNamespace(probes, defaultNamespace))
+      const data = new Map([...numbered].filter(([, table]) => table.system === undefined))
+      reading = await probe(lease.session, sent, data, isUtc(state), runOptions(options))
+      if (!parts.localFiles) refuseForeignScans(reading)
+      if (!mayPrune) reading = undefined
+    }
+    const limit = reading?.isBareLimit === true ? bareLimit(query.tokens) : undefined
+    const views = tables.map((table, at) =>
+      table.system === undefined
+        ? dataView(table, at + 1, needOf(reading, at + 1, limit), parts)
+        : systemView(table, parts.manifests),
+    )
+    let scans: readonly TableScanReport[] = []
+    if (views.length > 0 || defaultNamespace !== undefined)
+      scans = (await enter(withNamespace(views, defaultNamespace))).reports
+    else await lease.use(undefined)
+    await parts.spaces.trim(lease.session, (database) => parts.sessions.leave(database))
+    return { lease, tables, scans, sql: sent, replacements, explain, [Symbol.asyncDispose]: dispose }
+  } catch (error) {
+    await dispose()
+    throw await explain(error)
+  }
+}
+
+/** Opens the result of a prepared SELECT; the error of a mistake in it is explained. */
+export async function openStream(prepared: Prepared, sql: string, options: StatementOptions): Promise<ResultStream> {
+  try {
+    return await prepared.lease.session.stream(sql, runOptions(options))
+  } catch (error) {
+    throw await prepared.explain(error)
+  }
+}
+
+export function runOptions(options: StatementOptions): RunOptions {
+  const { parameters, signal, onProgress } = options
+  return {
+    ...(parameters === undefined ? {} : { parameters }),
+    ...(signal === undefined ? {} : { signal }),
+    ...(onProgress === undefined ? {} : { onProgress }),
+  }
+}
+
+export function isUtc(state: SessionState): boolean {
+  const zone = state.settings.get('TimeZone')
+  return zone === undefined || /^(etc\/)?(utc|uct|zulu|gmt)$/i.test(zone)
+}
+
+function needOf(reading: PlanReading | undefined, number: number, limit: number | undefined): ScanNeed {
+  const table = reading?.tables.get(number)
+  if (table === undefined || table.scans === 0) return EVERYTHING
+  return { predicate: table.predicate, rowLimit: limit }
+}
+
+/** The default namespace must be a schema of the space, with or without a table of it in the statement. */
+function withNamespace(views: readonly ViewRequest[], namespace: string | undefined): readonly ViewRequest[] {
+  if (namespace === undefined || views.some((view) => view.schema === namespace)) return views
+  const view: ViewRequest = {
+    schema: namespace,
+    name: 'icebox·namespace',
+    key: 'namespace',
+    build: () => Promise.resolve({ select: 'SELECT 1 WHERE false', files: 0 }),
+  }
+  return [...views, view]
+}
+
+function refuseForeignScans(reading: PlanReading | undefined): void {
+  const foreign = reading?.foreignScans.find((name) => !HARMLESS_FUNCTIONS.has(name.trim().toUpperCase()))
+  if (reading !== undefined && foreign === undefined) return
+  throw new IceboxError('sql/unsupported', {
+    message: `the statement reads something that is not a table of the lakehouse${foreign === undefined ? '' : ` (${foreign.trim()})`}`,
+    remedy: 'import the data first, then query the table',
+  })
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}

@@ -1,0 +1,97 @@
+import { randomUUID } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { QueryServices, StatementOptions, StatementResult } from '../port.ts'
+import { quoteText } from '../text/names.ts'
+import { splitStatements } from '../text/statements.ts'
+import { ShapeCache } from '../views/shape.ts'
+import { Spaces } from '../views/space.ts'
+import { execute } from './execute.ts'
+import type { QueryParts, SessionState } from './query.ts'
+import { SessionPool } from './sessions.ts'
+
+/** Spaces kept for statements over the same snapshots, and the data files that their views may list together. */
+const SPACE_LIMITS = { maxSpaces: 32, maxFiles: 50_000 }
+/** Footers remembered of files that other tools wrote. */
+const MOST_SHAPES = 20_000
+const IDLE_SESSIONS = 4
+
+/** Runs SQL over the tables of a catalog. One for a lakehouse; connections of it hold what a person has set. */
+export class QueryRunner implements AsyncDisposable {
+  readonly #services: QueryServices
+  readonly #parts: QueryParts
+  #probeFile: Promise<string> | undefined
+
+  constructor(services: QueryServices) {
+    this.#services = services
+    this.#parts = {
+      catalog: services.catalog,
+      io: services.io,
+      sessions: new SessionPool(services.engine, { maxIdle: IDLE_SESSIONS }),
+      spaces: new Spaces(SPACE_LIMITS),
+      shapes: new ShapeCache({ maxFiles: MOST_SHAPES }),
+      manifests: services.manifests,
+      localFiles: services.localFiles,
+      probeFile: () => (this.#probeFile ??= this.#makeProbeFile()),
+    }
+  }
+
+  connect(): QueryConnection {
+    return new QueryConnection(this.#services, this.#parts)
+  }
+
+  /** Closes idle sessions; results that are still open must be closed first. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#parts.sessions.close()
+    if (this.#probeFile !== undefined) await rm(await this.#probeFile, { force: true })
+  }
+
+  async #makeProbeFile(): Promise<string> {
+    const path = join(this.#services.scratchDirectory, `probe-${randomUUID()}.parquet`)
+    const lease = await this.#parts.sessions.lease(new Map())
+    try {
+      // The largest id below the reserved ones: no table has it.
+      await lease.session.run(
+        `COPY (SELECT 1 AS probe) TO ${quoteText(path)} (FORMAT parquet, FIELD_IDS {probe: 2147483446})`,
+      )
+      return path
+    } finally {
+      await lease.release()
+    }
+  }
+}
+
+/** What a person has set: the namespace in use and settings. Statements of one connection may run at once. */
+export class QueryConnection {
+  readonly #services: QueryServices
+  readonly #parts: QueryParts
+  #state: SessionState = { settings: new Map(), defaultNamespace: undefined }
+
+  constructor(services: QueryServices, parts: QueryParts) {
+    this.#services = services
+    this.#parts = parts
+  }
+
+  get defaultNamespace(): string | undefined {
+    return this.#state.defaultNamespace
+  }
+
+  /**
+   * Runs a script, one statement after the other; the next begins when the result before it was read or is closed.
+   * Rejects `sql/*`, `table/*`, `memory/*`, `cancelled`; the statements before the failed one stay done.
+   */
+  async *run(script: string, options: StatementOptions = {}): AsyncGenerator<StatementResult, void, undefined> {
+    for (const statement of splitStatements(script)) {
+      const takesParameters = statement.tokens.some((token) => token.kind === 'parameter')
+      const { parameters, ...rest } = options
+      const own = takesParameters && parameters !== undefined ? { ...rest, parameters } : rest
+      const { result, state } = await execute(statement, this.#state, own, this.#parts, this.#services)
+      if (state !== undefined) this.#state = state
+      try {
+        yield result
+      } finally {
+        await result[Symbol.asyncDispose]()
+      }
+    }
+  }
+}

@@ -1,0 +1,175 @@
+import { isIceboxError } from '../../base/index.ts'
+import type { EngineSession, RunOptions } from '../../engine/index.ts'
+import { type FileScanTask, type ManifestCache, type Predicate, planFiles } from '../../iceberg/index.ts'
+import { localPath } from '../../storage/index.ts'
+import type { TableScanReport } from '../port.ts'
+import { type PlanReading, probeCardinality, readPlan } from '../pruning/plan.ts'
+import type { ResolvedTable } from '../resolve/resolve.ts'
+import { mentionsKeyword } from '../text/names.ts'
+import { isKeyword, isSignificant, type Token } from '../text/tokenizer.ts'
+import { viewColumns } from '../views/columns.ts'
+import { routesByIds } from '../views/projection.ts'
+import { readParquet } from '../views/scan-sql.ts'
+import { scanColumn } from '../pruning/plan.ts'
+import { quoteName } from '../text/names.ts'
+import { emptySql } from '../views/scan-sql.ts'
+import type { ViewRequest } from '../views/space.ts'
+import { buildTableView } from '../views/table-view.ts'
+import type { ShapeCache } from '../views/shape.ts'
+import { printPredicate } from './print-predicate.ts'
+
+/** What of a table a statement needs. */
+export interface ScanNeed {
+  readonly predicate: Predicate
+  /** Enough rows of any files, for a bare LIMIT; undefined: all. */
+  readonly rowLimit: number | undefined
+}
+
+export const EVERYTHING: ScanNeed = { predicate: { op: 'true' }, rowLimit: undefined }
+
+/** Tables of fewer files are not probed: opening their footers costs the engine less than asking first. */
+const PROBE_ABOVE_FILES = 16
+
+/** True where asking the optimizer first may save opening files. */
+export function isWorthProbing(tokens: readonly Token[], tables: readonly ResolvedTable[]): boolean {
+  if (!mentionsKeyword(tokens, 'WHERE', 'ON', 'HAVING', 'QUALIFY', 'LIMIT', 'FETCH')) return false
+  // PIVOT becomes two statements, of which a plan shows one.
+  if (mentionsKeyword(tokens, 'PIVOT', 'PIVOT_WIDER')) return false
+  return tables.some((table) => table.system === undefined && fileCount(table) > PROBE_ABOVE_FILES)
+}
+
+function fileCount({ snapshot }: ResolvedTable): number {
+  if (snapshot === undefined) return 0
+  const text = snapshot.summary['total-data-files']
+  return text !== undefined && /^\d+$/.test(text) ? Number(text) : Number.POSITIVE_INFINITY
+}
+
+/**
+ * Views that show the columns and no row, over one tiny file that has none of them: EXPLAIN over these says what reaches
+ * each scan without a manifest being read. Two files, since the statistics of a single one would let the optimizer
+ * simplify filters away.
+ */
+export function probeView(table: ResolvedTable, number: number, probeFile: string): ViewRequest {
+  return {
+    schema: table.schemaName,
+    name: table.viewName,
+    key: `probe ${number} ${tableKey(table)}`,
+    build: () => {
+      const columns = viewColumns(table.schema)
+      if (columns.length === 0) return Promise.resolve({ select: emptySql([]), files: 0 })
+      const named = columns.map(({ field, name }) => `${quoteName(scanColumn(number, field.id))} AS ${quoteName(name)}`)
+      const scan = readParquet(number, {
+        files: [probeFile, probeFile],
+        rows: BigInt(probeCardinality(number)),
+        routes: routesByIds(table.schema.fields, new Map()),
+      })
+      return Promise.resolve({ select: `SELECT ${named.join(', ')} FROM ${scan}`, files: 1 })
+    },
+  }
+}
+
+/** What names the rows of a table for ever: its metadata file and the snapshot. */
+export function tableKey(table: ResolvedTable): string {
+  const { loaded, snapshot, schema, system } = table
+  return `${loaded.metadataLocation} ${snapshot?.snapshotId ?? 'none'} ${schema.schemaId} ${system ?? ''}`
+}
+
+/** Asks the optimizer which filters reach which table. Undefined where the statement cannot be explained. */
+export async function probe(
+  session: EngineSession,
+  sql: string,
+  tables: ReadonlyMap<number, ResolvedTable>,
+  isUtc: boolean,
+  options: RunOptions,
+): Promise<PlanReading | undefined> {
+  const schemas = new Map([...tables].map(([number, table]) => [number, table.schema]))
+  try {
+    const rows = await session.all(`EXPLAIN (FORMAT json) ${sql}`, options)
+    const plan = rows.find((row) => row['explain_key'] === 'physical_plan')?.['explain_value']
+    return typeof plan === 'string' ? readPlan(plan, schemas, isUtc) : undefined
+  } catch (error) {
+    // A mistake of the statement is the same without pruning; anything else that only EXPLAIN dislikes is none.
+    if (isIceboxError(error, 'engine/failed') || isIceboxError(error, 'sql/unsupported')) return undefined
+    throw error
+  }
+}
+
+/** `LIMIT n [OFFSET m]` with literals at the end of a statement that has no other limit or sample: n + m. */
+export function bareLimit(tokens: readonly Token[]): number | undefined {
+  const words = tokens.filter(isSignificant)
+  const limits = words.filter((token) => isKeyword(token, 'LIMIT', 'OFFSET', 'FETCH', 'SAMPLE', 'TABLESAMPLE'))
+  const at = words.findIndex((token) => isKeyword(token, 'LIMIT') && token.depth === 0)
+  const [, count, offset, skipped, ...rest] = words.slice(at)
+  if (at === -1 || !/^\d{1,9}$/.test(count?.text ?? '')) return undefined
+  if (offset === undefined) return limits.length === 1 ? Number(count?.text) : undefined
+  const isOffset = isKeyword(offset, 'OFFSET') && /^\d{1,9}$/.test(skipped?.text ?? '') && rest.length === 0
+  return isOffset && limits.length === 2 ? Number(count?.text) + Number(skipped?.text) : undefined
+}
+
+export interface PlanParts {
+  readonly manifests: ManifestCache
+  readonly shapes: ShapeCache
+}
+
+/** The view of a table over the files that the statement needs; its report is written to `reports` when it is built. */
+export function dataView(table: ResolvedTable, number: number, need: ScanNeed, parts: PlanParts): ViewRequest {
+  return {
+    schema: table.schemaName,
+    name: table.viewName,
+    key: `data ${number} ${tableKey(table)} ${need.rowLimit ?? ''} ${printPredicate(need.predicate)}`,
+    build: async ({ session, helperSchema, signal }) => {
+      const { tasks, report } = await planTable(table, need, parts.manifests, signal)
+      const source = {
+        metadata: table.loaded.metadata,
+        schema: table.schema,
+        io: table.io,
+        locate: (uri: string) => localPath(table.locate(uri)),
+      }
+      const builder = { session, shapes: parts.shapes, table: number, helperSchema, signal }
+      return { select: await buildTableView(source, tasks, builder), files: tasks.length, report }
+    },
+  }
+}
+
+export async function planTable(
+  table: ResolvedTable,
+  need: ScanNeed,
+  manifests: ManifestCache,
+  signal: AbortSignal | undefined,
+): Promise<{ tasks: FileScanTask[]; report: TableScanReport }> {
+  const { snapshot, loaded, io, schema } = table
+  const plan = planFiles({
+    metadata: loaded.metadata,
+    io,
+    filter: need.predicate,
+    schema,
+    cache: manifests,
+    ...(snapshot === undefined ? {} : { snapshotId: snapshot.snapshotId }),
+    ...(signal === undefined ? {} : { signal }),
+  })
+  const tasks: FileScanTask[] = []
+  let rows = 0n
+  if (need.rowLimit !== 0) {
+    for await (const task of plan.tasks) {
+      tasks.push(task)
+      const isWhole =
+        task.positionDeletes.length === 0 && task.equalityDeletes.length === 0 && task.deletionVector === undefined
+      if (isWhole) rows += task.dataFile.recordCount
+      if (need.rowLimit !== undefined && rows >= BigInt(need.rowLimit)) break
+    }
+  }
+  const { manifestsTotal, manifestsRead, filesTotal, filesPruned, deleteFiles, bytesRead } = plan.report
+  const report: TableScanReport = {
+    table: table.label,
+    snapshotId: snapshot === undefined ? null : String(snapshot.snapshotId),
+    manifestsTotal,
+    manifestsRead,
+    filesTotal,
+    filesRead: tasks.length,
+    filesPruned: filesTotal === undefined ? filesPruned : filesTotal - tasks.length,
+    deleteFiles,
+    dataBytes: tasks.reduce((sum, task) => sum + Number(task.dataFile.fileSizeInBytes), 0),
+    manifestBytes: bytesRead,
+  }
+  return { tasks, report }
+}

@@ -1,0 +1,66 @@
+import { IceboxError } from '../../base/index.ts'
+import { formatLiteral, isPrimitive, type Literal, type PrimitiveType, type Type } from '../../iceberg/index.ts'
+import { quoteName } from '../text/names.ts'
+
+const SIMPLE = {
+  boolean: 'BOOLEAN',
+  int: 'INTEGER',
+  long: 'BIGINT',
+  float: 'FLOAT',
+  double: 'DOUBLE',
+  date: 'DATE',
+  time: 'TIME',
+  timestamp: 'TIMESTAMP',
+  timestamptz: 'TIMESTAMP WITH TIME ZONE',
+  timestamp_ns: 'TIMESTAMP_NS',
+  string: 'VARCHAR',
+  uuid: 'UUID',
+  binary: 'BLOB',
+  fixed: 'BLOB',
+  // A column of the type unknown is null in every row (Iceberg spec v3).
+  unknown: 'INTEGER',
+} as const
+
+/** The DuckDB type that a column of the table is read as. Rejects `iceberg/unsupported` naming the column. */
+export function readType(type: Type, column: string): string {
+  switch (type.kind) {
+    case 'decimal':
+      return `DECIMAL(${type.precision},${type.scale})`
+    case 'list':
+      return `${readType(type.element, `${column}.element`)}[]`
+    case 'map':
+      return `MAP(${readType(type.key, `${column}.key`)}, ${readType(type.value, `${column}.value`)})`
+    case 'struct': {
+      const fields = type.fields.map(
+        (field) => `${quoteName(field.name)} ${readType(field.type, `${column}.${field.name}`)}`,
+      )
+      return `STRUCT(${fields.join(', ')})`
+    }
+    case 'timestamptz_ns':
+      throw new IceboxError('iceberg/unsupported', {
+        message: `column '${column}' has the type timestamptz_ns, for which the engine has no type`,
+        remedy: 'read this table with another tool, or change the column to timestamptz there',
+        context: { column, type: type.kind },
+      })
+    default:
+      return SIMPLE[type.kind]
+  }
+}
+
+/** A value as text that DuckDB casts to the column's type without loss. */
+export function castableText(type: PrimitiveType, value: Literal): string {
+  if (value instanceof Uint8Array && type.kind !== 'uuid') {
+    return Array.from(value, (byte) => `\\x${byte.toString(16).padStart(2, '0').toUpperCase()}`).join('')
+  }
+  if (typeof value === 'number' && !Number.isFinite(value)) {
+    return Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf'
+  }
+  if (typeof value === 'number' && type.kind !== 'date') return String(value)
+  if (typeof value === 'string') return value
+  return formatLiteral(type, value)
+}
+
+/** The default of a primitive field as text; undefined for nested fields and where there is none. */
+export function defaultText(type: Type, value: Literal | null | undefined): string | undefined {
+  return value === undefined || value === null || !isPrimitive(type) ? undefined : castableText(type, value)
+}

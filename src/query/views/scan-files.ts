@@ -1,0 +1,126 @@
+import { IceboxError } from '../../base/index.ts'
+import {
+  type DataFile,
+  type FileScanTask,
+  isPrimitive,
+  type Literal,
+  type NestedField,
+  type TableMetadata,
+  type Type,
+} from '../../iceberg/index.ts'
+
+/** Tasks whose files can be read by one `read_parquet`. */
+export interface TaskGroup {
+  readonly tasks: FileScanTask[]
+  readonly hasPositions: boolean
+  /** Equality deletes of every file of the group, or of some where `needsPairs`. */
+  readonly equality: readonly DataFile[]
+  readonly needsPairs: boolean
+}
+
+/** More sets of equality deletes than this in one scan share a branch, joined by file. */
+const MOST_EQUALITY_GROUPS = 16
+
+/** Files without deletes apart from files with them; files with equality deletes by which ones (query.md, step 6). */
+export function groupByDeletes(tasks: readonly FileScanTask[]): TaskGroup[] {
+  const plain: FileScanTask[] = []
+  const positions: FileScanTask[] = []
+  const equality = new Map<string, FileScanTask[]>()
+  for (const task of tasks) {
+    if (task.equalityDeletes.length > 0) {
+      const key = task.equalityDeletes.map((file) => file.filePath).join('\n')
+      const group = equality.get(key)
+      if (group === undefined) equality.set(key, [task])
+      else group.push(task)
+    } else if (hasPositions(task)) positions.push(task)
+    else plain.push(task)
+  }
+  const groups: TaskGroup[] = []
+  if (plain.length > 0) groups.push({ tasks: plain, hasPositions: false, equality: [], needsPairs: false })
+  if (positions.length > 0) groups.push({ tasks: positions, hasPositions: true, equality: [], needsPairs: false })
+  if (equality.size <= MOST_EQUALITY_GROUPS) {
+    for (const group of equality.values()) {
+      groups.push({
+        tasks: group,
+        hasPositions: group.some(hasPositions),
+        equality: group[0]?.equalityDeletes ?? [],
+        needsPairs: false,
+      })
+    }
+    return groups
+  }
+  const all = [...equality.values()].flat()
+  const files = new Map(all.flatMap((task) => task.equalityDeletes.map((file) => [file.filePath, file] as const)))
+  groups.push({ tasks: all, hasPositions: all.some(hasPositions), equality: [...files.values()], needsPairs: true })
+  return groups
+}
+
+function hasPositions(task: FileScanTask): boolean {
+  return task.positionDeletes.length > 0 || task.deletionVector !== undefined
+}
+
+/** The identity partition values of a file, by source field (Iceberg spec, "Column Projection"). */
+export function identityValues(metadata: TableMetadata, file: DataFile): ReadonlyMap<number, Literal> {
+  const spec = metadata.partitionSpecs.find((known) => known.specId === file.specId)
+  const values = new Map<number, Literal>()
+  spec?.fields.forEach((field, at) => {
+    const value = file.partition[at]
+    const [sourceId] = field.sourceIds
+    if (field.transform.kind === 'identity' && sourceId !== undefined && value !== null && value !== undefined) {
+      values.set(sourceId, value)
+    }
+  })
+  return values
+}
+
+/** Rejects `iceberg/unsupported` for a file that this build cannot read, by name. */
+export function requireReadable(file: DataFile): void {
+  const isData = file.content === 'data'
+  const what = isData ? 'data file' : 'delete file'
+  if (file.keyMetadata !== undefined) {
+    throw new IceboxError('iceberg/unsupported', {
+      message: `${what} ${file.filePath} is encrypted`,
+      remedy: 'read this table with a tool that holds its keys',
+      context: { file: file.filePath },
+    })
+  }
+  const isVector = file.content === 'position-deletes' && file.fileFormat === 'puffin'
+  if (file.fileFormat !== 'parquet' && !isVector) {
+    throw new IceboxError('iceberg/unsupported', {
+      message: `${what} ${file.filePath} is of the format ${file.fileFormat}; Icebox reads Parquet`,
+      remedy: 'rewrite the table as Parquet with the tool that wrote it',
+      context: { file: file.filePath, format: file.fileFormat },
+    })
+  }
+}
+
+/**
+ * True where every nested field has had one name, and every name one field, in all schemas of the table, and each struct
+ * shares a field with the present one: a cast by names then gives each field its own values, whatever the file's age.
+ */
+export function nestedNamesAreStable(metadata: TableMetadata, fields: readonly NestedField[]): boolean {
+  return fields.every((field) => {
+    if (isPrimitive(field.type)) return true
+    const older = metadata.schemas.flatMap((schema) => schema.fields.filter((known) => known.id === field.id))
+    return older.every((known) => isStable(field.type, known.type))
+  })
+}
+
+function isStable(now: Type, then: Type): boolean {
+  if (now.kind === 'struct' && then.kind === 'struct') {
+    const shared = now.fields.filter((field) => then.fields.some((known) => known.id === field.id))
+    const hasDefault = now.fields.some((field) => field.initialDefault !== undefined && !shared.includes(field))
+    return (
+      shared.length > 0 &&
+      !hasDefault &&
+      then.fields.every((known) => {
+        const same = now.fields.find((field) => field.id === known.id)
+        const namesake = now.fields.find((field) => field.name.toLowerCase() === known.name.toLowerCase())
+        return same === namesake && (same === undefined || isStable(same.type, known.type))
+      })
+    )
+  }
+  if (now.kind === 'list' && then.kind === 'list') return isStable(now.element, then.element)
+  if (now.kind === 'map' && then.kind === 'map') return isStable(now.key, then.key) && isStable(now.value, then.value)
+  return isPrimitive(now) && isPrimitive(then)
+}

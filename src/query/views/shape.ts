@@ -1,0 +1,144 @@
+import { IceboxError, type Json, parseJson } from '../../base/index.ts'
+import type { EngineSession } from '../../engine/index.ts'
+import { quoteText } from '../text/names.ts'
+
+/** A column of a Parquet file as its footer describes it. Lists and maps: their element, or key and value, as children. */
+export interface ShapeNode {
+  readonly name: string
+  readonly fieldId: number | undefined
+  readonly kind: 'primitive' | 'struct' | 'list' | 'map'
+  /** DuckDB's type of a primitive column. */
+  readonly type: string
+  readonly children: readonly ShapeNode[]
+}
+
+/** What files have in common whose footers describe the same columns. */
+export interface FileShape {
+  readonly key: string
+  readonly columns: readonly ShapeNode[]
+  /** False where no top-level column has a field id: the table's name mapping then says which field is which. */
+  readonly hasFieldIds: boolean
+}
+
+const FILES_AT_ONCE = 500
+
+/**
+ * Shapes of files by local path, read from their footers once. Files never change, so an entry is never stale; the least
+ * recently used are dropped above `maxFiles`.
+ */
+export class ShapeCache {
+  readonly #maxFiles: number
+  readonly #byFile = new Map<string, FileShape>()
+  readonly #byTree = new Map<string, FileShape>()
+
+  constructor(options: { readonly maxFiles: number }) {
+    this.#maxFiles = options.maxFiles
+  }
+
+  /** The shape of every given file, in one pass over the footers that are not known yet. */
+  async shapesOf(
+    session: EngineSession,
+    files: readonly string[],
+    signal?: AbortSignal,
+  ): Promise<ReadonlyMap<string, FileShape>> {
+    const missing = files.filter((file) => !this.#byFile.has(file))
+    const shapes = new Map<string, FileShape>()
+    for (const file of files) {
+      const known = this.#byFile.get(file)
+      if (known !== undefined) shapes.set(file, known)
+    }
+    for (let from = 0; from < missing.length; from += FILES_AT_ONCE) {
+      const part = missing.slice(from, from + FILES_AT_ONCE)
+      for (const [file, shape] of await this.#read(session, part, signal)) {
+        shapes.set(file, shape)
+        this.#byFile.set(file, shape)
+      }
+    }
+    for (const file of this.#byFile.keys()) {
+      if (this.#byFile.size <= this.#maxFiles) break
+      this.#byFile.delete(file)
+    }
+    return shapes
+  }
+
+  async #read(session: EngineSession, files: readonly string[], signal?: AbortSignal): Promise<[string, FileShape][]> {
+    const rows = await session.all(
+      `SELECT tree, to_json(list(file_name))::VARCHAR AS files FROM (
+        SELECT file_name, to_json(list({n: name, i: field_id, c: num_children, t: duckdb_type,
+          k: coalesce(converted_type, logical_type, '')} ORDER BY column_id))::VARCHAR AS tree
+        FROM parquet_schema([${files.map((file) => quoteText(globEscaped(file))).join(', ')}]) GROUP BY file_name
+      ) GROUP BY tree`,
+      signal === undefined ? {} : { signal },
+    )
+    return rows.flatMap((row) => {
+      const { tree, files: names } = row
+      if (typeof tree !== 'string' || typeof names !== 'string') throw unreadable()
+      const shape = this.#byTree.get(tree) ?? parseShape(tree)
+      this.#byTree.set(tree, shape)
+      const list = parseJson(names)
+      if (!Array.isArray(list)) throw unreadable()
+      return list.filter((name) => typeof name === 'string').map((name): [string, FileShape] => [name, shape])
+    })
+  }
+}
+
+/** A path as a pattern of DuckDB that matches only it. */
+export function globEscaped(path: string): string {
+  return path.replaceAll(/[*?[]/g, '[$&]')
+}
+
+interface FlatNode {
+  readonly name: string
+  readonly fieldId: number | undefined
+  readonly childCount: number
+  readonly type: string
+  readonly annotation: string
+}
+
+/** The tree of a footer's flat list (Parquet's SchemaElement: depth first, with child counts). */
+export function parseShape(tree: string): FileShape {
+  const json = parseJson(tree)
+  if (!Array.isArray(json)) throw unreadable()
+  const flat = json.map(flatNode)
+  let at = 1
+  const read = (): ShapeNode => {
+    const node = flat[at++]
+    if (node === undefined) throw unreadable()
+    const children = Array.from({ length: node.childCount }, read)
+    return nodeOf(node, children)
+  }
+  const columns = Array.from({ length: flat[0]?.childCount ?? 0 }, read)
+  return { key: tree, columns, hasFieldIds: columns.some((column) => column.fieldId !== undefined) }
+}
+
+function nodeOf(node: FlatNode, children: readonly ShapeNode[]): ShapeNode {
+  const base = { name: node.name, fieldId: node.fieldId, type: node.type }
+  if (children.length === 0) return { ...base, kind: 'primitive', children }
+  const [only] = children
+  if (/^LIST|^List/.test(node.annotation) && only !== undefined) {
+    // Parquet's LogicalTypes, "Lists": the repeated group is the element itself where it has several fields or an old name.
+    const isWrapper = only.kind === 'struct' && only.children.length === 1 && !/^array$|_tuple$/.test(only.name)
+    const element = isWrapper ? only.children[0] : only
+    return { ...base, kind: 'list', children: element === undefined ? [] : [element] }
+  }
+  if (/^MAP|^Map/.test(node.annotation) && only?.children.length === 2) {
+    return { ...base, kind: 'map', children: only.children }
+  }
+  return { ...base, kind: 'struct', children }
+}
+
+function flatNode(json: Json): FlatNode {
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) throw unreadable()
+  const { n, i, c, t, k } = json
+  return {
+    name: typeof n === 'string' ? n : '',
+    fieldId: typeof i === 'number' ? i : undefined,
+    childCount: typeof c === 'number' ? c : 0,
+    type: typeof t === 'string' ? t : '',
+    annotation: typeof k === 'string' ? k : '',
+  }
+}
+
+function unreadable(): IceboxError {
+  return new IceboxError('engine/failed', { message: 'the schema of a Parquet file could not be read' })
+}
