@@ -5,7 +5,8 @@
 export const ERROR_CODES = {
   'internal/unreachable': 'A state that cannot be; a bug of Icebox.',
   'usage/invalid': 'A command or a call was given an argument that it does not take.',
-  'cancelled': 'The caller cancelled the operation (Ctrl-C, an aborted signal); nothing was changed.',
+  'environment/unfit': 'The machine lacks something that Icebox needs; icebox doctor says what.',
+  cancelled: 'The caller cancelled the operation (Ctrl-C, an aborted signal); nothing was changed.',
 
   'config/unknown-key': 'A key of the configuration that does not exist.',
   'config/invalid-value': 'A value of the configuration that its key does not allow.',

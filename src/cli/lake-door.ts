@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { isIceboxError } from '../base/index.ts'
 import type { Configuration, ConfigurationSources } from '../config/index.ts'
-import type { CommandLakehouse } from '../lakehouse/api.ts'
+import type { CommandLakehouse, EnvironmentReport } from '../lakehouse/api.ts'
 import type { GlobalOptions } from './context.ts'
 import type { CliIo } from './io.ts'
 
@@ -14,6 +14,8 @@ export interface LakeDoor {
   configurationSources(globals: GlobalOptions, io: CliIo): Promise<ConfigurationSources>
   /** The budget that a configuration comes to (`auto` resolved). */
   budgetBytes(configuration: Configuration): Promise<number>
+  /** What the rooms below know of the machine. */
+  environment(): Promise<EnvironmentReport>
 }
 
 /** The real one. The rooms behind it are loaded when a command needs them: start-up weight is taken from the engine. */
@@ -42,6 +44,10 @@ export const lakeDoor: LakeDoor = {
   async budgetBytes(configuration) {
     const { resolveBudget } = await import('../lakehouse/index.ts')
     return resolveBudget(configuration)
+  },
+  async environment() {
+    const { inspectEnvironment } = await import('../lakehouse/index.ts')
+    return inspectEnvironment()
   },
 }
 

@@ -23,7 +23,11 @@ describe('icebox sql', () => {
   })
 
   it('ends the document with the error when a statement fails midway, and prints it once', async () => {
-    const failsWith = new IceboxError('memory/exhausted', { message: 'too much', remedy: 'less', context: { askedBytes: 7n } })
+    const failsWith = new IceboxError('memory/exhausted', {
+      message: 'too much',
+      remedy: 'less',
+      context: { askedBytes: 7n },
+    })
     const ran = await runWith(['sql', 'select 1', '--json'], { lake: new FakeLake(() => ({ ...numbers, failsWith })) })
     expect(ran.code).toBe(3)
     expect(JSON.parse(ran.out)).toEqual({
@@ -45,7 +49,9 @@ describe('icebox sql', () => {
   })
 
   it('runs standard input statement by statement with dot commands, and stops at the first error', async () => {
-    const lake = new FakeLake((sql) => (sql.includes('bad') ? { failsWith: new IceboxError('sql/syntax', { message: 'no' }) } : numbers))
+    const lake = new FakeLake((sql) =>
+      sql.includes('bad') ? { failsWith: new IceboxError('sql/syntax', { message: 'no' }) } : numbers,
+    )
     const ran = await runWith(['sql'], { lake, stdin: '.mode csv\nselect\n 1; select 2;\nbad;\nselect 3;\n' })
     expect(ran.code).toBe(1)
     expect(lake.asked).toEqual(['select\n 1', 'select 2', 'bad'])
@@ -95,7 +101,33 @@ describe('icebox import', () => {
   it('passes every option on', async () => {
     const lake = new FakeLake()
     const ran = await runWith(
-      ['import', 'a.b', 'x.csv', 'y.csv', '--append', '--partition-by', 'month(ts)', '--sort-by', 'id', '--on-error', 'reject', '--key', 'k', '--no-header', '--delimiter', ';', '--null-text', 'NA', '--new-columns', 'add', '--schema', 's.sql', '--format', 'csv', '--preserve-order'],
+      [
+        'import',
+        'a.b',
+        'x.csv',
+        'y.csv',
+        '--append',
+        '--partition-by',
+        'month(ts)',
+        '--sort-by',
+        'id',
+        '--on-error',
+        'reject',
+        '--key',
+        'k',
+        '--no-header',
+        '--delimiter',
+        ';',
+        '--null-text',
+        'NA',
+        '--new-columns',
+        'add',
+        '--schema',
+        's.sql',
+        '--format',
+        'csv',
+        '--preserve-order',
+      ],
       { lake },
     )
     expect(ran.code).toBe(0)
@@ -128,7 +160,21 @@ describe('icebox import', () => {
     const ran = await runWith(['import', 'sales.orders', 'x.csv', '--json'])
     expect(ran.err).toBe('')
     expect(Object.keys(JSON.parse(ran.out) as object)).toEqual(
-      expect.arrayContaining(['rows', 'bytesRead', 'bytesWritten', 'files', 'snapshotId', 'elapsedMs', 'cpuMs', 'budgetBytes', 'peakRssBytes', 'spilledBytes', 'rejectedRows', 'table', 'created']),
+      expect.arrayContaining([
+        'rows',
+        'bytesRead',
+        'bytesWritten',
+        'files',
+        'snapshotId',
+        'elapsedMs',
+        'cpuMs',
+        'budgetBytes',
+        'peakRssBytes',
+        'spilledBytes',
+        'rejectedRows',
+        'table',
+        'created',
+      ]),
     )
   })
 
@@ -160,7 +206,9 @@ describe('icebox table', () => {
   it('a drop says how to take it back; a purge needs --yes where nobody can be asked', async () => {
     const lake = new FakeLake()
     const dropped = await runWith(['table', 'drop', 'sales.orders'], { lake })
-    expect(dropped.err).toContain('icebox table register sales.orders /lake/warehouse/sales/orders/metadata/00001-a.metadata.json')
+    expect(dropped.err).toContain(
+      'icebox table register sales.orders /lake/warehouse/sales/orders/metadata/00001-a.metadata.json',
+    )
     const refused = await runWith(['table', 'drop', 'sales.orders', '--purge'], { lake })
     expect(refused.code).toBe(2)
     expect(lake.asked).toEqual(['drop sales.orders'])
@@ -170,11 +218,14 @@ describe('icebox table', () => {
 })
 
 describe('the command line', () => {
-  it.each(['maintain', 'serve', 'top', 'bench', 'tune'])('says that %s comes later, with exit code 2', async (command) => {
-    const ran = await runWith([command, 'run', '--dry-run'])
-    expect(ran.code).toBe(2)
-    expect(ran.err).toContain('comes with a later version')
-  })
+  it.each(['maintain', 'serve', 'top', 'bench', 'tune'])(
+    'says that %s comes later, with exit code 2',
+    async (command) => {
+      const ran = await runWith([command, 'run', '--dry-run'])
+      expect(ran.code).toBe(2)
+      expect(ran.err).toContain('comes with a later version')
+    },
+  )
 
   it('suggests the nearest command', async () => {
     const ran = await runWith(['improt', 'a.b', 'x.csv'])
@@ -188,15 +239,26 @@ describe('the command line', () => {
     expect(ran.err).toContain('Commands:')
   })
 
-  it.each([['init'], ['import'], ['sql'], ['table', 'list'], ['table', 'show'], ['table', 'files'], ['table', 'register'], ['table', 'relocate'], ['table', 'drop'], ['table', 'rename'], ['config', 'explain'], ['config', 'check'], ['doctor']])(
-    'help of %s %s has an example and the global options',
-    async (...command) => {
-      const ran = await runWith([...command.filter(Boolean), '--help'])
-      expect(ran.code).toBe(0)
-      expect(ran.out).toContain('Example:\n  $ ')
-      expect(ran.out).toContain('--memory <size>')
-    },
-  )
+  it.each([
+    ['init'],
+    ['import'],
+    ['sql'],
+    ['table', 'list'],
+    ['table', 'show'],
+    ['table', 'files'],
+    ['table', 'register'],
+    ['table', 'relocate'],
+    ['table', 'drop'],
+    ['table', 'rename'],
+    ['config', 'explain'],
+    ['config', 'check'],
+    ['doctor'],
+  ])('help of %s %s has an example and the global options', async (...command) => {
+    const ran = await runWith([...command.filter(Boolean), '--help'])
+    expect(ran.code).toBe(0)
+    expect(ran.out).toContain('Example:\n  $ ')
+    expect(ran.out).toContain('--memory <size>')
+  })
 
   it('prints errors as code, message and remedy, with escape sequences made visible', async () => {
     const openFails = new IceboxError('lake/not-found', { message: 'no lakehouse in /x\u001b[31m', remedy: 'make one' })
@@ -206,10 +268,16 @@ describe('the command line', () => {
   })
 
   it('prints errors as JSON on standard output with --json, also those of usage', async () => {
-    const openFails = new IceboxError('memory/budget-too-small', { message: 'm', remedy: 'r', context: { budgetBytes: 1_000_000 } })
+    const openFails = new IceboxError('memory/budget-too-small', {
+      message: 'm',
+      remedy: 'r',
+      context: { budgetBytes: 1_000_000 },
+    })
     const failed = await runWith(['table', 'list', '--json'], { openFails })
     expect(failed.code).toBe(3)
-    expect(JSON.parse(failed.out)).toEqual({ error: { code: 'memory/budget-too-small', message: 'm', remedy: 'r', context: { budgetBytes: 1_000_000 } } })
+    expect(JSON.parse(failed.out)).toEqual({
+      error: { code: 'memory/budget-too-small', message: 'm', remedy: 'r', context: { budgetBytes: 1_000_000 } },
+    })
     const usage = await runWith(['sql', '--json', '--frob'])
     expect(usage.code).toBe(2)
     expect(JSON.parse(usage.out)).toMatchObject({ error: { code: 'usage/invalid' } })
@@ -227,7 +295,9 @@ describe('the command line', () => {
   it('colours only a terminal, and not with NO_COLOR', async () => {
     const openFails = new IceboxError('lake/not-found', { message: 'm' })
     expect((await runWith(['table', 'list'], { openFails, terminalWidth: 80 })).err).toContain('\u001b[31m')
-    expect((await runWith(['table', 'list'], { openFails, terminalWidth: 80, env: { NO_COLOR: '1' } })).err).not.toContain('\u001b')
+    expect(
+      (await runWith(['table', 'list'], { openFails, terminalWidth: 80, env: { NO_COLOR: '1' } })).err,
+    ).not.toContain('\u001b')
     expect((await runWith(['table', 'list'], { openFails })).err).not.toContain('\u001b')
   })
 
@@ -247,7 +317,9 @@ describe('the command line', () => {
   it('explains the configuration without a lakehouse', async () => {
     const ran = await runWith(['config', 'explain', 'performance.memory.max_usage', '--json'])
     expect(ran.code).toBe(0)
-    expect(JSON.parse(ran.out)).toMatchObject([{ key: 'performance.memory.max_usage', value: '1GB', source: 'default' }])
+    expect(JSON.parse(ran.out)).toMatchObject([
+      { key: 'performance.memory.max_usage', value: '1GB', source: 'default' },
+    ])
     const unknown = await runWith(['config', 'explain', 'performance.memory.max_usgae'])
     expect(unknown.code).toBe(2)
     expect(unknown.err).toContain('did you mean performance.memory.max_usage')

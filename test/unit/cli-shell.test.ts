@@ -15,7 +15,9 @@ describe('dot commands', () => {
   })
 
   it('refuses an unknown one with the nearest name, never runs it as SQL', () => {
-    expect(() => parseDot('.tabels')).toThrow(expect.objectContaining({ code: 'usage/invalid', remedy: expect.stringContaining('.tables') }))
+    expect(() => parseDot('.tabels')).toThrow(
+      expect.objectContaining({ code: 'usage/invalid', remedy: expect.stringContaining('.tables') }),
+    )
     expect(() => parseDot('.frobnicate')).toThrow(/is not a command/)
     expect(isDotLine('.5 + 1')).toBe(false)
     expect(isDotLine('select .5')).toBe(false)
@@ -37,7 +39,10 @@ describe('completion', () => {
   const words = { tables: ['sales.orders', 'sales.Order Lines', 'web.events'], columns: ['id', 'region', 'Ordered At'] }
 
   it('offers tables by the beginning of their full name, quoted where SQL needs it', () => {
-    expect(complete('select * from sal', words)).toEqual({ word: 'sal', candidates: ['sales.orders', 'sales."Order Lines"'] })
+    expect(complete('select * from sal', words)).toEqual({
+      word: 'sal',
+      candidates: ['sales.orders', 'sales."Order Lines"'],
+    })
     expect(complete('from sales.or', words).candidates).toEqual(['sales.orders', 'sales."Order Lines"'])
     expect(complete('from web.', words).candidates).toEqual(['web.events'])
   })
@@ -62,7 +67,10 @@ describe('completion', () => {
   })
 
   it('finds the tables that a statement names, whatever case and quotes', () => {
-    expect(tablesIn('select * from "sales".Orders o join web.events', words.tables)).toEqual(['sales.orders', 'web.events'])
+    expect(tablesIn('select * from "sales".Orders o join web.events', words.tables)).toEqual([
+      'sales.orders',
+      'web.events',
+    ])
   })
 })
 

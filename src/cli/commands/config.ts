@@ -1,4 +1,9 @@
-import { type ExplainRow, explainConfiguration, findConfigurationProblems, loadConfiguration } from '../../config/index.ts'
+import {
+  type ExplainRow,
+  explainConfiguration,
+  findConfigurationProblems,
+  loadConfiguration,
+} from '../../config/index.ts'
 import { IceboxError, nearestNames } from '../../base/index.ts'
 import type { CommandContext } from '../context.ts'
 import { countText } from '../output/footer.ts'
@@ -20,7 +25,8 @@ export async function configExplain(context: CommandContext, key: string | undef
     return
   }
   await context.io.stdout.write(explainText(rows, context.outStyle, context.io.stdout.width ?? 100))
-  if (sources.file === undefined) await context.note('no icebox.yaml here or above: these are the defaults, the environment and the flags')
+  if (sources.file === undefined)
+    await context.note('no icebox.yaml here or above: these are the defaults, the environment and the flags')
   await context.next('icebox config check', 'finds mistakes')
 }
 
@@ -30,7 +36,10 @@ export function explainText(rows: readonly ExplainRow[], style: Style, width: nu
     const value = `${style.bold(row.key)} = ${style.green(visibleText(row.value))}${row.note === '' ? '' : ` (${row.note})`}`
     const source = row.source === 'default' ? 'default' : `from ${row.source}; default ${row.default}`
     const status = row.status === 'in effect' ? '' : `${row.status}. `
-    const facts = [...wrapped(`${status}${row.effect}`, width - 4), ...wrapped(`${source}; ${row.type}: ${row.allowed}`, width - 4).map(style.dim)]
+    const facts = [
+      ...wrapped(`${status}${row.effect}`, width - 4),
+      ...wrapped(`${source}; ${row.type}: ${row.allowed}`, width - 4).map(style.dim),
+    ]
     return [value, ...facts.map((line) => `    ${line}`)].join('\n')
   })
   return `${paragraphs.join('\n')}\n`
@@ -52,7 +61,10 @@ function wrapped(text: string, width: number): string[] {
 }
 
 function unknownKey(key: string, all: readonly ExplainRow[]): IceboxError {
-  const near = nearestNames(key, all.map((row) => row.key))
+  const near = nearestNames(
+    key,
+    all.map((row) => row.key),
+  )
   return new IceboxError('config/unknown-key', {
     message: `there is no key ${key}`,
     remedy: near.length > 0 ? `did you mean ${near.join(' or ')}?` : 'icebox config explain lists all keys',
@@ -71,7 +83,9 @@ export async function configCheck(context: CommandContext): Promise<void> {
       const { code, message, remedy, context: details } = shownError(problem)
       return { code, message, remedy: remedy ?? null, context: details }
     })
-    await context.io.stdout.write(`${documentText({ file: sources.file ?? null, ok: problems.length === 0, problems: shown })}\n`)
+    await context.io.stdout.write(
+      `${documentText({ file: sources.file ?? null, ok: problems.length === 0, problems: shown })}\n`,
+    )
   } else if (first === undefined) {
     if (!context.globals.quiet) await context.io.stdout.write(`${padText('ok', 4, 'left')}${where}\n`)
     await context.next('icebox config explain', 'every key with its value and effect')

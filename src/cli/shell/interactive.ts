@@ -122,7 +122,10 @@ type Completer = (line: string, callback: (error: Error | null, result: [string[
 /** Looks names up when Tab is pressed; a lake that cannot answer completes nothing. */
 function completer(lake: CommandLakehouse, session: ShellSession): Completer {
   const answer = async (line: string, callback: Parameters<Completer>[1]) => {
-    const { candidates, word } = await completionsFor(lake, session.pending, line).catch(() => ({ candidates: [], word: line }))
+    const { candidates, word } = await completionsFor(lake, session.pending, line).catch(() => ({
+      candidates: [],
+      word: line,
+    }))
     callback(null, [candidates, word])
   }
   return (line, callback) => void answer(line, callback)

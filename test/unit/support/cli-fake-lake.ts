@@ -78,7 +78,15 @@ export class FakeLake implements CommandLakehouse {
 
   import(options: ImportOptions): Promise<ImportSummary> {
     this.imports.push(options)
-    return Promise.resolve({ ...SUMMARY, table: options.table, created: true, rejectedRows: 0, rejectsFile: null, skipped: false, notes: ['read dates as ISO'] })
+    return Promise.resolve({
+      ...SUMMARY,
+      table: options.table,
+      created: true,
+      rejectedRows: 0,
+      rejectsFile: null,
+      skipped: false,
+      notes: ['read dates as ISO'],
+    })
   }
 
   planImport(): Promise<never> {
@@ -168,6 +176,11 @@ export async function runWith(argv: readonly string[], options: RunOptions = {})
     init: (directory) => Promise.resolve(`/made/${directory}`),
     configurationSources: () => Promise.resolve({}),
     budgetBytes: () => Promise.resolve(1_000_000_000),
+    environment: () =>
+      Promise.resolve({
+        engine: { version: 'v1.5.5', isAllocatorReached: true },
+        memory: { limitBytes: 8e9, autoBudgetBytes: 4e9, autoSource: "half of the machine's memory" },
+      }),
   }
   const code = await runCli(argv, io, door, options.interrupts ?? new Interrupts(() => {}))
   return { code, ...captured }

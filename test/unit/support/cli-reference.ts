@@ -37,7 +37,14 @@ function commandSections(command: Command, parent: string): string[] {
     const inner = argument.variadic ? `${argument.name()}...` : argument.name()
     return argument.required ? `<${inner}>` : `[${inner}]`
   })
-  const lines = [`## ${name}`, '', `\`${[name, ...(command.options.length > 0 ? ['[options]'] : []), ...usage].join(' ')}\``, '', `${sentence(command.description())}`, '']
+  const lines = [
+    `## ${name}`,
+    '',
+    `\`${[name, ...(command.options.length > 0 ? ['[options]'] : []), ...usage].join(' ')}\``,
+    '',
+    sentence(command.description()),
+    '',
+  ]
   const described = command.registeredArguments.filter((argument) => argument.description !== '')
   if (described.length > 0) {
     lines.push('| argument | |', '|---|---|')
@@ -54,8 +61,10 @@ function commandSections(command: Command, parent: string): string[] {
 
 function optionTable(options: readonly Option[]): string {
   const rows = options.map((option) => {
-    const choices = option.argChoices === undefined ? '' : ` One of ${option.argChoices.map((choice) => `\`${choice}\``).join(', ')}.`
-    const fallback = option.defaultValue === undefined || option.negate ? '' : ` Default: \`${String(option.defaultValue)}\`.`
+    const choices =
+      option.argChoices === undefined ? '' : ` One of ${option.argChoices.map((choice) => `\`${choice}\``).join(', ')}.`
+    const fallback =
+      option.defaultValue === undefined || option.negate ? '' : ` Default: \`${String(option.defaultValue)}\`.`
     return `| \`${option.flags.replaceAll('|', '\\|')}\` | ${cell(sentence(option.description))}${choices}${fallback} |`
   })
   return ['| option | |', '|---|---|', ...rows].join('\n')
