@@ -17,7 +17,7 @@ await rm('dist', { recursive: true, force: true })
 const bundle = await rolldown({
   input: entries,
   platform: 'node',
-  external: (id) => !id.startsWith('.') && !id.startsWith('/') && !id.startsWith('\0'),
+  external: (id) => !id.startsWith('@oxc-project/runtime') && !id.startsWith('.') && !id.startsWith('/') && !id.startsWith('\0'),
   transform: { target: 'node20' },
 })
 await bundle.write({ dir: 'dist', format: 'esm', entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js', sourcemap: process.argv.includes('--sourcemap') })
