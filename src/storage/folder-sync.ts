@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 
 /**
  * Makes names in folders durable. Writers that wait for the same folder at the same time share one fsync: a name is safe
@@ -8,26 +8,27 @@ export class FolderSync {
   private readonly running = new Map<string, Promise<void>>()
   private readonly next = new Map<string, Promise<void>>()
 
-  sync(folder: string): Promise<void> {
+  /** With a handle of the folder that stays open until the promise settles, or without one. */
+  sync(folder: string, handle?: FileHandle): Promise<void> {
     const joined = this.next.get(folder)
     if (joined !== undefined) return joined
     const before = this.running.get(folder)
-    if (before === undefined) return this.start(folder)
+    if (before === undefined) return this.start(folder, handle)
     const queued = before.then(
-      () => this.startQueued(folder),
-      () => this.startQueued(folder),
+      () => this.startQueued(folder, handle),
+      () => this.startQueued(folder, handle),
     )
     this.next.set(folder, queued)
     return queued
   }
 
-  private startQueued(folder: string): Promise<void> {
+  private startQueued(folder: string, handle: FileHandle | undefined): Promise<void> {
     this.next.delete(folder)
-    return this.start(folder)
+    return this.start(folder, handle)
   }
 
-  private start(folder: string): Promise<void> {
-    const run = syncFolder(folder).finally(() => {
+  private start(folder: string, handle: FileHandle | undefined): Promise<void> {
+    const run = (handle === undefined ? syncFolder(folder) : handle.sync()).finally(() => {
       if (this.running.get(folder) === run) this.running.delete(folder)
     })
     this.running.set(folder, run)
