@@ -5,7 +5,6 @@ import type { Interrupts } from './interrupts.ts'
 import { type CliIo, isOutputClosed } from './io.ts'
 import type { LakeDoor } from './lake-door.ts'
 import { buildProgram, type RawGlobals } from './program/program.ts'
-import { errorJson, errorText, exitCodeOf } from './report-error.ts'
 import { makeStyle, wantsColour } from './style.ts'
 
 /** Runs one command line and returns the exit code. Nothing is thrown. */
@@ -71,6 +70,7 @@ async function reportFailure(
   json: boolean,
   context: CommandContext | undefined,
 ): Promise<number> {
+  const { errorJson, errorText, exitCodeOf } = await import('./report-error.ts')
   const code = exitCodeOf(error)
   const isReported = typeof error === 'object' && error !== null && context?.reported.has(error) === true
   if (isOutputClosed(error) || isReported) return code

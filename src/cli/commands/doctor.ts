@@ -6,7 +6,7 @@ import { type DoctorFacts, folderFacts, type LakeFacts, machineFacts } from '../
 import { type Finding, judge } from '../doctor/findings.ts'
 import { documentText } from '../output/json-value.ts'
 import { visibleText } from '../output/text-width.ts'
-import { ICEBOX_VERSION } from '../program/version.ts'
+import { iceboxVersion } from '../program/version.ts'
 
 /** `icebox doctor`: exit code 1 when something will not work. */
 export async function doctorCommand(context: CommandContext): Promise<void> {
@@ -47,7 +47,7 @@ async function gather(context: CommandContext): Promise<DoctorFacts> {
   const configuration = await loadConfiguration(sources)
   const origin = configuration.texts['performance.memory.max_usage'].origin
   return {
-    iceboxVersion: ICEBOX_VERSION,
+    iceboxVersion: iceboxVersion(),
     ...machineFacts(context.io.env),
     environment: await context.door.environment(),
     budgetBytes: await context.door.budgetBytes(configuration),

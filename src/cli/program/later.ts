@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { IceboxError, nearestNames } from '../../base/index.ts'
-import { ICEBOX_VERSION } from './version.ts'
+import { iceboxVersion } from './version.ts'
 
 /** Commands of later versions: asked for by name, they say so; help does not list them. */
 const LATER: Readonly<Record<string, string>> = {
@@ -18,7 +18,7 @@ export function refuseLaterCommands(program: Command): void {
     const what = LATER[name]
     if (what !== undefined) {
       throw new IceboxError('usage/invalid', {
-        message: `'icebox ${name}' is not in version ${ICEBOX_VERSION}: ${what} comes with a later version`,
+        message: `'icebox ${name}' is not in version ${iceboxVersion()}: ${what} comes with a later version`,
         remedy: 'icebox --help lists what this version does',
         context: { command: name },
       })

@@ -1,11 +1,11 @@
-import { Command, Option } from 'commander'
+import { Command, CommanderError, Option } from 'commander'
 import type { CommandContext } from '../context.ts'
 import { defineConfig, defineDoctor, defineInit } from './basics.ts'
 import { defineImport } from './import.ts'
 import { refuseLaterCommands } from './later.ts'
 import { defineSql } from './sql.ts'
 import { defineTable } from './table.ts'
-import { ICEBOX_VERSION } from './version.ts'
+import { iceboxVersion } from './version.ts'
 
 /** The options of every command as commander gives them. */
 export interface RawGlobals {
@@ -46,7 +46,7 @@ export function buildProgram(
       getErrHasColors: () => false,
     })
     .configureHelp({ showGlobalOptions: true })
-    .version(ICEBOX_VERSION, '--version', 'print the version')
+    .option('--version', 'print the version')
     .helpOption('-h, --help', 'show help')
     .option(
       '-C, --directory <dir>',
@@ -61,6 +61,11 @@ export function buildProgram(
     .option('--json', 'one JSON document (or NDJSON) on standard output, errors too')
     .option('--quiet', 'no progress, footers and hints')
     .addHelpText('after', EXAMPLE)
+
+  program.on('option:version', () => {
+    output.out(`${iceboxVersion()}\n`)
+    throw new CommanderError(0, 'commander.version', 'version')
+  })
 
   defineInit(program, run)
   defineImport(program, run)

@@ -1,10 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { IceboxError } from '../../base/index.ts'
 
-/** The version of the package that this file was shipped in. */
-export const ICEBOX_VERSION = readVersion()
-
-function readVersion(): string {
+/** The version of the package that this file was shipped in; read when it is asked for, since every start pays for what is read. */
+export function iceboxVersion(): string {
   // One level up from dist/, three from src/cli/program/.
   for (const up of ['../package.json', '../../package.json', '../../../package.json']) {
     const version = versionIn(new URL(up, import.meta.url))
