@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   compareLiterals,
@@ -88,7 +88,6 @@ describe('binary form (Iceberg spec, Appendix D)', () => {
   it('comes back as the value', () => {
     fc.assert(
       fc.property(typed, ({ type, value }) => {
-        fc.pre(typeof value !== 'string' || value.isWellFormed())
         expect(decodeValue(type, encodeValue(type, value))).toEqual(value)
       }),
       { numRuns: 1000 },
@@ -181,7 +180,6 @@ describe('order of values', () => {
   it('strings sort by code points as UTF-8 does, not by UTF-16 units', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (a, b) => {
-        fc.pre(a.isWellFormed() && b.isWellFormed())
         expect(Math.sign(compareLiterals(kind('string'), a, b))).toBe(Buffer.compare(Buffer.from(a), Buffer.from(b)))
       }),
       { numRuns: 1000 },
