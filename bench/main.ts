@@ -11,9 +11,19 @@ import { startupBenchmark } from './benchmarks/startup.ts'
 import { tpchBenchmark } from './benchmarks/tpch.ts'
 import { type Finding, printFindings } from './lib/report.ts'
 
-const BENCHMARKS = [importBenchmark, tpchBenchmark, smallSelectBenchmark, planningBenchmark, commitsBenchmark, startupBenchmark]
+const BENCHMARKS = [
+  importBenchmark,
+  tpchBenchmark,
+  smallSelectBenchmark,
+  planningBenchmark,
+  commitsBenchmark,
+  startupBenchmark,
+]
 
-const { values, positionals } = parseArgs({ options: { rounds: { type: 'string', default: '5' } }, allowPositionals: true })
+const { values, positionals } = parseArgs({
+  options: { rounds: { type: 'string', default: '5' } },
+  allowPositionals: true,
+})
 const rounds = Number(values.rounds)
 const unknown = positionals.filter((name) => BENCHMARKS.every((benchmark) => benchmark.name !== name))
 if (!Number.isInteger(rounds) || rounds < 1 || unknown.length > 0) {
@@ -30,6 +40,9 @@ for (const benchmark of BENCHMARKS) {
   findings.push(...(await benchmark.run({ rounds, workFolder, note: (text) => console.error(text) })))
 }
 const machine = `${cpus().length} cores, ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}, ${rounds} rounds`
-await writeFile(resolve(workFolder, 'findings.json'), JSON.stringify({ machine, date: new Date().toISOString(), findings }, undefined, 2))
+await writeFile(
+  resolve(workFolder, 'findings.json'),
+  JSON.stringify({ machine, date: new Date().toISOString(), findings }, undefined, 2),
+)
 console.log(`${machine}\n\n${printFindings(findings)}`)
 process.exitCode = findings.every((finding) => finding.passed) ? 0 : 1

@@ -32,7 +32,9 @@ export const importBenchmark: Benchmark = {
     for (let round = 0; round < context.rounds; round++) {
       raw.push(await rawCopy(context, source))
       for (const side of SIDES) runs.get(side)?.push(await iceboxImport(context, side, source))
-      context.note(`import round ${round + 1}: raw ${(raw.at(-1)?.wallMs ?? 0).toFixed(0)} ms, ${SIDES.map((side) => `${side.name} ${runs.get(side)?.at(-1)?.outside.wallMs.toFixed(0)} ms at ${formatBytes(runs.get(side)?.at(-1)?.outside.peakRssBytes ?? 0)}`).join(', ')}`)
+      context.note(
+        `import round ${round + 1}: raw ${(raw.at(-1)?.wallMs ?? 0).toFixed(0)} ms, ${SIDES.map((side) => `${side.name} ${runs.get(side)?.at(-1)?.outside.wallMs.toFixed(0)} ms at ${formatBytes(runs.get(side)?.at(-1)?.outside.peakRssBytes ?? 0)}`).join(', ')}`,
+      )
     }
     return SIDES.flatMap((side) => findings(side, runs.get(side) ?? [], raw))
   },
@@ -41,11 +43,21 @@ export const importBenchmark: Benchmark = {
 interface ImportRun {
   readonly outside: ProcessFigures
   /** What `--json` says. */
-  readonly said: { readonly rows: number; readonly files: number; readonly peakRssBytes: number; readonly budgetBytes: number }
+  readonly said: {
+    readonly rows: number
+    readonly files: number
+    readonly peakRssBytes: number
+    readonly budgetBytes: number
+  }
 }
 
 function rawCopy(context: BenchmarkContext, source: string): Promise<ProcessFigures> {
-  return measureSuccess(process.execPath, [resolve('dist/bench/raw-copy.js'), source, join(context.workFolder, 'raw-copy'), String(cpus().length)])
+  return measureSuccess(process.execPath, [
+    resolve('dist/bench/raw-copy.js'),
+    source,
+    join(context.workFolder, 'raw-copy'),
+    String(cpus().length),
+  ])
 }
 
 async function iceboxImport(context: BenchmarkContext, side: Side, source: string): Promise<ImportRun> {
@@ -65,7 +77,9 @@ function findings(side: Side, runs: readonly ImportRun[], raw: readonly ProcessF
   )
   const budget = parseSize(side.memory)
   const peaks = runs.map((run) => run.outside.peakRssBytes)
-  const disagreement = runs.map((run) => Math.abs(run.said.peakRssBytes - run.outside.peakRssBytes) / run.outside.peakRssBytes)
+  const disagreement = runs.map(
+    (run) => Math.abs(run.said.peakRssBytes - run.outside.peakRssBytes) / run.outside.peakRssBytes,
+  )
   const rows = runs[0]?.said.rows ?? 0
   return [
     {

@@ -25,7 +25,11 @@ export const smallSelectBenchmark: Benchmark = {
     await rm(lake, { recursive: true, force: true })
     await measureSuccess(icebox, ['init', lake, '--quiet'])
     const create = 'create schema bench; create table bench.events (id bigint, name varchar, amount double);'
-    const inserts = Array.from({ length: FILES }, (_, file) => `insert into bench.events select i, 'event ' || i, i / 7 from range(${file * 1000}, ${file * 1000 + 1000}) t(i);`)
+    const inserts = Array.from(
+      { length: FILES },
+      (_, file) =>
+        `insert into bench.events select i, 'event ' || i, i / 7 from range(${file * 1000}, ${file * 1000 + 1000}) t(i);`,
+    )
     await measureSuccess(icebox, ['-C', lake, 'sql', '--quiet', create + inserts.join('')])
     const medians: number[] = []
     let last: Times | undefined

@@ -37,7 +37,11 @@ export const tpchBenchmark: Benchmark = {
       ours.push(b)
     }
     const ratio = ratios(ours.map(total), raw.map(total))
-    const worst = ours[0]?.timesMs.map((_, query) => median(ours.map((run) => run.timesMs[query] ?? 0)) - median(raw.map((run) => run.timesMs[query] ?? 0))) ?? []
+    const worst =
+      ours[0]?.timesMs.map(
+        (_, query) =>
+          median(ours.map((run) => run.timesMs[query] ?? 0)) - median(raw.map((run) => run.timesMs[query] ?? 0)),
+      ) ?? []
     return [
       {
         benchmark: 'tpch',

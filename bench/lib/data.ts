@@ -4,7 +4,13 @@ import { join } from 'node:path'
 import { measureSuccess } from './process.ts'
 
 /** The reference tools come from PyPI into a virtual environment beside the data. */
-const PINS = ['tpchgen-cli==4.0.0', 'pyiceberg==0.12.0', 'pyiceberg-core==0.11.0', 'pyarrow==26.0.1', 'sqlalchemy==2.1.9']
+const PINS = [
+  'tpchgen-cli==4.0.0',
+  'pyiceberg==0.12.0',
+  'pyiceberg-core==0.11.0',
+  'pyarrow==26.0.1',
+  'sqlalchemy==2.1.9',
+]
 
 /** The interpreter of the benchmark's own virtual environment, made when it is missing. */
 export async function python(workFolder: string): Promise<string> {
@@ -21,7 +27,12 @@ export async function python(workFolder: string): Promise<string> {
 }
 
 /** One table or all of TPC-H at a scale factor, made once: `<workFolder>/data/sf<scale>-<format>/<table>.<format>`. */
-export async function tpch(workFolder: string, scale: number, format: 'csv' | 'parquet', table?: string): Promise<string> {
+export async function tpch(
+  workFolder: string,
+  scale: number,
+  format: 'csv' | 'parquet',
+  table?: string,
+): Promise<string> {
   const folder = join(workFolder, 'data', `sf${scale}-${format}${table === undefined ? '' : `-${table}`}`)
   if (existsSync(folder)) return folder
   const interpreter = await python(workFolder)

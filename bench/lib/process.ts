@@ -28,7 +28,9 @@ function readPeakRss(pid: number): number {
 /** User and system time in ms; /proc/<pid>/stat counts in ticks of 10 ms. */
 function readCpu(pid: number): number {
   try {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ')
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ')
     return (Number(fields[11]) + Number(fields[12])) * PAGE_TICKS_MS
   } catch (error) {
     if (messageOf(error).includes('ENOENT') || messageOf(error).includes('ESRCH')) return 0
@@ -42,7 +44,11 @@ export interface MeasureOptions {
 }
 
 /** Runs a command to its end and measures it. Rejects when it cannot be started; a failing exit code is in the figures. */
-export function measureProcess(command: string, args: readonly string[], options: MeasureOptions = {}): Promise<ProcessFigures> {
+export function measureProcess(
+  command: string,
+  args: readonly string[],
+  options: MeasureOptions = {},
+): Promise<ProcessFigures> {
   return new Promise((resolve, reject) => {
     const start = process.hrtime.bigint()
     const child = spawn(command, args, {
@@ -76,10 +82,16 @@ export function measureProcess(command: string, args: readonly string[], options
 }
 
 /** {@link measureProcess} that rejects unless the command ended well. */
-export async function measureSuccess(command: string, args: readonly string[], options: MeasureOptions = {}): Promise<ProcessFigures> {
+export async function measureSuccess(
+  command: string,
+  args: readonly string[],
+  options: MeasureOptions = {},
+): Promise<ProcessFigures> {
   const figures = await measureProcess(command, args, options)
   if (figures.exitCode !== 0) {
-    throw new Error(`${command} ${args.join(' ')} ended with ${figures.exitCode}\n${figures.stdout.slice(-2000)}\n${figures.stderr.slice(-2000)}`)
+    throw new Error(
+      `${command} ${args.join(' ')} ended with ${figures.exitCode}\n${figures.stdout.slice(-2000)}\n${figures.stderr.slice(-2000)}`,
+    )
   }
   return figures
 }

@@ -27,7 +27,9 @@ export function printFindings(findings: readonly Finding[]): string {
   const lines = ['| what | goal | measured | |', '|---|---|---|---|']
   for (const finding of findings) {
     const detail = finding.detail === undefined ? '' : ` (${finding.detail})`
-    lines.push(`| ${finding.what} | ${finding.goal} | ${finding.measured}${detail} | ${finding.passed ? 'pass' : 'FAIL'} |`)
+    lines.push(
+      `| ${finding.what} | ${finding.goal} | ${finding.measured}${detail} | ${finding.passed ? 'pass' : 'FAIL'} |`,
+    )
   }
   return lines.join('\n')
 }

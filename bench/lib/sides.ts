@@ -11,7 +11,11 @@ export async function runSide<Result>(name: string, args: readonly string[]): Pr
 }
 
 /** Runs a Python script of bench/sides, which prints one JSON document. */
-export async function runPythonSide<Result>(interpreter: string, name: string, args: readonly string[]): Promise<Result> {
+export async function runPythonSide<Result>(
+  interpreter: string,
+  name: string,
+  args: readonly string[],
+): Promise<Result> {
   const figures = await measureSuccess(interpreter, [resolve(`bench/sides/${name}.py`), ...args])
   return JSON.parse(figures.stdout) as Result
 }

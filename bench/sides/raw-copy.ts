@@ -4,7 +4,8 @@ import { rmSync } from 'node:fs'
 import { DuckDBInstance } from '@duckdb/node-api'
 
 const [source, folder, threads] = process.argv.slice(2)
-if (source === undefined || folder === undefined || threads === undefined) throw new Error('usage: raw-copy CSV FOLDER THREADS')
+if (source === undefined || folder === undefined || threads === undefined)
+  throw new Error('usage: raw-copy CSV FOLDER THREADS')
 rmSync(folder, { recursive: true, force: true })
 const instance = await DuckDBInstance.create(':memory:', { threads })
 const connection = await instance.connect()

@@ -6,14 +6,16 @@ import { DuckDBInstance } from '@duckdb/node-api'
 import { Lakehouse } from '../../src/lakehouse/index.ts'
 
 const [folder, data, runs] = process.argv.slice(2)
-if (folder === undefined || data === undefined || runs === undefined) throw new Error('usage: small-select LAKE DATA_FOLDER RUNS')
+if (folder === undefined || data === undefined || runs === undefined)
+  throw new Error('usage: small-select LAKE DATA_FOLDER RUNS')
 const files = readdirSync(data)
   .filter((name) => name.endsWith('.parquet'))
   .map((name) => `'${join(data, name)}'`)
 const lake = await Lakehouse.open(folder)
 const instance = await DuckDBInstance.create(':memory:', { threads: '2' })
 const connection = await instance.connect()
-const question = (from: string) => `select count(*) as n, sum(amount) as total from ${from} where id between 4000 and 4100`
+const question = (from: string) =>
+  `select count(*) as n, sum(amount) as total from ${from} where id between 4000 and 4100`
 
 async function ask(): Promise<number> {
   let rows = 0

@@ -3,8 +3,11 @@ import { KEY_NAMES, specOf } from './keys.ts'
 
 const WIDTH = 100
 
-/** The text of an icebox.yaml with every key at its default and a comment each, as `icebox init` writes it. */
-export function renderDefaultFile(): string {
+/**
+ * The text of an icebox.yaml with every key at its default, or at the value given, and a comment each, as `icebox init`
+ * writes it.
+ */
+export function renderDefaultFile(values: Readonly<Record<string, string>> = {}): string {
   const lines = [
     '# Configuration of this Icebox lakehouse. The folder of this file is the lakehouse.',
     '# Every key can also be set by environment (ICEBOX_PERFORMANCE__MEMORY__MAX_USAGE=512MB) or flag',
@@ -28,7 +31,7 @@ export function renderDefaultFile(): string {
     lines.push(
       ...wrap(`${spec.effect}${later} [${typeText(spec)}]`, WIDTH - pad.length - 2).map((line) => `${pad}# ${line}`),
     )
-    lines.push(`${pad}${parts.at(-1)}: ${spec.default}`)
+    lines.push(`${pad}${parts.at(-1)}: ${values[key] ?? spec.default}`)
   }
   return `${lines.join('\n')}\n`
 }

@@ -1,19 +1,22 @@
-import { isIceboxError } from '../base/index.ts'
+import { messageOf } from '../base/index.ts'
+import type { Configuration } from '../config/index.ts'
 import { probeEngine } from '../engine/index.ts'
 import { resolveAutoBudget } from '../memory/index.ts'
 import type { EnvironmentReport } from './api.ts'
 
-/** What the rooms below know of the machine, without opening a lakehouse: for `icebox doctor`. */
-export async function inspectEnvironment(): Promise<EnvironmentReport> {
-  const { limitBytes, budgetBytes, source } = resolveAutoBudget()
-  return { engine: await engineReport(), memory: { limitBytes, autoBudgetBytes: budgetBytes, autoSource: source } }
+/** The budget in bytes that a configuration comes to: `auto` is resolved from the container or the machine. */
+export function resolveBudget(configuration: Configuration): number {
+  const maxUsage = configuration.values['performance.memory.max_usage']
+  return maxUsage === 'auto' ? resolveAutoBudget().budgetBytes : maxUsage
 }
 
-async function engineReport(): Promise<EnvironmentReport['engine']> {
+/** What the rooms below find on this machine, for `icebox doctor`. An engine that cannot be loaded is part of the report. */
+export async function inspectEnvironment(): Promise<EnvironmentReport> {
+  const auto = resolveAutoBudget()
+  const memory = { limitBytes: auto.limitBytes, autoBudgetBytes: auto.budgetBytes, autoSource: auto.source }
   try {
-    return await probeEngine()
+    return { engine: await probeEngine(), memory }
   } catch (error) {
-    if (isIceboxError(error)) return { problem: error.message }
-    throw error
+    return { engine: { problem: messageOf(error) }, memory }
   }
 }

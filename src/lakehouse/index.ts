@@ -1,0 +1,24 @@
+export type {
+  ColumnarBatch,
+  ColumnDescription,
+  CommandLakehouse,
+  EnvironmentReport,
+  ImportOptions,
+  ImportPlan,
+  ImportProgress,
+  ImportSummary,
+  OperationSummary,
+  QueryOptions,
+  RelocateSummary,
+  ResultColumn,
+  RunSqlOptions,
+  SqlParameter,
+  SqlValue,
+  StatementResult,
+  TableDescription,
+  TableListing,
+} from './api.ts'
+export { inspectEnvironment, resolveBudget } from './environment.ts'
+export { findLake } from './folder.ts'
+export { IceboxError } from '../base/index.ts'
+export { Lakehouse, type OpenOptions } from './lakehouse.ts'
