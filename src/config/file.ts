@@ -1,36 +1,17 @@
-import { readFile, stat } from 'node:fs/promises'
 import { isAlias, isMap, isScalar, LineCounter, type Node, parseDocument, type Scalar } from 'yaml'
-import { formatBytes, IceboxError, messageOf, systemCode } from '../base/index.ts'
+import type { IceboxError } from '../base/index.ts'
 import { isKeyName, KEY_NAMES } from './keys.ts'
-import { misplaced } from './problems.ts'
+import { misplaced, unreadableFile } from './problems.ts'
 import type { Setting } from './sources.ts'
 
-const MAX_FILE_BYTES = 1_000_000
-
-/** Settings of a file, and what is wrong with its shape. Rejects `config/unreadable` for a file that is no YAML mapping. */
-export async function readConfigurationFile(path: string): Promise<{ settings: Setting[]; problems: IceboxError[] }> {
-  let text: string
-  try {
-    const { size } = await stat(path)
-    if (size > MAX_FILE_BYTES)
-      throw unreadable(path, `has ${formatBytes(size)}, more than any configuration`, undefined)
-    text = await readFile(path, 'utf8')
-  } catch (error) {
-    if (error instanceof IceboxError) throw error
-    const why = systemCode(error) === 'ENOENT' ? 'is not there' : `cannot be read: ${messageOf(error)}`
-    throw unreadable(path, why, error)
-  }
-  return parseConfiguration(text, path)
-}
-
-/** {@link readConfigurationFile} of a text; pure. */
+/** Settings of a YAML text, and what is wrong with its shape. Throws `config/unreadable` for a text that is no YAML. Pure. */
 export function parseConfiguration(text: string, path: string): { settings: Setting[]; problems: IceboxError[] } {
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
   const broken = document.errors[0]
   if (broken !== undefined) {
     const line = lines.linePos(broken.pos[0]).line
-    throw unreadable(path, `is not YAML: ${broken.message} (line ${line})`, broken, line)
+    throw unreadableFile(path, `is not YAML: ${broken.message} (line ${line})`, broken, line)
   }
   const settings: Setting[] = []
   const problems: IceboxError[] = []
@@ -85,13 +66,4 @@ function isNode(value: unknown): value is Node {
 function keysOf(section: string): string[] {
   const prefix = section === '' ? '' : `${section}.`
   return KEY_NAMES.filter((each) => each.startsWith(prefix)).slice(0, 3)
-}
-
-function unreadable(path: string, why: string, cause: unknown, line?: number): IceboxError {
-  return new IceboxError('config/unreadable', {
-    message: `the configuration file ${path} ${why}`,
-    remedy: 'mend it, or write a new one with icebox init in an empty folder',
-    context: { path, ...(line === undefined ? {} : { line }) },
-    cause,
-  })
 }

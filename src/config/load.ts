@@ -2,6 +2,7 @@ import { IceboxError } from '../base/index.ts'
 import { type ConfigurationValues, isKeyName, KEY_NAMES, type KeyName, specOf } from './keys.ts'
 import { parseValue } from './key-types.ts'
 import { invalidValue, unknownKey } from './problems.ts'
+import { readConfigurationFile } from './read-file.ts'
 import { environmentSettings, type Origin, type Setting } from './sources.ts'
 
 export interface ConfigurationSources {
@@ -47,11 +48,7 @@ export function defaultConfiguration(): Configuration {
 
 /** Settings with what goes first last. */
 async function gather(sources: ConfigurationSources): Promise<{ settings: Setting[]; problems: IceboxError[] }> {
-  // The YAML parser is loaded for a file only: it takes about 50 ms to load.
-  const file =
-    sources.file === undefined
-      ? { settings: [], problems: [] }
-      : await (await import('./file.ts')).readConfigurationFile(sources.file)
+  const file = sources.file === undefined ? { settings: [], problems: [] } : await readConfigurationFile(sources.file)
   const flags = (sources.set ?? []).map(flagSetting)
   if (sources.memory !== undefined) {
     const origin: Origin = { kind: 'flag', flag: '--memory' }

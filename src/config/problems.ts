@@ -31,6 +31,16 @@ export function misplaced(key: string, text: string, origin: Origin, message: st
   return problem('config/invalid-value', key, text, origin, { message: `${message} (${originText(origin)})`, remedy })
 }
 
+/** `config/unreadable`: a file that is missing, too large or no YAML. */
+export function unreadableFile(path: string, why: string, cause?: unknown, line?: number): IceboxError {
+  return new IceboxError('config/unreadable', {
+    message: `the configuration file ${path} ${why}`,
+    remedy: 'mend it, or write a new one with icebox init in an empty folder',
+    context: { path, ...(line === undefined ? {} : { line }) },
+    cause,
+  })
+}
+
 function problem(
   code: ErrorCode,
   key: string,
