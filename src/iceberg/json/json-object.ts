@@ -139,17 +139,13 @@ export class JsonObject {
   optionalStringMap(key: string): Record<string, string> | undefined {
     const object = this.optionalObject(key)
     if (object === undefined) return undefined
-    const map: Record<string, string> = {}
-    for (const [name, value] of Object.entries(object.values)) {
-      if (typeof value === 'object') throw invalidMetadata(object.at(name), `${shown(value)}, not text`)
-      map[name] = String(value)
-    }
-    return map
-  }
-
-  /** Entries as objects, for maps whose keys are names. */
-  objectEntries(): [string, JsonObject][] {
-    return Object.entries(this.values).map(([key, value]) => [key, asObject(value, this.at(key))])
+    // By entries: a key `__proto__` stays a key.
+    return Object.fromEntries(
+      Object.entries(object.values).map(([name, value]) => {
+        if (typeof value === 'object') throw invalidMetadata(object.at(name), `${shown(value)}, not text`)
+        return [name, String(value)]
+      }),
+    )
   }
 
   /** What no call took: keys that this build does not know. Nulls are kept. */

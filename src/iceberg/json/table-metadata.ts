@@ -47,7 +47,7 @@ export function tableMetadataFromJson(json: Json, location: string): TableMetada
   const place = { location, path: '' }
   const object = asObject(json, place)
   const formatVersion = parseFormatVersion(object)
-  const tableLocation = object.string('location').replace(/(?<=[^/])\/+$/, '')
+  const tableLocation = object.string('location').replace(/(?<=[^/:])\/+$/, '')
   const schemas = parseSchemas(object, formatVersion)
   const specs = parseSpecs(object, formatVersion)
   const orders = parseSortOrders(object, formatVersion)
