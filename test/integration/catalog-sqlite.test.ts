@@ -1,4 +1,4 @@
-import { copyFile, mkdtemp, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, mkdtemp, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from '@photostructure/sqlite'
@@ -210,6 +210,28 @@ describe('a database that is not one', () => {
     const catalog = await open()
     elsewhere((database) => database.exec('DROP TABLE iceberg_tables'))
     await expect(catalog.loadTable(T)).rejects.toMatchObject({ code: 'catalog/unreadable' })
+  })
+
+  it('says storage/denied in a folder that may not be written', async () => {
+    await makeCatalog()
+    const locked = join(folder, 'locked')
+    await mkdir(locked)
+    await copyFile(path, join(locked, 'catalog.sqlite'))
+    await chmod(join(locked, 'catalog.sqlite'), 0o444)
+    await chmod(locked, 0o555)
+    await chmod(folder, 0o755)
+    // Root may do everything, so it acts as an ordinary user for a moment.
+    const isRoot = process.getuid?.() === 0
+    try {
+      if (isRoot) process.seteuid?.(65_534)
+      await expect(open({ path: join(locked, 'catalog.sqlite') })).rejects.toMatchObject({
+        code: 'storage/denied',
+        message: expect.stringContaining(join(locked, 'catalog.sqlite')),
+      })
+    } finally {
+      if (isRoot) process.seteuid?.(0)
+      await chmod(locked, 0o755)
+    }
   })
 
   it('is opened as a copy without its write-ahead log', async () => {
