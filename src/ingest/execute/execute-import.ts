@@ -1,0 +1,402 @@
+import { rm } from 'node:fs/promises'
+import { IceboxError, isIceboxError, throwIfCancelled } from '../../base/index.ts'
+import { commitTarget, type TableIdentifier } from '../../catalog/index.ts'
+import type { EngineSession, RunOptions } from '../../engine/index.ts'
+import {
+  type LoadedTable,
+  type PartitionSpec,
+  type Schema,
+  SchemaUpdate,
+  type SortOrder,
+  Transaction,
+} from '../../iceberg/index.ts'
+import { localPath } from '../../storage/index.ts'
+import { arrowBatches } from '../inspect/arrow.ts'
+import { KEY_PROPERTY, SOURCE_PROPERTY } from '../plan/import-key.ts'
+import type { ImportPlan } from '../plan/import-plan.ts'
+import type { SchemaChange } from '../plan/columns.ts'
+import type { IngestServices } from '../plan/services.ts'
+import { explainCsvError } from '../read/csv-errors.ts'
+import { unknownKeysSql } from '../read/json-select.ts'
+import { explainJsonError } from '../read/json-errors.ts'
+import { withLineSizes } from '../read/line-sizes.ts'
+import { ARROW_TABLE, sourceSelect } from '../read/source-select.ts'
+import { quoteIdentifier } from '../sql.ts'
+import { explainParquetError } from '../inspect/parquet.ts'
+import { CHECK_MARK } from '../inspect/checked-cast.ts'
+import { type WriteResult, writeDataFiles } from '../write/data-files.ts'
+import { needDiskSpace } from './disk-space.ts'
+import { startGuard } from './guards.ts'
+import { clearRejects, goodRowsSelect, writeRejects } from './rejects.ts'
+
+export interface ImportStep {
+  readonly phase: 'inspect' | 'stage' | 'write' | 'commit'
+  readonly rows: number | undefined
+  readonly bytesRead: number | undefined
+  readonly bytesTotal: number | undefined
+  readonly fraction: number | undefined
+}
+
+export interface ExecuteOptions {
+  readonly table: TableIdentifier
+  readonly services: IngestServices
+  /** Properties of a table that is made. */
+  readonly properties?: Readonly<Record<string, string>>
+  readonly signal?: AbortSignal
+  readonly onProgress?: (step: ImportStep) => void
+}
+
+/** What an import did; the figures of the process are the caller's to add. */
+export interface ImportOutcome {
+  readonly table: string
+  readonly created: boolean
+  readonly skipped: boolean
+  readonly rows: number
+  readonly rejectedRows: number
+  readonly rejectsFile: string | null
+  readonly files: number
+  readonly bytesRead: number
+  readonly bytesWritten: number
+  readonly snapshotId: string | null
+  readonly notes: readonly string[]
+}
+
+/**
+ * Does what the plan says, in one commit: the table has all rows afterwards, or is as it was. Rejects `source/*` naming
+ * file, line, column and value, `memory/*`, `storage/*`, `table/*`, `cancelled`.
+ */
+export async function executeImport(plan: ImportPlan, options: ExecuteOptions): Promise<ImportOutcome> {
+  try {
+    if (plan.action === 'skip') return outcome(plan, { created: false, skipped: true, notes: plan.notes })
+    return await importInto(plan, options)
+  } finally {
+    if (plan.details.spooled !== undefined) await rm(plan.details.spooled, { force: true })
+  }
+}
+
+async function importInto(plan: ImportPlan, options: ExecuteOptions): Promise<ImportOutcome> {
+  const { services, signal } = options
+  throwIfCancelled(signal)
+  const target = await openTarget(plan, options)
+  try {
+    const { metadata } = target.base
+    await needDiskSpace(localPath(metadata.location), plan.estimate.tableBytes)
+    if (plan.strategy.kind === 'staged')
+      await needDiskSpace(services.settings.stagingDirectory, plan.estimate.tableBytes)
+    await using session = await services.engine.session()
+    const written = await write(plan, target, session, options)
+    return await commit(plan, target, written, options)
+  } catch (error) {
+    await target.undo()
+    throw error
+  }
+}
+
+interface Target {
+  readonly base: LoadedTable
+  readonly isNew: boolean
+  /** The schema that files are written with: that of the table after the changes of the plan. */
+  readonly schema: Schema
+  readonly spec: PartitionSpec
+  readonly sortOrder: SortOrder | undefined
+  /** Removes what opening made (a namespace) when nothing was committed. */
+  undo(): Promise<void>
+}
+
+async function openTarget(plan: ImportPlan, { table, services, properties }: ExecuteOptions): Promise<Target> {
+  const { catalog } = services
+  const { details } = plan
+  if (plan.action === 'create') {
+    const madeNamespace = !(await catalog.namespaceExists(table.namespace))
+    if (madeNamespace) await catalog.createNamespace(table.namespace)
+    const undo = async () => {
+      if (!madeNamespace) return
+      // Somebody may have made a table in it meanwhile: then it stays.
+      await catalog.dropNamespace(table.namespace).catch((error: unknown) => {
+        if (!isIceboxError(error, 'namespace/')) throw error
+      })
+    }
+    try {
+      const base = await catalog.stageTable(table, {
+        schema: { schemaId: 0, fields: details.fields, identifierFieldIds: [] },
+        ...(details.spec === undefined ? {} : { partitionSpec: details.spec }),
+        ...(details.sortOrder === undefined ? {} : { sortOrder: details.sortOrder }),
+        ...(properties === undefined ? {} : { properties }),
+      })
+      return { base, isNew: true, ...currentLayout(base), undo }
+    } catch (error) {
+      await undo()
+      throw error
+    }
+  }
+  const base = await catalog.loadTable(table)
+  const layout = currentLayout(base)
+  const update = new SchemaUpdate(base.metadata)
+  change(update, details.changes)
+  return {
+    base,
+    isNew: false,
+    ...layout,
+    schema: update.result(),
+    sortOrder: layout.sortOrder ?? details.sortOrder,
+    undo: async () => {},
+  }
+}
+
+function currentLayout({ metadata }: LoadedTable): {
+  schema: Schema
+  spec: PartitionSpec
+  sortOrder: SortOrder | undefined
+} {
+  const schema = metadata.schemas.find((some) => some.schemaId === metadata.currentSchemaId)
+  const spec = metadata.partitionSpecs.find((some) => some.specId === metadata.defaultSpecId)
+  const order = metadata.sortOrders.find((some) => some.orderId === metadata.defaultSortOrderId)
+  if (schema === undefined || spec === undefined) {
+    throw new IceboxError('iceberg/invalid-metadata', {
+      message: 'the metadata names a schema or partition spec that it does not hold',
+    })
+  }
+  return { schema, spec, sortOrder: order === undefined || order.fields.length === 0 ? undefined : order }
+}
+
+function change(update: SchemaUpdate, changes: readonly SchemaChange[]): void {
+  for (const one of changes) {
+    if (one.kind === 'add') update.addColumn(one.name, one.type)
+    else if (one.type.kind !== 'struct' && one.type.kind !== 'list' && one.type.kind !== 'map')
+      update.widen(one.name, one.type)
+  }
+}
+
+interface Written {
+  readonly result: WriteResult
+  readonly rejects: { readonly count: number; readonly file: string | null }
+  readonly notes: readonly string[]
+}
+
+async function write(
+  plan: ImportPlan,
+  target: Target,
+  session: EngineSession,
+  options: ExecuteOptions,
+): Promise<Written> {
+  const { services, signal, onProgress } = options
+  const { source, mapping } = plan.details
+  const stop = new AbortController()
+  const both = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal])
+  const notes: string[] = []
+  if (source.format === 'json' || source.format === 'ndjson') await refuseUnknownKeys(plan, session, both, options)
+  if (source.format === 'arrow') await loadArrow(plan, session, both)
+  if (plan.onError === 'reject') await clearRejects(session)
+  const guard = startGuard(plan, services.settings.maxLineSizeBytes, both)
+  // What the guard finds stops the copy with its error as the reason.
+  guard.done.catch((error: unknown) => stop.abort(error))
+  const progress: RunOptions['onProgress'] = ({ fraction, rows }) =>
+    onProgress?.({
+      phase: 'write',
+      rows,
+      fraction,
+      bytesTotal: plan.estimate.sourceBytes,
+      bytesRead: fraction === undefined ? undefined : Math.round(fraction * plan.estimate.sourceBytes),
+    })
+  try {
+    const result = await withLineSizes(services.settings.maxLineSizeBytes, async (maxLineSizeBytes) => {
+      try {
+        return await writeDataFiles({
+          session,
+          engine: services.engine,
+          select:
+            plan.onError === 'reject'
+              ? goodRowsSelect(source, mapping)
+              : sourceSelect(source, mapping, {
+                  inOrder: plan.preserveOrder,
+                  ...(maxLineSizeBytes === undefined ? {} : { maxLineSizeBytes }),
+                }),
+          schema: target.schema,
+          spec: target.spec,
+          ...(target.sortOrder === undefined ? {} : { sortOrder: target.sortOrder }),
+          location: target.base.metadata.location,
+          properties: target.base.metadata.properties,
+          targetFileSizeBytes: services.settings.targetFileSizeBytes,
+          stagingDirectory: services.settings.stagingDirectory,
+          journal: services.journal,
+          rowWidthBytes: plan.estimate.rowWidthBytes,
+          ...(plan.estimate.partitions === undefined ? {} : { partitions: plan.estimate.partitions }),
+          preserveOrder: plan.preserveOrder,
+          signal: both,
+          onProgress: progress,
+        })
+      } catch (error) {
+        throw await explained(error, plan, session, signal, stop.signal)
+      }
+    })
+    try {
+      await guard.done
+      const rejects =
+        plan.onError === 'reject'
+          ? await writeRejects(source, mapping, {
+              session,
+              directory: services.settings.rejectsDirectory,
+              table: plan.table,
+              ...(signal === undefined ? {} : { signal }),
+            })
+          : { count: 0, file: null }
+      return { result, rejects, notes }
+    } catch (error) {
+      await result.discard()
+      throw error
+    }
+  } catch (error) {
+    // The copy saw a strange row where the file was cut off or damaged: the scan knows better.
+    if (guard.explainsFailures && isIceboxError(error, 'source/')) await guard.done
+    stop.abort(error)
+    await guard.done.catch(() => undefined)
+    throw error
+  } finally {
+    if (source.format === 'arrow') await session.run(`DROP TABLE IF EXISTS ${ARROW_TABLE}`)
+  }
+}
+
+async function explained(
+  error: unknown,
+  plan: ImportPlan,
+  session: EngineSession,
+  signal: AbortSignal | undefined,
+  stopped: AbortSignal,
+): Promise<unknown> {
+  throwIfCancelled(signal)
+  if (stopped.aborted) return stopped.reason
+  const { source, mapping } = plan.details
+  const scene = { session, ...(signal === undefined ? {} : { signal }) }
+  if (source.format === 'csv') return explainCsvError(error, source, mapping, scene)
+  if (source.format === 'json' || source.format === 'ndjson') return explainJsonError(error, source, mapping, scene)
+  const path = plan.files[0]?.path ?? ''
+  const inexact = isIceboxError(error) ? new RegExp(`${CHECK_MARK} (.+?): (.*)`).exec(error.message) : null
+  if (inexact !== null) {
+    return new IceboxError('source/row', {
+      message: `column '${inexact[1]}' of ${path}: '${inexact[2]}' cannot be kept exactly in the type of the table`,
+      remedy: 'convert the column, or import into another table',
+      context: { file: path, column: inexact[1] ?? '', value: inexact[2] ?? '' },
+      cause: error,
+    })
+  }
+  return explainParquetError(
+    error,
+    /[^\s'"]+\.(?:parquet|pq|parq)/.exec(isIceboxError(error) ? error.message : '')?.[0] ?? path,
+  )
+}
+
+/** Fields that the sample did not show would be dropped in silence. */
+async function refuseUnknownKeys(
+  plan: ImportPlan,
+  session: EngineSession,
+  signal: AbortSignal,
+  options: ExecuteOptions,
+): Promise<void> {
+  const { source } = plan.details
+  if (source.format !== 'json' && source.format !== 'ndjson') return
+  if (plan.onError === 'reject' && source.format === 'ndjson') return
+  let rows: Record<string, unknown>[]
+  try {
+    rows = await session.all(unknownKeysSql(source), { signal })
+  } catch (error) {
+    throw await explained(error, plan, session, options.signal, new AbortController().signal)
+  }
+  const names = rows.map((row) => String(row['name']))
+  if (names.length === 0) return
+  throw new IceboxError('schema/mismatch', {
+    message: `${plan.files[0]?.path ?? ''} has fields that its first ${plan.details.sampledRows} objects did not show: ${names.slice(0, 10).join(', ')}`,
+    remedy: 'raise ingest.sample_rows so that the sample shows them, or declare them with --schema',
+    context: { fields: names.slice(0, 100) },
+  })
+}
+
+async function loadArrow(plan: ImportPlan, session: EngineSession, signal: AbortSignal): Promise<void> {
+  const { source } = plan.details
+  if (source.format !== 'arrow') return
+  const columns = source.columns.map((column) => `${quoteIdentifier(column.name)} ${column.type}`)
+  await session.run(`CREATE OR REPLACE TEMP TABLE ${ARROW_TABLE} (${columns.join(', ')})`)
+  await session.appendArrow(ARROW_TABLE, arrowBatches(source.paths), { signal })
+}
+
+async function commit(
+  plan: ImportPlan,
+  target: Target,
+  written: Written,
+  { table, services, signal, onProgress }: ExecuteOptions,
+): Promise<ImportOutcome> {
+  const { result, rejects } = written
+  const { changes, fingerprint } = plan.details
+  onProgress?.({
+    phase: 'commit',
+    rows: Number(result.rows),
+    bytesRead: plan.estimate.sourceBytes,
+    bytesTotal: plan.estimate.sourceBytes,
+    fraction: 1,
+  })
+  try {
+    throwIfCancelled(signal)
+    const transaction = new Transaction({
+      target: commitTarget(services.catalog, table),
+      io: services.io,
+      base: target.base,
+      creates: target.isNew,
+      ...(services.manifests === undefined ? {} : { cache: services.manifests }),
+      ...(signal === undefined ? {} : { signal }),
+    })
+    if (changes.length > 0) transaction.updateSchema((update) => sameChange(update, changes, target.schema))
+    const summary = plan.key === undefined ? {} : { [KEY_PROPERTY]: plan.key, [SOURCE_PROPERTY]: fingerprint }
+    if (plan.action === 'replace') transaction.overwrite({ added: result.files, replaceAll: true, summary })
+    else transaction.append(result.files, { summary })
+    const committed = await transaction.commit()
+    await result.settle()
+    return outcome(plan, {
+      created: target.isNew,
+      skipped: false,
+      rows: Number(result.rows),
+      rejectedRows: rejects.count,
+      rejectsFile: rejects.file,
+      files: result.files.length,
+      bytesRead: plan.estimate.sourceBytes,
+      bytesWritten: Number(result.sizeBytes) + committed.bytesWritten,
+      snapshotId: committed.snapshot === undefined ? null : String(committed.snapshot.snapshotId),
+      notes: [...plan.notes, ...result.notes, ...written.notes],
+    })
+  } catch (error) {
+    // With an unknown outcome the table may name the files: the journal decides at the next start.
+    if (!isIceboxError(error, 'catalog/commit-unknown')) await result.discard()
+    throw error
+  }
+}
+
+/** The files carry the field ids that the plan's changes gave: another writer's change in between must not shift them. */
+function sameChange(update: SchemaUpdate, changes: readonly SchemaChange[], written: Schema): void {
+  change(update, changes)
+  const result = update.result()
+  for (const field of written.fields) {
+    const now = result.fields.find((some) => some.id === field.id)
+    if (now?.name === field.name) continue
+    throw new IceboxError('table/conflict', {
+      message: `another writer changed the columns while column '${field.name}' was added`,
+      remedy: 'import again',
+      context: { column: field.name },
+      retryable: true,
+    })
+  }
+}
+
+function outcome(
+  plan: ImportPlan,
+  did: Partial<ImportOutcome> & Pick<ImportOutcome, 'created' | 'skipped' | 'notes'>,
+): ImportOutcome {
+  return {
+    table: plan.table,
+    rows: 0,
+    rejectedRows: 0,
+    rejectsFile: null,
+    files: 0,
+    bytesRead: 0,
+    bytesWritten: 0,
+    snapshotId: null,
+    ...did,
+  }
+}

@@ -1,0 +1,171 @@
+import { createWriteStream } from 'node:fs'
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { IceboxError } from '../../base/index.ts'
+import type { EngineSession } from '../../engine/index.ts'
+import { typeToString } from '../../iceberg/index.ts'
+import { acceptsText, checkedCast } from '../inspect/checked-cast.ts'
+import { type BadValue, badValues } from '../read/csv-errors.ts'
+import { csvSelect } from '../read/csv-select.ts'
+import type { ColumnMapping, CsvDescription, JsonDescription, SourceDescription } from '../read/description.ts'
+import { lines } from '../read/json-errors.ts'
+import { goodJsonRow, jsonColumns, ndjsonLines } from '../read/json-select.ts'
+import { quoteIdentifier } from '../sql.ts'
+
+/** More than this is a wrong schema, not bad rows. */
+const MOST_REJECTS = 100_000
+
+export interface RejectsScene {
+  readonly session: EngineSession
+  readonly directory: string
+  readonly table: string
+  readonly signal?: AbortSignal
+}
+
+/** SQL of the rows that fit; those that do not are found by {@link writeRejects}. Rejects `usage/invalid`. */
+export function goodRowsSelect(description: SourceDescription, mapping: readonly ColumnMapping[]): string {
+  if (description.format === 'csv') return csvSelect(description, mapping, { onlyGood: true, storesRejects: true })
+  if (description.format === 'ndjson') {
+    const nested = jsonColumns(description, mapping, false, 's.')
+    return `SELECT ${nested} FROM ${ndjsonLines(description)} WHERE s IS NOT NULL AND ${goodJsonRow(description, mapping, 's.')}`
+  }
+  throw new IceboxError('usage/invalid', {
+    message: `--on-error reject does not work for ${description.format}: it has no lines that could be set aside`,
+    remedy: 'use it for CSV and NDJSON',
+    context: { format: description.format },
+  })
+}
+
+/** Forgets what an earlier import of the session set aside. */
+export async function clearRejects(session: EngineSession): Promise<void> {
+  await session.run('DROP TABLE IF EXISTS icebox_rejects; DROP TABLE IF EXISTS icebox_reject_scans')
+}
+
+/**
+ * Writes the rows that were set aside, one JSON object a line: file, line, column, value, rule, raw text. Answers with
+ * their number and the file, null where there are none. Rejects `source/row` when they are more than 100,000.
+ */
+export async function writeRejects(
+  description: SourceDescription,
+  mapping: readonly ColumnMapping[],
+  scene: RejectsScene,
+): Promise<{ count: number; file: string | null }> {
+  const path = join(scene.directory, `${scene.table.replaceAll(/[^\w.-]/g, '_')}-${randomUUID()}.ndjson`)
+  await mkdir(scene.directory, { recursive: true })
+  const out = createWriteStream(path, { flags: 'wx' })
+  let count = 0
+  try {
+    for await (const bad of rejected(description, mapping, scene)) {
+      count++
+      if (count > MOST_REJECTS) {
+        throw new IceboxError('source/row', {
+          message: `more than ${MOST_REJECTS} rows do not fit; the first of them are in ${path}`,
+          remedy: 'look at the schema: declare other types with --schema',
+          context: { rejectsFile: path },
+        })
+      }
+      if (!out.write(`${JSON.stringify(bad)}\n`)) await once(out, 'drain')
+    }
+  } finally {
+    out.end()
+    await once(out, 'close')
+  }
+  if (count > 0) return { count, file: path }
+  await rm(path, { force: true })
+  return { count: 0, file: null }
+}
+
+async function* rejected(
+  description: SourceDescription,
+  mapping: readonly ColumnMapping[],
+  scene: RejectsScene,
+): AsyncGenerator<BadValue> {
+  if (description.format === 'csv') yield* rejectedCsv(description, mapping, scene)
+  if (description.format === 'ndjson') yield* rejectedLines(description, mapping, scene)
+}
+
+async function* rejectedCsv(
+  description: CsvDescription,
+  mapping: readonly ColumnMapping[],
+  scene: RejectsScene,
+): AsyncGenerator<BadValue> {
+  const hasTable = await scene.session.all(
+    "SELECT count(*) AS n FROM duckdb_tables() WHERE table_name = 'icebox_rejects'",
+  )
+  const unread =
+    Number(hasTable[0]?.['n'] ?? 0) === 0
+      ? []
+      : await scene.session.all(
+          `SELECT DISTINCT s.file_path AS file, r.line AS line, coalesce(r.column_name, '') AS name, r.error_message AS rule, left(r.csv_line, 10000) AS raw FROM icebox_rejects r JOIN icebox_reject_scans s USING (scan_id, file_id) ORDER BY file, line LIMIT ${MOST_REJECTS + 1}`,
+        )
+  const skipped = new Map<string, Set<number>>()
+  for (const row of unread) {
+    const file = String(row['file'])
+    const line = Number(row['line'])
+    const known = skipped.get(file) ?? new Set<number>()
+    if (known.has(line)) continue
+    skipped.set(file, known.add(line))
+    yield {
+      file,
+      line,
+      column: String(row['name']),
+      value: '',
+      rule: String(row['rule']).split('\n')[0] ?? '',
+      raw: String(row['raw'] ?? ''),
+    }
+  }
+  for (const group of description.groups) {
+    for (const path of group.paths) {
+      yield* badValues(
+        description,
+        { ...group, paths: [path] },
+        mapping,
+        scene,
+        MOST_REJECTS,
+        skipped.get(path) ?? new Set(),
+      )
+    }
+  }
+}
+
+async function* rejectedLines(
+  description: JsonDescription,
+  mapping: readonly ColumnMapping[],
+  scene: RejectsScene,
+): AsyncGenerator<BadValue> {
+  const leaves = mapping.filter(
+    (column) => description.shape.fields.find((field) => field.name === column.source)?.shape.kind === 'leaf',
+  )
+  const checks = leaves.map((column, at) => {
+    const name = `s.${quoteIdentifier(column.source)}`
+    return `, CASE WHEN NOT ${acceptsText(checkedCast(column.type, name, column), name)} THEN left(${name}, 200) END AS b${at}`
+  })
+  for (const path of description.paths) {
+    const one = { ...description, paths: [path] }
+    const rows = await scene.session.all(
+      `SELECT line, s IS NULL AS broken${checks.join('')} FROM ${ndjsonLines(one)} WHERE s IS NULL OR NOT (${goodJsonRow(one, mapping, 's.')}) LIMIT ${MOST_REJECTS}`,
+      scene.signal === undefined ? {} : { signal: scene.signal },
+    )
+    const bad = new Map(rows.map((row) => [String(row['line']), row]))
+    if (bad.size === 0) continue
+    let number = 0
+    for await (const line of lines(path, description, scene.signal)) {
+      number++
+      const row = bad.get(line.endsWith('\r') ? line.slice(0, -1) : line)
+      if (row === undefined) continue
+      const at = leaves.findIndex((_, index) => typeof row[`b${index}`] === 'string')
+      const column = leaves[at]
+      const rule = column === undefined ? 'is not a JSON object' : `is not ${typeToString(column.type)}`
+      yield {
+        file: path,
+        line: number,
+        column: column?.source ?? '',
+        value: String(row[`b${at}`] ?? ''),
+        rule,
+        raw: line.slice(0, 10_000),
+      }
+    }
+  }
+}

@@ -1,0 +1,155 @@
+import { createReadStream } from 'node:fs'
+import type { DataType, RecordBatch, Schema } from 'apache-arrow'
+import { IceboxError, messageOf } from '../../base/index.ts'
+import type { Inspection } from '../read/description.ts'
+import type { SourceFile } from '../source/locate.ts'
+import { quoteIdentifier } from '../sql.ts'
+import { checkNames } from './names.ts'
+
+/** Columns of Arrow IPC files or streams from their schema message. */
+export async function inspectArrow(files: readonly SourceFile[]): Promise<Inspection> {
+  const first = files[0]
+  if (first === undefined) throw new IceboxError('source/empty', { message: 'no Arrow file', remedy: 'name one' })
+  let columns: { name: string; type: string }[] | undefined
+  for (const file of files) {
+    const schema = await schemaOf(file.path)
+    const here = await Promise.all(
+      schema.fields.map(async (field) => ({ name: field.name, type: await duckDbType(field.type, field.name) })),
+    )
+    checkNames(
+      here.map((column) => column.name),
+      file.path,
+    )
+    if (columns !== undefined && JSON.stringify(columns) !== JSON.stringify(here)) {
+      throw new IceboxError('schema/mismatch', {
+        message: `${file.path} has other columns than ${first.path}`,
+        remedy: 'import the files apart',
+        context: { file: file.path },
+      })
+    }
+    columns = here
+  }
+  const found = columns ?? []
+  const totalBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0)
+  const width = found.reduce((sum, column) => sum + (column.type === 'VARCHAR' ? 24 : 8), 0)
+  return {
+    description: { format: 'arrow', paths: files.map((file) => file.path), columns: found },
+    columns: found.map((column) => ({ name: column.name, sourceType: column.type, why: 'the type in the file' })),
+    sampledRows: 0,
+    estimatedRows: Math.round(totalBytes / Math.max(1, width)),
+    rowWidthBytes: Math.max(8, width),
+    notes: [],
+  }
+}
+
+async function schemaOf(path: string): Promise<Schema> {
+  const arrow = await import('apache-arrow')
+  const stream = createReadStream(path)
+  try {
+    const reader = await arrow.RecordBatchReader.from(stream)
+    await reader.open()
+    return reader.schema
+  } catch (error) {
+    throw arrowError(path, error)
+  } finally {
+    stream.destroy()
+  }
+}
+
+/** The record batches of files, one after another; memory is that of one batch. */
+export async function* arrowBatches(paths: readonly string[]): AsyncGenerator<RecordBatch> {
+  const arrow = await import('apache-arrow')
+  for (const path of paths) {
+    const stream = createReadStream(path)
+    let isWhole = false
+    try {
+      const reader = await arrow.RecordBatchReader.from(stream)
+      for await (const batch of reader) yield batch
+      isWhole = true
+    } catch (error) {
+      throw arrowError(path, error)
+    } finally {
+      stream.destroy()
+    }
+    if (isWhole) await checkEnd(path)
+  }
+}
+
+/** A stream that was cut between two messages reads as a shorter one: its end marker (or the file's magic) must be there. */
+export async function checkEnd(path: string): Promise<void> {
+  const { open } = await import('node:fs/promises')
+  const handle = await open(path, 'r')
+  try {
+    const { size } = await handle.stat()
+    const tail = Buffer.alloc(Math.min(8, size))
+    const head = Buffer.alloc(Math.min(6, size))
+    await handle.read(head, 0, head.length, 0)
+    await handle.read(tail, 0, tail.length, size - tail.length)
+    const isFile = head.toString('latin1') === 'ARROW1'
+    const isWhole = isFile
+      ? tail.toString('latin1').endsWith('ARROW1')
+      : tail.equals(Buffer.from([0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0])) || tail.subarray(4).equals(Buffer.alloc(4))
+    if (!isWhole) throw truncated(path, 'its end is missing')
+  } finally {
+    await handle.close()
+  }
+}
+
+function arrowError(path: string, error: unknown): IceboxError {
+  if (error instanceof IceboxError) return error
+  const text = messageOf(error)
+  if (/unsupported|not implemented|unrecognized/i.test(text)) {
+    return new IceboxError('source/format', {
+      message: `${path} cannot be read as Arrow: ${text}`,
+      remedy: 'write it without compression of buffers, or as Parquet',
+      context: { file: path },
+      cause: error,
+    })
+  }
+  return truncated(path, text, error)
+}
+
+function truncated(path: string, why: string, cause?: unknown): IceboxError {
+  return new IceboxError('source/truncated', {
+    message: `${path} is not a whole Arrow file: ${why}`,
+    remedy: 'get the file again: it was not transferred whole',
+    context: { file: path },
+    cause,
+  })
+}
+
+async function duckDbType(type: DataType, column: string): Promise<string> {
+  const { DataType: T } = await import('apache-arrow')
+  if (T.isNull(type)) return 'VARCHAR'
+  if (T.isBool(type)) return 'BOOLEAN'
+  if (T.isInt(type))
+    return `${type.isSigned ? '' : 'U'}${({ 8: 'TINYINT', 16: 'SMALLINT', 32: 'INTEGER', 64: 'BIGINT' } as const)[type.bitWidth]}`
+  if (T.isFloat(type)) return type.precision === 2 ? 'DOUBLE' : 'FLOAT'
+  if (T.isUtf8(type) || T.isLargeUtf8(type)) return 'VARCHAR'
+  if (T.isBinary(type) || T.isLargeBinary(type) || T.isFixedSizeBinary(type)) return 'BLOB'
+  if (T.isDecimal(type) && type.bitWidth <= 128) return `DECIMAL(${type.precision},${type.scale})`
+  if (T.isDate(type)) return type.unit === 0 ? 'DATE' : 'TIMESTAMP'
+  if (T.isTime(type)) return 'TIME'
+  if (T.isTimestamp(type)) {
+    if (type.timezone !== null && type.timezone !== undefined && type.timezone !== '') return 'TIMESTAMP WITH TIME ZONE'
+    return type.unit === 3 ? 'TIMESTAMP_NS' : 'TIMESTAMP'
+  }
+  if (T.isDictionary(type)) return duckDbType(type.dictionary, column)
+  if (T.isList(type) || T.isFixedSizeList(type)) {
+    const child = type.children[0]
+    if (child !== undefined) return `${await duckDbType(child.type, column)}[]`
+  }
+  if (T.isStruct(type)) {
+    const fields = await Promise.all(
+      type.children.map(
+        async (child) => `${quoteIdentifier(child.name)} ${await duckDbType(child.type, `${column}.${child.name}`)}`,
+      ),
+    )
+    return `STRUCT(${fields.join(', ')})`
+  }
+  throw new IceboxError('schema/unsupported-type', {
+    message: `column '${column}' has the Arrow type ${type.toString()}, which cannot be imported`,
+    remedy: 'cast it, or leave the column out',
+    context: { column, type: type.toString() },
+  })
+}

@@ -1,0 +1,219 @@
+/** What texts of one column look like. */
+export type TextKind =
+  | 'integer'
+  | 'large-integer'
+  | 'code'
+  | 'real'
+  | 'boolean'
+  | 'date'
+  | 'timestamp'
+  | 'timestamptz'
+  | 'time'
+  | 'local-date'
+  | 'local-timestamp'
+  | 'text'
+
+/** The kinds seen in a sample, with an example of each and what decides between types. */
+export interface Evidence {
+  values: number
+  readonly examples: Map<TextKind, string>
+  /** Most digits before and after the point. */
+  wholeDigits: number
+  fractionDigits: number
+  hasExponent: boolean
+  /** Dates like 01/02/2023. */
+  largestFirst: number
+  largestSecond: number
+  separator: string
+  yearDigits: number
+  clock: string
+  isOneLocalForm: boolean
+}
+
+export function newEvidence(): Evidence {
+  return {
+    values: 0,
+    examples: new Map(),
+    wholeDigits: 0,
+    fractionDigits: 0,
+    hasExponent: false,
+    largestFirst: 0,
+    largestSecond: 0,
+    separator: '',
+    yearDigits: 0,
+    clock: '',
+    isOneLocalForm: true,
+  }
+}
+
+const INTEGER = /^[+-]?\d+$/
+const REAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
+const DATE = /^\d{4}([-/])\d{1,2}\1\d{1,2}$/
+const TIMESTAMP = /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?$/
+const TIMESTAMPTZ = /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)? ?(?:Z|[+-]\d\d(?::?\d\d)?)$/
+const TIME = /^([01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?$/
+const LOCAL = /^(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?:[ T](\d{1,2}:\d\d(?::\d\d)?)( ?[AaPp][Mm])?)?$/
+const LARGEST_LONG = 9_223_372_036_854_775_807n
+const SMALLEST_LONG = -9_223_372_036_854_775_808n
+
+/** Adds one text to the evidence; NULLs are not given here. */
+export function observe(evidence: Evidence, text: string): void {
+  evidence.values++
+  const kind = kindOf(evidence, text)
+  if (!evidence.examples.has(kind)) evidence.examples.set(kind, text.length > 60 ? `${text.slice(0, 60)}…` : text)
+}
+
+function kindOf(evidence: Evidence, text: string): TextKind {
+  if (INTEGER.test(text)) {
+    const digits = text.replace(/^[+-]/, '')
+    evidence.wholeDigits = Math.max(evidence.wholeDigits, digits.length)
+    if (digits.length > 1 && digits.startsWith('0')) return 'code'
+    if (digits.length < 19) return 'integer'
+    const value = BigInt(text.replace('+', ''))
+    return value <= LARGEST_LONG && value >= SMALLEST_LONG ? 'integer' : 'large-integer'
+  }
+  if (REAL.test(text)) {
+    const [mantissa = '', exponent] = text.toLowerCase().split('e')
+    const [whole = '', fraction = ''] = mantissa.replace(/^[+-]/, '').split('.')
+    evidence.wholeDigits = Math.max(evidence.wholeDigits, whole.length)
+    evidence.fractionDigits = Math.max(evidence.fractionDigits, fraction.length)
+    evidence.hasExponent ||= exponent !== undefined
+    return 'real'
+  }
+  if (DATE.test(text)) return isDay(text) ? 'date' : 'text'
+  if (TIMESTAMP.test(text)) return 'timestamp'
+  if (TIMESTAMPTZ.test(text)) return 'timestamptz'
+  if (TIME.test(text)) return 'time'
+  if (/^(true|false)$/i.test(text)) return 'boolean'
+  const local = LOCAL.exec(text)
+  if (local !== null) return observeLocal(evidence, local)
+  return 'text'
+}
+
+function isDay(text: string): boolean {
+  const [year = 0, month = 0, day = 0] = text.split(/[-/]/).map(Number)
+  return month >= 1 && month <= 12 && day >= 1 && day <= new Date(Date.UTC(year, month, 0)).getUTCDate()
+}
+
+function observeLocal(evidence: Evidence, match: RegExpExecArray): TextKind {
+  const [, first = '', separator = '', second = '', year = '', clock, half] = match
+  const form =
+    clock === undefined
+      ? ''
+      : `${half === undefined ? '%H' : '%I'}:%M${clock.length > 5 ? ':%S' : ''}${half === undefined ? '' : half.startsWith(' ') ? ' %p' : '%p'}`
+  if (
+    evidence.separator !== '' &&
+    (evidence.separator !== separator || evidence.yearDigits !== year.length || evidence.clock !== form)
+  ) {
+    evidence.isOneLocalForm = false
+  }
+  evidence.separator = separator
+  evidence.yearDigits = year.length
+  evidence.clock = form
+  evidence.largestFirst = Math.max(evidence.largestFirst, Number(first))
+  evidence.largestSecond = Math.max(evidence.largestSecond, Number(second))
+  return clock === undefined ? 'local-date' : 'local-timestamp'
+}
+
+/** What a column becomes, and why. */
+export interface TextDecision {
+  readonly type:
+    | 'BOOLEAN'
+    | 'BIGINT'
+    | 'DOUBLE'
+    | 'DATE'
+    | 'TIME'
+    | 'TIMESTAMP'
+    | 'TIMESTAMP WITH TIME ZONE'
+    | 'VARCHAR'
+    | `DECIMAL(38,${number})`
+  readonly why: string
+  /** strptime's format of dates that are not ISO 8601. */
+  readonly format?: string
+  /** Set when the reader of the plan should know: something was decided that could have been otherwise. */
+  readonly note?: string
+  /** The values read two ways and nothing in the sample settles it. */
+  readonly isAmbiguous?: boolean
+}
+
+/** The type that holds every value of the sample as it is written. */
+export function decide(evidence: Evidence): TextDecision {
+  const { examples } = evidence
+  const kinds = new Set(examples.keys())
+  const only = (...allowed: TextKind[]) => [...kinds].every((kind) => allowed.includes(kind))
+  const n = evidence.values.toLocaleString('en-US')
+  if (evidence.values === 0) {
+    return { type: 'VARCHAR', why: 'no value in the sample', note: 'no value in the sample: kept as text' }
+  }
+  if (only('integer')) return { type: 'BIGINT', why: `${n} sampled values are whole numbers` }
+  if (only('integer', 'code', 'large-integer') && kinds.has('code')) {
+    const note = `'${examples.get('code')}' has leading zeros, which a number would lose: kept as text`
+    return { type: 'VARCHAR', why: note, note }
+  }
+  if (only('integer', 'large-integer', 'real') && kinds.has('large-integer')) return largeNumbers(evidence)
+  if (only('integer', 'real')) {
+    const isLong = !evidence.hasExponent && evidence.wholeDigits + evidence.fractionDigits > 17
+    const why = `${n} sampled values are numbers, some with fractions`
+    return isLong
+      ? {
+          type: 'DOUBLE',
+          why,
+          note: 'some numbers have more digits than a double holds (about 17) and are rounded; declare decimal to keep them',
+        }
+      : { type: 'DOUBLE', why }
+  }
+  if (only('boolean')) return { type: 'BOOLEAN', why: `${n} sampled values are true or false` }
+  if (only('date')) return { type: 'DATE', why: `${n} sampled values are dates (ISO 8601)` }
+  if (only('date', 'timestamp')) return { type: 'TIMESTAMP', why: `${n} sampled values are times without a time zone` }
+  if (only('timestamptz'))
+    return { type: 'TIMESTAMP WITH TIME ZONE', why: `${n} sampled values are times with an offset` }
+  if (only('time')) return { type: 'TIME', why: `${n} sampled values are times of day` }
+  if (only('local-date') || only('local-timestamp')) return localDates(evidence)
+  const mixed = [...examples].filter(([kind]) => kind !== 'text')
+  if (kinds.has('text') && mixed.length === 0) return { type: 'VARCHAR', why: `${n} sampled values are text` }
+  const shown = [...examples.values()]
+    .slice(0, 2)
+    .map((value) => `'${value}'`)
+    .join(' and ')
+  return {
+    type: 'VARCHAR',
+    why: `the sample mixes ${[...kinds].join(', ')}`,
+    note: `values like ${shown} have no type in common: kept as text`,
+  }
+}
+
+function largeNumbers(evidence: Evidence): TextDecision {
+  const example = evidence.examples.get('large-integer') ?? ''
+  if (evidence.hasExponent || evidence.wholeDigits + evidence.fractionDigits > 38) {
+    const note = `'${example}' has more digits than a number of 38 digits holds: kept as text`
+    return { type: 'VARCHAR', why: note, note }
+  }
+  const note = `'${example}' does not fit into 64 bits: decimal(38,${evidence.fractionDigits}) keeps every digit`
+  return { type: `DECIMAL(38,${evidence.fractionDigits})`, why: note, note }
+}
+
+function localDates(evidence: Evidence): TextDecision {
+  const { largestFirst, largestSecond, separator, yearDigits, clock } = evidence
+  const example = evidence.examples.get(clock === '' ? 'local-date' : 'local-timestamp') ?? ''
+  const dayFirst = largestFirst <= 31 && largestSecond <= 12
+  const monthFirst = largestFirst <= 12 && largestSecond <= 31
+  if (!evidence.isOneLocalForm || (!dayFirst && !monthFirst)) {
+    const note = `dates like '${example}' are written in several ways: kept as text`
+    return { type: 'VARCHAR', why: note, note }
+  }
+  const year = yearDigits === 4 ? '%Y' : '%y'
+  const form = (first: string, second: string) =>
+    `${first}${separator}${second}${separator}${year}${clock === '' ? '' : ` ${clock}`}`
+  const type = clock === '' ? 'DATE' : 'TIMESTAMP'
+  if (dayFirst && monthFirst) {
+    return {
+      type,
+      why: `'${example}' reads as ${form('%d', '%m')} or ${form('%m', '%d')}`,
+      isAmbiguous: true,
+      format: form('%d', '%m'),
+    }
+  }
+  const format = dayFirst ? form('%d', '%m') : form('%m', '%d')
+  const note = `dates like '${example}' are read as ${format}: a value of ${dayFirst ? largestFirst : largestSecond} in the sample can only be a day`
+  return { type, why: note, format, note }
+}

@@ -1,0 +1,221 @@
+import { IceboxError } from '../../base/index.ts'
+import { type Json, parseJson } from '../../base/index.ts'
+import type { Compression, SourceFormat } from '../source/format.ts'
+import { hiveColumns } from '../source/hive.ts'
+import type { SourceFile } from '../source/locate.ts'
+import { explainJsonError } from '../read/json-errors.ts'
+import { jsonObjects, readJson } from '../read/json-select.ts'
+import type { FoundColumn, Inspection, JsonDescription, JsonShape, JsonStruct } from '../read/description.ts'
+import { quoteIdentifier } from '../sql.ts'
+import { decide, newEvidence, observe, type TextDecision } from './classify.ts'
+import { emptySource, foundInPath, type InspectScene } from './csv.ts'
+import { checkNames } from './names.ts'
+import { readHead } from '../source/bytes.ts'
+
+const MAX_STRUCT_FIELDS = 1_000
+const ROWS_IN_SCRIPT = 5_000
+
+/** Names, nesting and types of JSON objects from a bounded sample. */
+export async function inspectJson(
+  files: readonly (SourceFile & { readonly compression: Compression })[],
+  format: SourceFormat & ('json' | 'ndjson'),
+  scene: InspectScene,
+): Promise<Inspection> {
+  const notes: string[] = []
+  const used = files.filter((file) => file.sizeBytes > 0)
+  notes.push(...files.filter((file) => file.sizeBytes === 0).map((file) => `${file.path} is empty and was passed over`))
+  const firstFile = used[0]
+  if (firstFile === undefined) throw emptySource(files.map((file) => file.path))
+  const hive = hiveColumns(used)
+  const base = {
+    format,
+    paths: used.map((file) => file.path),
+    compression: firstFile.compression,
+    layout: format === 'ndjson' ? ('newline_delimited' as const) : await layoutOf(firstFile),
+    hive,
+  }
+  if (used.some((file) => file.compression !== firstFile.compression)) {
+    throw new IceboxError('source/format', {
+      message: `${firstFile.path} and others are compressed in different ways`,
+      remedy: 'import them apart',
+      context: { file: firstFile.path },
+    })
+  }
+  const options = scene.signal === undefined ? {} : { signal: scene.signal }
+  const empty: JsonDescription = { ...base, shape: { kind: 'struct', fields: [] } }
+  try {
+    const rows = await scene.session.all(
+      `SELECT count(*) AS n, coalesce(avg(strlen(CAST(json AS VARCHAR))), 0) AS w, CAST(json_group_structure(json) AS VARCHAR) AS s, count(*) FILTER (WHERE json_type(json) <> 'OBJECT') AS odd FROM (SELECT json FROM ${jsonObjects(empty)} LIMIT ${scene.sampleRows})`,
+      options,
+    )
+    const figures = rows[0] ?? {}
+    const sampled = Number(figures['n'] ?? 0)
+    if (sampled === 0) throw emptySource(base.paths)
+    if (Number(figures['odd'] ?? 0) > 0) {
+      throw new IceboxError('source/format', {
+        message: `${firstFile.path} holds JSON values that are not objects`,
+        remedy: 'a row must be an object: {"name": value, …}',
+        context: { file: firstFile.path },
+      })
+    }
+    const shape = shapeOf(parseJson(String(figures['s'])), '')
+    if (shape.kind !== 'struct') throw emptySource(base.paths, 'holds no objects')
+    checkShape(shape, firstFile.path)
+    checkNames([...shape.fields.map((field) => field.name), ...hive.map((column) => column.name)], firstFile.path)
+    const description: JsonDescription = { ...base, shape }
+    const columns = await decideColumns(description, shape, sampled, scene)
+    const width = Number(figures['w'])
+    const totalBytes = used.reduce((sum, file) => sum + file.sizeBytes * (file.compression === 'none' ? 1 : 8), 0)
+    return {
+      description,
+      columns: [...columns, ...hive.map(foundInPath)],
+      sampledRows: sampled,
+      estimatedRows: Math.round(totalBytes / Math.max(1, width + 1)),
+      rowWidthBytes: Math.max(8 * columns.length, width),
+      notes,
+    }
+  } catch (error) {
+    throw await explainJsonError(error, empty, [], { session: scene.session, ...options })
+  }
+}
+
+async function layoutOf(file: SourceFile & { readonly compression: Compression }): Promise<JsonDescription['layout']> {
+  if (file.compression !== 'none') return 'unstructured'
+  const head = Buffer.from(await readHead(file.path, 4096))
+    .toString('utf8')
+    .replace(/^\uFEFF/, '')
+    .trimStart()
+  return head.startsWith('[') ? 'array' : 'unstructured'
+}
+
+/** The shape of what `json_group_structure` prints. */
+function shapeOf(structure: Json, path: string): JsonShape {
+  if (Array.isArray(structure)) return { kind: 'list', element: shapeOf(structure[0] ?? 'NULL', path) }
+  if (structure !== null && typeof structure === 'object') {
+    const fields = Object.entries(structure)
+    if (fields.length > MAX_STRUCT_FIELDS) return { kind: 'leaf', values: 'mixed' }
+    return {
+      kind: 'struct',
+      fields: fields.map(([name, below]) => ({ name, shape: shapeOf(below, `${path}.${name}`) })),
+    }
+  }
+  switch (structure) {
+    case 'BOOLEAN':
+      return { kind: 'leaf', values: 'boolean' }
+    case 'UBIGINT':
+    case 'BIGINT':
+    case 'HUGEINT':
+      return { kind: 'leaf', values: 'integer' }
+    case 'DOUBLE':
+      return { kind: 'leaf', values: 'real' }
+    case 'VARCHAR':
+      return { kind: 'leaf', values: 'text' }
+    case 'NULL':
+      return { kind: 'leaf', values: 'none' }
+    default:
+      return { kind: 'leaf', values: 'mixed' }
+  }
+}
+
+function checkShape(shape: JsonShape, where: string): void {
+  if (shape.kind === 'list') checkShape(shape.element, where)
+  if (shape.kind !== 'struct') return
+  checkNames(
+    shape.fields.map((field) => field.name),
+    where,
+  )
+  for (const field of shape.fields) checkShape(field.shape, `'${field.name}' in ${where}`)
+}
+
+/** DuckDB's type of a nested shape; leaves below the top keep the kind that JSON gives them. */
+export function typeOfShape(shape: JsonShape): string {
+  switch (shape.kind) {
+    case 'list':
+      return `${typeOfShape(shape.element)}[]`
+    case 'struct':
+      return shape.fields.length === 0
+        ? 'VARCHAR'
+        : `STRUCT(${shape.fields.map((field) => `${quoteIdentifier(field.name)} ${typeOfShape(field.shape)}`).join(', ')})`
+    case 'leaf':
+      return shape.values === 'boolean'
+        ? 'BOOLEAN'
+        : shape.values === 'integer'
+          ? 'BIGINT'
+          : shape.values === 'real'
+            ? 'DOUBLE'
+            : 'VARCHAR'
+  }
+}
+
+async function decideColumns(
+  description: JsonDescription,
+  shape: JsonStruct,
+  sampled: number,
+  scene: InspectScene,
+): Promise<FoundColumn[]> {
+  const scalars = shape.fields.filter(
+    (field) => field.shape.kind === 'leaf' && field.shape.values !== 'boolean' && field.shape.values !== 'mixed',
+  )
+  const evidence = new Map(scalars.map((field) => [field.name, newEvidence()]))
+  if (scalars.length > 0) {
+    const stream = await scene.session.stream(
+      `SELECT ${scalars.map((field) => quoteIdentifier(field.name)).join(', ')} FROM ${readJson(description)} LIMIT ${Math.max(ROWS_IN_SCRIPT, sampled)}`,
+      scene.signal === undefined ? {} : { signal: scene.signal },
+    )
+    await using rows = stream
+    for await (const batch of rows) {
+      scalars.forEach((field, at) => {
+        const seen = evidence.get(field.name)
+        for (const value of batch.column(at)) if (seen !== undefined && typeof value === 'string') observe(seen, value)
+      })
+    }
+  }
+  return shape.fields.map((field) => foundColumn(field.name, field.shape, evidence.get(field.name), scene))
+}
+
+function foundColumn(
+  name: string,
+  shape: JsonShape,
+  seen: ReturnType<typeof newEvidence> | undefined,
+  scene: InspectScene,
+): FoundColumn {
+  if (shape.kind !== 'leaf') {
+    const type = typeOfShape(shape)
+    return type === 'VARCHAR'
+      ? {
+          name,
+          sourceType: 'VARCHAR',
+          why: 'empty objects in the sample',
+          note: 'objects without fields are kept as JSON text',
+        }
+      : { name, sourceType: type, why: 'nested values in the sample' }
+  }
+  if (shape.values === 'boolean') return { name, sourceType: 'BOOLEAN', why: 'true and false in the sample' }
+  if (shape.values === 'mixed') {
+    return {
+      name,
+      sourceType: 'VARCHAR',
+      why: 'the sample mixes kinds of values',
+      note: 'values of several kinds (text, numbers, objects): kept as text',
+    }
+  }
+  const decision: TextDecision = decide(seen ?? newEvidence())
+  // Text that looks like a number is text in JSON, which has numbers; dates and times it has not.
+  const isText = shape.values === 'text'
+  if (isText && ['BIGINT', 'DOUBLE', 'BOOLEAN'].includes(decision.type))
+    return { name, sourceType: 'VARCHAR', why: 'texts in the sample' }
+  if (isText && decision.type.startsWith('DECIMAL')) return { name, sourceType: 'VARCHAR', why: 'texts in the sample' }
+  // Dates that are not ISO 8601 stay the text that they are, as long as nobody asked for more.
+  if (decision.format !== undefined || decision.isAmbiguous === true) {
+    const format = scene.csv.dateFormat
+    return format === undefined
+      ? {
+          name,
+          sourceType: 'VARCHAR',
+          why: 'texts in the sample',
+          note: `dates that are not ISO 8601 (${decision.why}) are kept as text`,
+        }
+      : { name, sourceType: decision.type, why: `read as ${format}, as asked`, format }
+  }
+  return { name, sourceType: decision.type, why: decision.why, note: decision.note }
+}

@@ -1,0 +1,45 @@
+import { IceboxError } from '../../base/index.ts'
+import { HELPER_PREFIX } from '../write/projection.ts'
+
+/** Names that the engine gives columns of its own when it reads tables. */
+const RESERVED = new Set(['file_row_number', 'file_index'])
+const MAX_NAME_LENGTH = 255
+
+/**
+ * Refuses names that a table cannot have, instead of renaming them as DuckDB does: empty, twice, differing only by case
+ * (DuckDB and most engines take them for one), reserved. Reserved words and any script are fine. Rejects `source/columns`.
+ */
+export function checkNames(names: readonly string[], where: string): void {
+  const seen = new Map<string, { name: string; at: number }>()
+  for (const [at, name] of names.entries()) {
+    const place = `column ${at + 1} of ${where}`
+    if (name === '') throw refuse(`${place} has no name`, name, 'name it in the file')
+    if (name.includes('\0') || name.length > MAX_NAME_LENGTH) {
+      throw refuse(
+        `${place} has a name that is too long or holds a NUL byte`,
+        name.slice(0, 80),
+        'rename it in the file',
+      )
+    }
+    const before = seen.get(name.toLowerCase())
+    if (before !== undefined) {
+      const how =
+        before.name === name
+          ? `is called '${name}' like column ${before.at + 1}`
+          : `'${name}' differs from column ${before.at + 1} '${before.name}' only by case`
+      throw refuse(`${place} ${how}`, name, 'rename one of them in the file')
+    }
+    if (RESERVED.has(name.toLowerCase()) || name.toLowerCase().startsWith(HELPER_PREFIX)) {
+      throw refuse(
+        `${place} is called '${name}', a name that the engine uses when it reads tables`,
+        name,
+        'rename it in the file',
+      )
+    }
+    seen.set(name.toLowerCase(), { name, at })
+  }
+}
+
+function refuse(message: string, column: string, remedy: string): IceboxError {
+  return new IceboxError('source/columns', { message, remedy, context: { column } })
+}

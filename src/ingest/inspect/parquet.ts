@@ -1,0 +1,137 @@
+import { IceboxError, isIceboxError } from '../../base/index.ts'
+import { hiveColumns } from '../source/hive.ts'
+import type { SourceFile } from '../source/locate.ts'
+import type { FoundColumn, Inspection, ParquetGroup } from '../read/description.ts'
+import { quoteText } from '../sql.ts'
+import { emptySource, foundInPath, type InspectScene } from './csv.ts'
+import { checkNames } from './names.ts'
+
+/** Columns of Parquet files from their footers; files with the same columns are read together. */
+export async function inspectParquet(files: readonly SourceFile[], scene: InspectScene): Promise<Inspection> {
+  const hive = hiveColumns(files)
+  const options = scene.signal === undefined ? {} : { signal: scene.signal }
+  const groups = new Map<string, ParquetGroup & { paths: string[] }>()
+  let rows = 0
+  let uncompressedBytes = 0
+  for (const file of files) {
+    try {
+      const columns = (
+        await scene.session.all(
+          `DESCRIBE SELECT * FROM read_parquet(${quoteText(file.path)}, hive_partitioning = false)`,
+          options,
+        )
+      ).map((row) => ({ name: String(row['column_name']), type: String(row['column_type']) }))
+      const footer = (
+        await scene.session.all(
+          `SELECT coalesce(sum(n), 0) AS n, coalesce(sum(b), 0) AS b FROM (SELECT row_group_id, any_value(row_group_num_rows) AS n, any_value(row_group_bytes) AS b FROM parquet_metadata(${quoteText(file.path)}) GROUP BY row_group_id)`,
+          options,
+        )
+      )[0]
+      rows += Number(footer?.['n'] ?? 0)
+      uncompressedBytes += Number(footer?.['b'] ?? 0)
+      const key = JSON.stringify(columns)
+      const known = groups.get(key)
+      if (known === undefined) {
+        checkNames([...columns.map((column) => column.name), ...hive.map((column) => column.name)], file.path)
+        groups.set(key, { paths: [file.path], columns })
+      } else known.paths.push(file.path)
+    } catch (error) {
+      throw explainParquetError(error, file.path)
+    }
+  }
+  if (rows === 0)
+    throw emptySource(
+      files.map((file) => file.path),
+      'holds no rows',
+    )
+  const all = [...groups.values()]
+  const { columns, notes } = unify(all)
+  return {
+    description: { format: 'parquet', groups: all, hive },
+    columns: [...columns, ...hive.map(foundInPath)],
+    sampledRows: 0,
+    estimatedRows: rows,
+    rowWidthBytes: Math.max(8 * columns.length, Math.round((uncompressedBytes * 1.5) / rows)),
+    notes,
+  }
+}
+
+/** One type for each column: the same in all files, or one that holds the others without loss. */
+function unify(groups: readonly ParquetGroup[]): { columns: FoundColumn[]; notes: string[] } {
+  const notes: string[] = []
+  const types = new Map<string, { type: string; file: string; count: number }>()
+  for (const group of groups) {
+    for (const column of group.columns) {
+      const known = types.get(column.name)
+      const file = group.paths[0] ?? ''
+      if (known === undefined) {
+        types.set(column.name, { type: column.type, file, count: 1 })
+        continue
+      }
+      const wider = known.type === column.type ? column.type : widerType(known.type, column.type)
+      if (wider === undefined) {
+        throw new IceboxError('schema/mismatch', {
+          message: `column '${column.name}' is ${known.type} in ${known.file} and ${column.type} in ${file}`,
+          remedy: 'import the files apart, or convert one of them',
+          context: { column: column.name, types: [known.type, column.type] },
+        })
+      }
+      if (known.type !== column.type)
+        notes.push(
+          `column '${column.name}' is ${known.type} in some files and ${column.type} in others: ${wider} holds both`,
+        )
+      types.set(column.name, { type: wider, file: known.file, count: known.count + 1 })
+    }
+  }
+  const missing = [...types].filter(([, known]) => known.count < groups.length).map(([name]) => name)
+  if (missing.length > 0) notes.push(`columns that some files do not have are NULL there: ${missing.join(', ')}`)
+  const lower = new Map<string, string>()
+  for (const name of types.keys()) {
+    const other = lower.get(name.toLowerCase())
+    if (other !== undefined) checkNames([other, name], 'the files together')
+    lower.set(name.toLowerCase(), name)
+  }
+  return {
+    columns: [...types].map(([name, known]) => ({ name, sourceType: known.type, why: 'the type in the file' })),
+    notes: [...new Set(notes)],
+  }
+}
+
+const INTEGERS = ['TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'HUGEINT']
+
+function widerType(a: string, b: string): string | undefined {
+  // A column that is null throughout says nothing of its type.
+  if (a === 'NULL' || a === '"NULL"') return b
+  if (b === 'NULL' || b === '"NULL"') return a
+  const [first, second] = [INTEGERS.indexOf(a), INTEGERS.indexOf(b)]
+  if (first >= 0 && second >= 0) return INTEGERS[Math.max(first, second)]
+  const pair = [a, b].sort().join(' ')
+  if (pair === 'DOUBLE FLOAT') return 'DOUBLE'
+  // Whole numbers of up to 32 bits are exact in a double.
+  if ((a === 'DOUBLE' && second >= 0 && second <= 2) || (b === 'DOUBLE' && first >= 0 && first <= 2)) return 'DOUBLE'
+  if (/^TIMESTAMP(_S|_MS)?$/.test(a) && /^TIMESTAMP(_S|_MS)?$/.test(b)) return 'TIMESTAMP'
+  if (pair === 'DATE TIMESTAMP') return 'TIMESTAMP'
+  return undefined
+}
+
+/** What DuckDB said of a Parquet file. */
+export function explainParquetError(error: unknown, path: string): unknown {
+  if (
+    !isIceboxError(error) ||
+    !['sql/type', 'engine/failed', 'storage/io', 'sql/unsupported', 'source/unreadable'].includes(error.code)
+  )
+    return error
+  if (
+    /no magic bytes|too small to be a parquet|footer length|unexpected end|invalid thrift|TProtocolException|don't know what type|cannot read|out of buffer|corrupt|not enough bytes|read past|decompress/i.test(
+      error.message,
+    )
+  ) {
+    return new IceboxError('source/truncated', {
+      message: `${path} is not a whole Parquet file: ${error.message.split('\n')[0]}`,
+      remedy: 'get the file again: it was not transferred whole',
+      context: { file: path },
+      cause: error,
+    })
+  }
+  return error
+}

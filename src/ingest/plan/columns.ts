@@ -1,0 +1,282 @@
+import { IceboxError, nearestNames } from '../../base/index.ts'
+import { isPrimitive, type NestedField, type Schema, type Type, typeToString } from '../../iceberg/index.ts'
+import type { ColumnMapping, FoundColumn, SourceDescription } from '../read/description.ts'
+import { TemporaryIds, toIcebergType } from '../types/mapping.ts'
+
+/** What becomes of a column. */
+export interface PlannedColumn {
+  readonly name: string
+  /** Type in the table, in Iceberg's words. */
+  readonly type: string
+  /** Where the values come from; null for a column of the table that the source does not have. */
+  readonly source: string | null
+  readonly sourceType: string | null
+  readonly action: 'create' | 'keep' | 'add' | 'widen' | 'fill-null'
+  readonly why: string
+}
+
+/** A change of the table's schema that goes into the same commit. */
+export type SchemaChange =
+  | { readonly kind: 'add'; readonly name: string; readonly type: Type }
+  | { readonly kind: 'widen'; readonly name: string; readonly type: Type }
+
+export interface ColumnPlan {
+  readonly columns: readonly PlannedColumn[]
+  readonly mapping: readonly ColumnMapping[]
+  /** Fields of a table that is made: ids are temporary. */
+  readonly fields: readonly NestedField[]
+  readonly changes: readonly SchemaChange[]
+  readonly notes: readonly string[]
+}
+
+export interface ColumnQuestion {
+  readonly found: readonly FoundColumn[]
+  readonly format: SourceDescription['format']
+  /** A given schema or that of the table; undefined: the inferred one is taken. */
+  readonly schema: Schema | undefined
+  /** The schema is that of a table, which may be changed. */
+  readonly isTable: boolean
+  readonly newColumns: 'add' | 'refuse'
+  readonly formatVersion: number
+}
+
+/** Fits the columns of a source to a table, by name. Rejects `schema/mismatch`, `source/ambiguous`, `schema/unsupported-type`. */
+export function planColumns(question: ColumnQuestion): ColumnPlan {
+  return question.schema === undefined ? inferred(question) : fitted(question, question.schema)
+}
+
+function inferred(question: ColumnQuestion): ColumnPlan {
+  const ids = new TemporaryIds()
+  const notes: string[] = []
+  const fields: NestedField[] = []
+  const columns = question.found.map((found): PlannedColumn => {
+    const { type, note } = toIcebergType(found.sourceType, {
+      column: found.name,
+      ids,
+      formatVersion: question.formatVersion,
+    })
+    refuseAmbiguous(found, type)
+    addNotes(notes, found, note)
+    fields.push({ id: ids.next(), name: found.name, type, required: false })
+    return {
+      name: found.name,
+      type: typeToString(type),
+      source: found.name,
+      sourceType: found.sourceType,
+      action: 'create',
+      why: note === undefined ? found.why : `${found.why}; ${note}`,
+    }
+  })
+  const mapping = question.found.map(
+    (found, at): ColumnMapping => ({
+      name: found.name,
+      type: fields[at]?.type ?? { kind: 'string' },
+      source: found.name,
+      format: found.format,
+      isDeclared: false,
+    }),
+  )
+  return { columns, mapping, fields, changes: [], notes }
+}
+
+function fitted(question: ColumnQuestion, schema: Schema): ColumnPlan {
+  const notes: string[] = []
+  const columns: PlannedColumn[] = []
+  const mapping: ColumnMapping[] = []
+  const changes: SchemaChange[] = []
+  const ids = new TemporaryIds()
+  const used = new Set<FoundColumn>()
+  const fields: NestedField[] = []
+  for (const [at, field] of schema.fields.entries()) {
+    const found = partner(question, field, at, schema)
+    if (found === undefined) {
+      if (field.required) throw missing(field, question)
+      columns.push({
+        name: field.name,
+        type: typeToString(field.type),
+        source: null,
+        sourceType: null,
+        action: 'fill-null',
+        why: 'the source has no such column: NULL',
+      })
+      fields.push(field)
+      continue
+    }
+    used.add(found)
+    const { type: sourceType, note } = toIcebergType(found.sourceType, {
+      column: found.name,
+      ids,
+      formatVersion: question.formatVersion,
+    })
+    const fit = fitTypes(sourceType, field.type, question, found)
+    if (fit === 'refuse') throw misfit(field, found, question)
+    const type = fit === 'widen' ? sourceType : field.type
+    refuseAmbiguous(found, type)
+    addNotes(notes, type.kind === 'string' ? { ...found, note: undefined } : found, note)
+    if (fit === 'widen') changes.push({ kind: 'widen', name: field.name, type })
+    columns.push({
+      name: field.name,
+      type: typeToString(type),
+      source: found.name,
+      sourceType: found.sourceType,
+      action: fit === 'widen' ? 'widen' : question.isTable ? 'keep' : 'create',
+      why:
+        fit === 'widen'
+          ? `the source has larger values than ${typeToString(field.type)}: ${found.why}`
+          : question.isTable
+            ? 'the type of the table'
+            : 'the given schema',
+    })
+    fields.push({ ...field, type })
+    mapping.push({ name: field.name, type, source: found.name, format: found.format, isDeclared: true })
+  }
+  const added = question.found.filter((found) => !used.has(found))
+  if (added.length > 0 && question.newColumns === 'refuse') throw surplus(added, schema, question)
+  for (const found of added) {
+    const { type, note } = toIcebergType(found.sourceType, {
+      column: found.name,
+      ids,
+      formatVersion: question.formatVersion,
+    })
+    refuseAmbiguous(found, type)
+    addNotes(notes, found, note)
+    if (question.isTable) changes.push({ kind: 'add', name: found.name, type })
+    columns.push({
+      name: found.name,
+      type: typeToString(type),
+      source: found.name,
+      sourceType: found.sourceType,
+      action: 'add',
+      why: `new column: ${found.why}`,
+    })
+    fields.push({ id: 1_000_000 + fields.length, name: found.name, type, required: false })
+    mapping.push({ name: found.name, type, source: found.name, format: found.format, isDeclared: false })
+  }
+  return { columns, mapping, fields, changes, notes }
+}
+
+/** By name, case aside; columns of a file without names by their place. */
+function partner(question: ColumnQuestion, field: NestedField, at: number, schema: Schema): FoundColumn | undefined {
+  const exact = question.found.find((found) => found.name === field.name)
+  if (exact !== undefined) return exact
+  const alike = question.found.find((found) => found.name.toLowerCase() === field.name.toLowerCase())
+  if (alike !== undefined) return alike
+  const isNameless =
+    question.format === 'csv' && question.found.every((found, index) => found.name === `column${index}`)
+  return isNameless && question.found.length === schema.fields.length ? question.found[at] : undefined
+}
+
+/** Whether values of the source fit into a column as it is, after widening it, or not. */
+function fitTypes(
+  source: Type,
+  target: Type,
+  question: ColumnQuestion,
+  found: FoundColumn,
+): 'fits' | 'widen' | 'refuse' {
+  if (!isPrimitive(source) || !isPrimitive(target)) return nestedFits(source, target) ? 'fits' : 'refuse'
+  if (source.kind === target.kind && source.kind !== 'decimal') return 'fits'
+  const isText = question.format === 'csv' || question.format === 'ndjson' || question.format === 'json'
+  const isEmpty = found.why === 'no value in the sample'
+  if (isText && (isEmpty || target.kind === 'string')) return 'fits'
+  const mayWiden = question.isTable
+  if (source.kind === 'long' && target.kind === 'int') {
+    // Text always looks like a long; values that do not fit are errors of their rows.
+    return isText ? 'fits' : mayWiden ? 'widen' : 'fits'
+  }
+  if (source.kind === 'int' && target.kind === 'long') return 'fits'
+  if (source.kind === 'double' && target.kind === 'float') return isText ? 'fits' : mayWiden ? 'widen' : 'fits'
+  if (source.kind === 'float' && target.kind === 'double') return 'fits'
+  if (
+    (source.kind === 'int' || source.kind === 'long') &&
+    (target.kind === 'double' || target.kind === 'float' || target.kind === 'decimal')
+  ) {
+    return isText || (source.kind === 'int' && target.kind === 'double') || target.kind === 'decimal'
+      ? 'fits'
+      : 'refuse'
+  }
+  if (source.kind === 'decimal' && target.kind === 'decimal') {
+    if (isText || (source.scale <= target.scale && source.precision - source.scale <= target.precision - target.scale))
+      return 'fits'
+    return mayWiden && source.scale === target.scale ? 'widen' : question.isTable ? 'refuse' : 'fits'
+  }
+  if (source.kind === 'double' && target.kind === 'decimal') return 'fits'
+  if (source.kind === 'date' && target.kind === 'timestamp') return 'fits'
+  if (source.kind === 'timestamp' && target.kind === 'timestamptz') return isText ? 'refuse' : 'fits'
+  // A declared type is asked of text; each row is checked.
+  if (isText && !question.isTable) return 'fits'
+  if (isText && source.kind === 'string' && ['uuid', 'time', 'boolean'].includes(target.kind)) return 'fits'
+  return 'refuse'
+}
+
+function nestedFits(source: Type, target: Type): boolean {
+  if (source.kind === 'struct' && target.kind === 'struct') {
+    return source.fields.every((field) => {
+      const below = target.fields.find((some) => some.name.toLowerCase() === field.name.toLowerCase())
+      return below !== undefined && nestedFits(field.type, below.type)
+    })
+  }
+  if (source.kind === 'list' && target.kind === 'list') return nestedFits(source.element, target.element)
+  if (source.kind === 'map' && target.kind === 'map')
+    return nestedFits(source.key, target.key) && nestedFits(source.value, target.value)
+  if (!isPrimitive(source) && target.kind === 'string') return true
+  if (!isPrimitive(source) || !isPrimitive(target)) return false
+  return (
+    typeToString(source) === typeToString(target) ||
+    (source.kind === 'int' && target.kind === 'long') ||
+    (source.kind === 'float' && target.kind === 'double') ||
+    (source.kind === 'long' && target.kind === 'double')
+  )
+}
+
+function refuseAmbiguous(found: FoundColumn, type: Type): void {
+  if (found.isAmbiguous !== true || type.kind === 'string') return
+  throw new IceboxError('source/ambiguous', {
+    message: `column '${found.name}': ${found.why}, and no value in the sample settles which`,
+    remedy:
+      "say which: --date-format '%d/%m/%Y' or '%m/%d/%Y' (with times: --timestamp-format), or declare the column as text with --schema",
+    context: { column: found.name, format: found.format ?? '' },
+  })
+}
+
+function addNotes(notes: string[], found: FoundColumn, mapped: string | undefined): void {
+  if (found.note !== undefined) notes.push(`column '${found.name}': ${found.note}`)
+  if (mapped !== undefined) notes.push(`column '${found.name}': ${mapped}`)
+}
+
+function missing(field: NestedField, question: ColumnQuestion): IceboxError {
+  const near = nearestNames(
+    field.name,
+    question.found.map((found) => found.name),
+  )
+  return new IceboxError('schema/mismatch', {
+    message: `the source has no column '${field.name}', which the ${question.isTable ? 'table' : 'schema'} requires`,
+    remedy:
+      near.length > 0
+        ? `rename ${near.join(' or ')}, or make the column optional`
+        : 'add the column, or make it optional',
+    context: { column: field.name },
+  })
+}
+
+function misfit(field: NestedField, found: FoundColumn, question: ColumnQuestion): IceboxError {
+  return new IceboxError('schema/mismatch', {
+    message: `column '${found.name}' is ${found.sourceType} in the source (${found.why}) and ${typeToString(field.type)} in the ${question.isTable ? 'table' : 'schema'}`,
+    remedy: 'convert the column, or import into another table',
+    context: { column: found.name, sourceType: found.sourceType, tableType: typeToString(field.type) },
+  })
+}
+
+function surplus(added: readonly FoundColumn[], schema: Schema, question: ColumnQuestion): IceboxError {
+  const names = added.map((found) => found.name)
+  const near = names.flatMap((name) =>
+    nearestNames(
+      name,
+      schema.fields.map((field) => field.name),
+    ).map((other) => `'${name}' may mean '${other}'`),
+  )
+  return new IceboxError('schema/mismatch', {
+    message: `the ${question.isTable ? 'table' : 'schema'} has no column ${names.map((name) => `'${name}'`).join(', ')}`,
+    remedy: `${near.length > 0 ? `${near[0]}; ` : ''}add new columns with --new-columns add, or leave them out of the source`,
+    context: { columns: names },
+  })
+}

@@ -1,0 +1,371 @@
+import { IceboxError } from '../../base/index.ts'
+import type { Catalog, TableIdentifier } from '../../catalog/index.ts'
+import type { EngineSession } from '../../engine/index.ts'
+import {
+  isUnpartitioned,
+  type LoadedTable,
+  type PartitionSpec,
+  type Schema,
+  type SortOrder,
+  columnName,
+  transformToString,
+} from '../../iceberg/index.ts'
+import { inspectArrow } from '../inspect/arrow.ts'
+import { type CsvOptions, inspectCsv, type InspectScene } from '../inspect/csv.ts'
+import { inspectJson } from '../inspect/json.ts'
+import { inspectParquet } from '../inspect/parquet.ts'
+import type { Inspection } from '../read/description.ts'
+import { sourceSelect } from '../read/source-select.ts'
+import type { SourceFormat } from '../source/format.ts'
+import { type PreparedSource, prepareSource } from '../source/prepare.ts'
+import { readSchemaFile } from '../types/schema-file.ts'
+import { project } from '../write/projection.ts'
+import { chooseStrategy } from '../write/strategy.ts'
+import { planColumns } from './columns.ts'
+import type { ImportPlan } from './import-plan.ts'
+import { importedBefore } from './import-key.ts'
+import { parsePartitionBy, parseSortBy } from './partition-text.ts'
+import type { IngestServices } from './services.ts'
+import { checkZstd } from '../source/zstd.ts'
+
+export interface ImportRequest {
+  readonly table: TableIdentifier
+  /** `namespace.table` for messages. */
+  readonly tableName: string
+  readonly sources: readonly string[]
+  readonly format?: SourceFormat
+  readonly mode: 'create' | 'append' | 'replace'
+  readonly partitionBy?: string
+  readonly sortBy?: string
+  readonly schemaFile?: string
+  readonly onError?: 'abort' | 'reject'
+  readonly newColumns?: 'add' | 'refuse'
+  readonly key?: string
+  readonly preserveOrder?: boolean
+  readonly csv?: CsvOptions
+  /** Properties of a table that is made. */
+  readonly properties?: Readonly<Record<string, string>>
+  readonly standardInput?: AsyncIterable<Uint8Array>
+  readonly signal?: AbortSignal
+}
+
+/** Compression of Parquet with zstd against CSV and JSON text, measured on TPC-H lineitem: 1.54 GB to 0.42 GB. */
+const TEXT_TO_PARQUET = 0.3
+const COPY_MEMORY_BYTES = 64_000_000
+
+/**
+ * Decides everything about an import without changing anything: reads heads, footers and a bounded sample. Rejects
+ * `source/*`, `schema/*`, `table/exists`, `ingest/*`, `usage/invalid`.
+ */
+export async function planImport(request: ImportRequest, services: IngestServices): Promise<ImportPlan> {
+  checkRequest(request)
+  const existing = await existingTable(services.catalog, request)
+  const { signal } = request
+  const prepared = await prepareSource(request.sources, {
+    spoolDirectory: services.settings.spoolDirectory,
+    ...(request.format === undefined ? {} : { format: request.format }),
+    ...(request.standardInput === undefined ? {} : { standardInput: request.standardInput }),
+    ...(signal === undefined ? {} : { signal }),
+  })
+  await using session = await services.engine.session()
+  using _lease = await services.governor.reserve({
+    consumer: `${services.operation}/sample`,
+    bytes: 4_000_000,
+    ...(signal === undefined ? {} : { signal }),
+  })
+  if (
+    request.key !== undefined &&
+    existing !== undefined &&
+    importedBefore(existing, request.key, prepared.fingerprint)
+  ) {
+    return skipPlan(request, prepared)
+  }
+  for (const file of prepared.files) if (file.compression === 'zstd') await checkZstd(file.path)
+  const scene: InspectScene = {
+    session,
+    sampleRows: services.settings.sampleRows,
+    maxLineSizeBytes: services.settings.maxLineSizeBytes,
+    csv: request.csv ?? {},
+    ...(signal === undefined ? {} : { signal }),
+  }
+  const inspection = await inspect(prepared, scene)
+  const schema = existing === undefined ? await givenSchema(request, session) : currentSchema(existing)
+  if (inspection.sampledRows === 0 && prepared.format !== 'parquet' && prepared.format !== 'arrow')
+    throw headerOnly(prepared)
+  const columns = planColumns({
+    found: inspection.columns,
+    format: prepared.format,
+    schema,
+    isTable: existing !== undefined,
+    newColumns: request.newColumns ?? (existing === undefined && schema === undefined ? 'add' : 'refuse'),
+    formatVersion: existing?.metadata.formatVersion ?? 2,
+  })
+  const fields: Schema = { schemaId: 0, fields: columns.fields, identifierFieldIds: [] }
+  const layout = layoutOf(request, existing, fields)
+  const notes = [...inspection.notes, ...columns.notes]
+  const partitions =
+    layout.spec === undefined || isUnpartitioned(layout.spec)
+      ? undefined
+      : await countPartitions(inspection, columns.mapping, fields, layout.spec, session, notes)
+  const isOrdered = request.preserveOrder === true || layout.sortBy.length > 0
+  if (!isOrdered && prepared.format !== 'arrow')
+    notes.push(
+      'rows are written by several threads: the order of the file is not kept (ask for it with --preserve-order)',
+    )
+  const sourceBytes = prepared.files.reduce((sum, file) => sum + file.sizeBytes, 0)
+  const tableBytes = Math.round(
+    prepared.format === 'parquet' || prepared.format === 'arrow'
+      ? sourceBytes
+      : sourceBytes * (prepared.files[0]?.compression === 'none' ? TEXT_TO_PARQUET : 1),
+  )
+  const threads = isOrdered ? 1 : services.engine.threads
+  const strategy = chooseStrategy({
+    isPartitioned: layout.spec !== undefined && !isUnpartitioned(layout.spec),
+    partitions,
+    threads,
+    columns: columns.columns.length,
+    rowWidthBytes: inspection.rowWidthBytes,
+    memoryLimitBytes: services.engine.memoryLimitBytes,
+  })
+  return {
+    table: request.tableName,
+    mode: request.mode,
+    action: existing === undefined ? 'create' : request.mode,
+    format: prepared.format,
+    files: prepared.files.map(({ path, sizeBytes, compression }) => ({ path, sizeBytes, compression })),
+    columns: columns.columns,
+    partitionBy: layout.partitionBy,
+    sortBy: layout.sortBy,
+    onError: request.onError ?? 'abort',
+    preserveOrder: request.preserveOrder ?? false,
+    estimate: {
+      rows: inspection.estimatedRows,
+      partitions,
+      sourceBytes,
+      tableBytes,
+      dataFiles: Math.max(1, partitions ?? 1, Math.round(tableBytes / services.settings.targetFileSizeBytes)),
+      memoryBytes: Math.min(
+        services.engine.memoryLimitBytes,
+        COPY_MEMORY_BYTES * threads + inspection.rowWidthBytes * 122_880,
+      ),
+      diskBytes: tableBytes * (strategy.kind === 'staged' ? 2 : 1),
+      rowWidthBytes: inspection.rowWidthBytes,
+    },
+    strategy,
+    key: request.key,
+    notes: [...new Set(notes)],
+    details: {
+      source: inspection.description,
+      mapping: columns.mapping,
+      fields: columns.fields,
+      changes: columns.changes,
+      spec: layout.spec,
+      sortOrder: layout.sortOrder,
+      fingerprint: prepared.fingerprint,
+      sampledRows: inspection.sampledRows,
+      spooled: prepared.spooled,
+    },
+  }
+}
+
+function checkRequest(request: ImportRequest): void {
+  const reject = request.onError === 'reject'
+  if (reject && request.format !== undefined && ['parquet', 'arrow', 'json'].includes(request.format)) {
+    throw new IceboxError('usage/invalid', {
+      message: `--on-error reject does not work for ${request.format}: it has no lines that could be set aside`,
+      remedy: 'use it for CSV and NDJSON',
+    })
+  }
+  if (request.key !== undefined && (request.key === '' || request.key.length > 512)) {
+    throw new IceboxError('usage/invalid', {
+      message: 'a key has 1 to 512 characters',
+      remedy: 'choose another key',
+      context: { key: request.key.slice(0, 80) },
+    })
+  }
+}
+
+async function existingTable(catalog: Catalog, request: ImportRequest): Promise<LoadedTable | undefined> {
+  const exists = (await catalog.namespaceExists(request.table.namespace)) && (await catalog.tableExists(request.table))
+  if (!exists) return undefined
+  const loaded = await catalog.loadTable(request.table)
+  // The key tells a repeated import from a name that is taken.
+  if (request.mode === 'create' && !(request.key !== undefined && hasKey(loaded, request.key))) {
+    throw new IceboxError('table/exists', {
+      message: `the table ${request.tableName} exists`,
+      remedy: 'add to it with --append, replace its rows with --replace, or choose another name',
+      context: { table: request.tableName },
+    })
+  }
+  return loaded
+}
+
+function hasKey(table: LoadedTable, key: string): boolean {
+  return table.metadata.snapshots.some((snapshot) => snapshot.summary['icebox.import-key'] === key)
+}
+
+async function inspect(prepared: PreparedSource, scene: InspectScene): Promise<Inspection> {
+  switch (prepared.format) {
+    case 'csv':
+      return inspectCsv(prepared.files, scene)
+    case 'json':
+    case 'ndjson':
+      return inspectJson(prepared.files, prepared.format, scene)
+    case 'parquet':
+      return inspectParquet(prepared.files, scene)
+    case 'arrow':
+      return inspectArrow(prepared.files)
+  }
+}
+
+function headerOnly(prepared: PreparedSource): IceboxError {
+  return new IceboxError('source/empty', {
+    message: `${prepared.files[0]?.path ?? ''} has a header and no rows`,
+    remedy: 'check that the file was written whole; create an empty table with CREATE TABLE',
+    context: { files: prepared.files.slice(0, 10).map((file) => file.path) },
+  })
+}
+
+async function givenSchema(request: ImportRequest, session: EngineSession): Promise<Schema | undefined> {
+  return request.schemaFile === undefined ? undefined : readSchemaFile(request.schemaFile, session)
+}
+
+function currentSchema(table: LoadedTable): Schema {
+  const { metadata } = table
+  const schema = metadata.schemas.find((some) => some.schemaId === metadata.currentSchemaId)
+  if (schema === undefined)
+    throw new IceboxError('iceberg/invalid-metadata', {
+      message: `no schema ${metadata.currentSchemaId} in the table's metadata`,
+    })
+  return schema
+}
+
+interface Layout {
+  readonly spec: PartitionSpec | undefined
+  readonly sortOrder: SortOrder | undefined
+  readonly partitionBy: readonly string[]
+  readonly sortBy: readonly string[]
+}
+
+function layoutOf(request: ImportRequest, existing: LoadedTable | undefined, fields: Schema): Layout {
+  const asked = request.partitionBy === undefined ? undefined : parsePartitionBy(request.partitionBy, fields)
+  const askedOrder = request.sortBy === undefined ? undefined : parseSortBy(request.sortBy, fields)
+  if (existing === undefined) {
+    return {
+      spec: asked,
+      sortOrder: askedOrder,
+      partitionBy: shownSpec(asked, fields),
+      sortBy: shownOrder(askedOrder, fields),
+    }
+  }
+  const { metadata } = existing
+  const spec = metadata.partitionSpecs.find((some) => some.specId === metadata.defaultSpecId)
+  const order = metadata.sortOrders.find((some) => some.orderId === metadata.defaultSortOrderId)
+  const schema = currentSchema(existing)
+  const layout = {
+    spec,
+    sortOrder: askedOrder ?? order,
+    partitionBy: shownSpec(spec, schema),
+    sortBy: shownOrder(askedOrder ?? order, askedOrder === undefined ? schema : fields),
+  }
+  const wanted = shownSpec(asked, fields)
+  if (asked !== undefined && wanted.join() !== layout.partitionBy.join()) {
+    throw new IceboxError('usage/invalid', {
+      message: `the table is partitioned by ${layout.partitionBy.join(', ') || 'nothing'}, not by ${wanted.join(', ')}`,
+      remedy: 'leave --partition-by out, or change the table with ALTER TABLE',
+      context: { table: request.tableName },
+    })
+  }
+  return layout
+}
+
+function shownSpec(spec: PartitionSpec | undefined, schema: Schema): string[] {
+  return (spec?.fields ?? []).map((field) => {
+    const name = columnName(schema, field.sourceIds[0] ?? -1)
+    const { transform } = field
+    if (transform.kind === 'identity') return name
+    if (transform.kind === 'bucket') return `bucket(${transform.buckets}, ${name})`
+    if (transform.kind === 'truncate') return `truncate(${transform.width}, ${name})`
+    return `${transformToString(transform)}(${name})`
+  })
+}
+
+function shownOrder(order: SortOrder | undefined, schema: Schema): string[] {
+  return (order?.fields ?? []).map((field) => `${columnName(schema, field.sourceIds[0] ?? -1)} ${field.direction}`)
+}
+
+const MOST_COUNTED = 20_000
+
+/** Distinct partitions: counted in Parquet, where only the columns needed are read; estimated from the sample of texts. */
+async function countPartitions(
+  inspection: Inspection,
+  mapping: ImportPlan['details']['mapping'],
+  schema: Schema,
+  spec: PartitionSpec,
+  session: EngineSession,
+  notes: string[],
+): Promise<number | undefined> {
+  if (inspection.description.format === 'arrow') return undefined
+  const isParquet = inspection.description.format === 'parquet'
+  const select = sourceSelect(inspection.description, mapping, {})
+  const projection = project({ select, selectColumns: mapping.map((column) => column.name), schema, spec })
+  for (const key of projection.keys) await key.sql.register?.(session)
+  const keys = projection.keys.map((key) => key.column).join(', ')
+  const limit = isParquet ? '' : ` LIMIT ${MOST_COUNTED}`
+  try {
+    const rows = await session.all(
+      `SELECT count(*) AS n, count(*) FILTER (WHERE c = 1) AS once FROM (SELECT count(*) AS c FROM (SELECT ${keys} FROM (${projection.sql})${limit}) GROUP BY ALL)`,
+    )
+    const counted = Number(rows[0]?.['n'] ?? 0)
+    if (isParquet) return counted
+    // Partitions seen once in the sample hint at ones not seen (Good and Turing); text is not read twice to be sure.
+    const unseen = Number(rows[0]?.['once'] ?? 0)
+    return inspection.estimatedRows !== undefined && inspection.estimatedRows <= MOST_COUNTED
+      ? counted
+      : counted + unseen * 4
+  } catch (error) {
+    if (!(error instanceof IceboxError) || error.code === 'cancelled') throw error
+    // A bad value further on is reported where it is imported; here it only leaves the number unknown.
+    notes.push('the number of partitions is not known before the import')
+    return undefined
+  }
+}
+
+function skipPlan(request: ImportRequest, prepared: PreparedSource): ImportPlan {
+  return {
+    table: request.tableName,
+    mode: request.mode,
+    action: 'skip',
+    format: prepared.format,
+    files: prepared.files.map(({ path, sizeBytes, compression }) => ({ path, sizeBytes, compression })),
+    columns: [],
+    partitionBy: [],
+    sortBy: [],
+    onError: request.onError ?? 'abort',
+    preserveOrder: false,
+    estimate: {
+      rows: 0,
+      partitions: undefined,
+      sourceBytes: 0,
+      tableBytes: 0,
+      dataFiles: 0,
+      memoryBytes: 0,
+      diskBytes: 0,
+      rowWidthBytes: 0,
+    },
+    strategy: { kind: 'plain' },
+    key: request.key,
+    notes: [`the key '${request.key}' was imported before: nothing is done`],
+    details: {
+      source: { format: 'arrow', paths: [], columns: [] },
+      mapping: [],
+      fields: [],
+      changes: [],
+      spec: undefined,
+      sortOrder: undefined,
+      fingerprint: prepared.fingerprint,
+      sampledRows: 0,
+      spooled: prepared.spooled,
+    },
+  }
+}

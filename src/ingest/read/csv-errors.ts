@@ -1,0 +1,222 @@
+import { formatBytes, IceboxError, isIceboxError } from '../../base/index.ts'
+import type { EngineSession, RunOptions } from '../../engine/index.ts'
+import { typeToString } from '../../iceberg/index.ts'
+import { acceptsText, CHECK_MARK, checkedCast } from '../inspect/checked-cast.ts'
+import { type CsvRecord, RecordSplitter } from '../inspect/records.ts'
+import { readChunks } from '../source/bytes.ts'
+import { quoteIdentifier } from '../sql.ts'
+import { goodRow, readCsv } from './csv-select.ts'
+import type { ColumnMapping, CsvDescription, CsvGroup } from './description.ts'
+
+interface Scene {
+  readonly session: EngineSession
+  readonly signal?: AbortSignal
+}
+
+/** A row that was not taken: where, what and why. */
+export interface BadValue {
+  readonly file: string
+  readonly line: number
+  readonly column: string
+  readonly value: string
+  readonly rule: string
+  readonly raw: string
+}
+
+/**
+ * What DuckDB said of a CSV file as an error of ours, with file, line, column, value and expected type. A value that a
+ * check refused is looked for in a second, ordered reading: errors are rare and the copy stays fast.
+ */
+export async function explainCsvError(
+  error: unknown,
+  description: CsvDescription,
+  mapping: readonly ColumnMapping[],
+  scene: Scene,
+): Promise<unknown> {
+  if (
+    !isIceboxError(error) ||
+    !['sql/type', 'engine/failed', 'sql/syntax', 'sql/unsupported', 'storage/io'].includes(error.code)
+  )
+    return error
+  const text = error.message
+  const direct = readError(text, error, description)
+  if (direct !== undefined) return direct
+  if (
+    mapping.length > 0 &&
+    (text.includes(CHECK_MARK) ||
+      /could not convert|could not parse|out of range|conversion|date field value|invalid input/i.test(text))
+  ) {
+    for (const group of description.groups) {
+      for (const path of group.paths) {
+        const bad = await firstBadValue(description, { ...group, paths: [path] }, mapping, scene)
+        if (bad !== undefined) return badValueError(bad, error)
+      }
+    }
+  }
+  return error
+}
+
+export function badValueError(bad: BadValue, cause: unknown): IceboxError {
+  return new IceboxError('source/row', {
+    message: `${bad.file}, line ${bad.line}, column '${bad.column}': '${bad.value}' ${bad.rule}`,
+    remedy: 'mend the row, declare another type with --schema, or set bad rows aside with --on-error reject',
+    context: { file: bad.file, line: bad.line, column: bad.column, value: bad.value, rule: bad.rule },
+    cause,
+  })
+}
+
+/** Errors that DuckDB's CSV reader places itself. */
+function readError(text: string, cause: IceboxError, description: CsvDescription): IceboxError | undefined {
+  const line = Number(/CSV Error on Line: (\d+)/.exec(text)?.[1] ?? Number.NaN)
+  const file = /^ {2}file = (.+)$/m.exec(text)?.[1] ?? description.groups[0]?.paths[0] ?? ''
+  const where = `${file}, line ${line}`
+  const raw = (/Original Line: ?(.*)/.exec(text)?.[1] ?? '').slice(0, 200)
+  const context = Number.isNaN(line) ? { file } : { file, line, raw }
+  if (/Maximum line size of (\d+)/i.test(text)) {
+    const limit = Number(/Maximum line size of (\d+)/i.exec(text)?.[1])
+    return new IceboxError('source/line-too-long', {
+      message: `${Number.isNaN(line) ? file : where}: a record is longer than ${formatBytes(limit)}`,
+      remedy: 'raise ingest.max_line_size, or check that quotes are balanced',
+      context: { ...context, limitBytes: limit },
+      cause,
+    })
+  }
+  if (/invalid unicode|not utf-8 encoded/i.test(text)) {
+    return new IceboxError('source/encoding', {
+      message: `${Number.isNaN(line) ? file : where}: the text is not ${description.encoding ?? 'UTF-8'}`,
+      remedy: 'convert the file to UTF-8, or name its encoding (utf-16, latin-1)',
+      context,
+      cause,
+    })
+  }
+  const columns = /Expected Number of Columns: (\d+) Found: (\d+)/.exec(text)
+  if (columns !== null) {
+    const [, expected = '', found = ''] = columns
+    const group = description.groups.find((some) => some.paths.includes(file))
+    if (group?.compression === 'gzip') {
+      // A gzip file that was cut off looks like this; the scan beside the copy tells the two apart.
+      return rowError(
+        `${where} has ${found} fields instead of ${expected} (or the compressed file ends here)`,
+        { ...context, expected: Number(expected), found: Number(found) },
+        cause,
+      )
+    }
+    return rowError(
+      `${where} has ${found} fields instead of ${expected}: ${raw}`,
+      { ...context, expected: Number(expected), found: Number(found) },
+      cause,
+    )
+  }
+  if (/unterminated|Value with unterminated quote/i.test(text))
+    return rowError(`${where}: a quote is not closed`, context, cause)
+  if (/state machine reached an invalid state/i.test(text)) {
+    return rowError(`${file} mixes line ends (CRLF and LF) or quotes in a way that cannot be read`, { file }, cause)
+  }
+  if (!Number.isNaN(line) && !/Error when converting column/.test(text))
+    return rowError(`${where}: ${text.split('\n')[1] ?? raw}`, context, cause)
+  return undefined
+}
+
+function rowError(message: string, context: IceboxError['context'], cause: unknown): IceboxError {
+  return new IceboxError('source/row', {
+    message,
+    remedy: 'mend the row, or set bad rows aside with --on-error reject',
+    context,
+    cause,
+  })
+}
+
+async function firstBadValue(
+  description: CsvDescription,
+  group: CsvGroup,
+  mapping: readonly ColumnMapping[],
+  scene: Scene,
+): Promise<BadValue | undefined> {
+  for await (const bad of badValues(description, group, mapping, scene, 1, new Set())) return bad
+  return undefined
+}
+
+/**
+ * The rows of one file that a check refuses, in order, at most `limit`. `skippedLines` are lines that DuckDB set aside
+ * and did not count as rows.
+ */
+export async function* badValues(
+  description: CsvDescription,
+  group: CsvGroup,
+  mapping: readonly ColumnMapping[],
+  scene: Scene,
+  limit: number,
+  skippedLines: ReadonlySet<number>,
+): AsyncGenerator<BadValue> {
+  const path = group.paths[0] ?? ''
+  const columns = mapping.filter((column) => group.names.includes(column.source))
+  const read = readCsv(description, group, { inOrder: true, storesRejects: skippedLines.size > 0 })
+  const options: RunOptions = scene.signal === undefined ? {} : { signal: scene.signal }
+  const checks = columns.map((column) => {
+    const name = quoteIdentifier(column.source)
+    return `CASE WHEN NOT ${acceptsText(checkedCast(column.type, name, column), name)} THEN left(${name}, 200) END`
+  })
+  const rows = await scene.session.all(
+    `SELECT ordinal, ${checks.map((check, at) => `${check} AS b${at}`).join(', ')} FROM (SELECT row_number() OVER () AS ordinal, * FROM ${read}) WHERE NOT (${goodRow(description, group, mapping)}) LIMIT ${limit}`,
+    options,
+  )
+  const wanted = new Map(rows.map((row) => [Number(row['ordinal']), row]))
+  if (wanted.size === 0) return
+  let ordinal = group.dialect.hasHeader ? -1 : 0
+  for await (const record of records(path, group, description, scene.signal)) {
+    if (skippedLines.has(record.line)) continue
+    ordinal++
+    const row = wanted.get(ordinal)
+    if (row === undefined) continue
+    wanted.delete(ordinal)
+    const at = columns.findIndex((_, index) => typeof row[`b${index}`] === 'string')
+    const column = columns[at]
+    const value = row[`b${at}`]
+    if (column !== undefined && typeof value === 'string') {
+      yield {
+        file: path,
+        line: record.line,
+        column: column.source,
+        value,
+        rule: ruleOf(column, value),
+        raw: record.raw.slice(0, 10_000),
+      }
+    }
+    if (wanted.size === 0) return
+  }
+}
+
+/** Why a text is not a value of the type. */
+function ruleOf(column: ColumnMapping, value: string): string {
+  const type = typeToString(column.type)
+  const expected = column.format === undefined ? type : `${type} written as ${column.format}`
+  if ((column.type.kind === 'int' || column.type.kind === 'long') && /^ *[+-]?\d+ *$/.test(value)) {
+    return /^ *[+-]?0\d/.test(value)
+      ? `is not taken as ${expected}: its leading zeros would be lost`
+      : `does not fit into ${expected}`
+  }
+  if ((column.type.kind === 'int' || column.type.kind === 'long') && /^ *[+-]?\d*\.\d*/.test(value))
+    return `is not ${expected}: its fraction would be lost`
+  if (column.type.kind === 'decimal' && /^ *[+-]?\d*\.?\d* *$/.test(value))
+    return `does not fit into ${expected} without rounding`
+  if (column.type.kind === 'double' && /^ *[+-]?\d+ *$/.test(value)) return `has more digits than ${expected} holds`
+  if (column.type.kind === 'timestamp' && /(Z|[+-]\d\d(:?\d\d)?)$/.test(value))
+    return `is not ${expected}: it has an offset`
+  return `is not ${expected}`
+}
+
+/** The records of a file with their lines, as text. */
+async function* records(
+  path: string,
+  group: CsvGroup,
+  description: CsvDescription,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<CsvRecord> {
+  const splitter = new RecordSplitter(group.dialect)
+  const encoding = description.encoding
+  const decoder = new TextDecoder(encoding === undefined ? 'utf-8' : /^utf-?16/i.test(encoding) ? 'utf-16le' : 'latin1')
+  for await (const chunk of readChunks(path, group.compression, signal)) {
+    yield* splitter.push(decoder.decode(chunk, { stream: true }), false)
+  }
+  yield* splitter.push(decoder.decode(), true)
+}

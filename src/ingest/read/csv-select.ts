@@ -1,0 +1,92 @@
+import { acceptsText, castOrFail, checkedCast } from '../inspect/checked-cast.ts'
+import { columnsMap, quoteIdentifier, quoteList, quoteText } from '../sql.ts'
+import type { ColumnMapping, CsvDescription, CsvGroup } from './description.ts'
+
+export interface CsvReadOptions {
+  /** DuckDB's `max_line_size`: its buffers are 16 times as large, so it grows only when a line needs it. */
+  readonly maxLineSizeBytes?: number
+  /** Rows that DuckDB cannot split go to its temporary table `icebox_rejects` instead of failing. */
+  readonly storesRejects?: boolean
+  /** Rows in the order of the file. */
+  readonly inOrder?: boolean
+}
+
+/** `read_csv(…)` of a group with every column as text; nothing is detected again. */
+export function readCsv(description: CsvDescription, group: CsvGroup, options: CsvReadOptions): string {
+  const { dialect } = group
+  const settings = [
+    quoteList(group.paths),
+    'auto_detect = false',
+    'strict_mode = true',
+    `delim = ${quoteText(dialect.delimiter)}`,
+    `quote = ${quoteText(dialect.quote)}`,
+    `escape = ${quoteText(dialect.escape)}`,
+    `header = ${dialect.hasHeader}`,
+    `columns = ${columnsMap(group.names.map((name) => [name, 'VARCHAR']))}`,
+    ...(group.compression === 'none' ? [] : [`compression = ${quoteText(group.compression)}`]),
+    ...(description.encoding === undefined ? [] : [`encoding = ${quoteText(description.encoding)}`]),
+    ...(description.nullText === undefined ? [] : [`nullstr = ${quoteList(['', description.nullText])}`]),
+    ...lineSize(options.maxLineSizeBytes ?? description.maxLineSizeBytes),
+    ...(options.storesRejects === true
+      ? ["store_rejects = true, rejects_table = 'icebox_rejects', rejects_scan = 'icebox_reject_scans'"]
+      : []),
+    ...(options.inOrder === true ? ['parallel = false'] : []),
+    ...(description.hive.length === 0
+      ? ['hive_partitioning = false']
+      : [
+          `hive_partitioning = true, hive_types = ${columnsMap(description.hive.map((column) => [column.name, column.type]))}`,
+        ]),
+  ]
+  return `read_csv(${settings.join(', ')})`
+}
+
+function lineSize(bytes: number | undefined): string[] {
+  return bytes === undefined ? [] : [`max_line_size = ${bytes}`, `buffer_size = ${bytes * 2}`]
+}
+
+/** The rows of all groups as the table's columns; a value that its type would change is an error. */
+export function csvSelect(
+  description: CsvDescription,
+  mapping: readonly ColumnMapping[],
+  options: CsvReadOptions & { readonly onlyGood?: boolean },
+): string {
+  return description.groups.map((group) => groupSelect(description, group, mapping, options)).join(' UNION ALL ')
+}
+
+function groupSelect(
+  description: CsvDescription,
+  group: CsvGroup,
+  mapping: readonly ColumnMapping[],
+  options: CsvReadOptions & { readonly onlyGood?: boolean },
+): string {
+  const columns = mapping.map((column) => {
+    const isHere = group.names.includes(column.source) || description.hive.some((hive) => hive.name === column.source)
+    const text = quoteIdentifier(column.source)
+    const cast = checkedCast(column.type, text, column)
+    const value = !isHere
+      ? 'NULL'
+      : isHive(description, column)
+        ? text
+        : options.onlyGood === true
+          ? cast.value
+          : castOrFail(cast, column.source, text)
+    return `${value} AS ${quoteIdentifier(column.name)}`
+  })
+  const where = options.onlyGood === true ? ` WHERE ${goodRow(description, group, mapping)}` : ''
+  return `SELECT ${columns.join(', ')} FROM ${readCsv(description, group, options)}${where}`
+}
+
+function isHive(description: CsvDescription, column: ColumnMapping): boolean {
+  return description.hive.some((hive) => hive.name === column.source)
+}
+
+/** True for rows all of whose values fit. */
+export function goodRow(description: CsvDescription, group: CsvGroup, mapping: readonly ColumnMapping[]): string {
+  const checks = mapping
+    .filter((column) => group.names.includes(column.source) && !isHive(description, column))
+    .map((column) =>
+      acceptsText(checkedCast(column.type, quoteIdentifier(column.source), column), quoteIdentifier(column.source)),
+    )
+    .filter((check) => check !== 'true')
+  return checks.length === 0 ? 'true' : checks.join(' AND ')
+}

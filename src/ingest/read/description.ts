@@ -1,0 +1,97 @@
+import type { Type } from '../../iceberg/index.ts'
+import type { CsvDialect } from '../inspect/records.ts'
+import type { Compression } from '../source/format.ts'
+import type { HiveColumn } from '../source/hive.ts'
+
+/** How the files of an import are read: data, found by inspection, from which the SQL is made. */
+export type SourceDescription = CsvDescription | JsonDescription | ParquetDescription | ArrowDescription
+
+export interface CsvDescription {
+  readonly format: 'csv'
+  readonly groups: readonly CsvGroup[]
+  readonly encoding: string | undefined
+  readonly nullText: string | undefined
+  /** Longest record that was seen to need it; DuckDB's default where undefined. */
+  readonly maxLineSizeBytes?: number
+  readonly hive: readonly HiveColumn[]
+}
+
+/** Files with the same first line. */
+export interface CsvGroup {
+  readonly paths: readonly string[]
+  readonly compression: Compression
+  readonly dialect: CsvDialect
+  readonly names: readonly string[]
+}
+
+export interface JsonDescription {
+  readonly format: 'ndjson' | 'json'
+  readonly paths: readonly string[]
+  readonly compression: Compression
+  /** `unstructured`: objects one after another, each over any number of lines. */
+  readonly layout: 'newline_delimited' | 'array' | 'unstructured'
+  readonly shape: JsonStruct
+  readonly hive: readonly HiveColumn[]
+}
+
+/** What the objects of a JSON source look like. */
+export type JsonShape = JsonStruct | { readonly kind: 'list'; readonly element: JsonShape } | JsonLeaf
+export interface JsonStruct {
+  readonly kind: 'struct'
+  readonly fields: readonly { readonly name: string; readonly shape: JsonShape }[]
+}
+export interface JsonLeaf {
+  readonly kind: 'leaf'
+  readonly values: 'boolean' | 'integer' | 'real' | 'text' | 'none' | 'mixed'
+}
+
+export interface ParquetDescription {
+  readonly format: 'parquet'
+  readonly groups: readonly ParquetGroup[]
+  readonly hive: readonly HiveColumn[]
+}
+/** Files with the same columns. */
+export interface ParquetGroup {
+  readonly paths: readonly string[]
+  readonly columns: readonly { readonly name: string; readonly type: string }[]
+}
+
+export interface ArrowDescription {
+  readonly format: 'arrow'
+  readonly paths: readonly string[]
+  readonly columns: readonly { readonly name: string; readonly type: string }[]
+}
+
+/** A column of the table and where its values come from. */
+export interface ColumnMapping {
+  /** Name in the table. */
+  readonly name: string
+  readonly type: Type
+  /** Name in the source. */
+  readonly source: string
+  /** strptime's format of dates in text. */
+  readonly format?: string | undefined
+  /** The type was given, not inferred. */
+  readonly isDeclared: boolean
+}
+
+/** A column that inspection found. */
+export interface FoundColumn {
+  readonly name: string
+  /** The source's own type in DuckDB's words. */
+  readonly sourceType: string
+  readonly why: string
+  readonly note?: string | undefined
+  readonly format?: string | undefined
+  readonly isAmbiguous?: boolean | undefined
+}
+
+export interface Inspection {
+  readonly description: SourceDescription
+  readonly columns: readonly FoundColumn[]
+  readonly sampledRows: number
+  readonly estimatedRows: number | undefined
+  /** Average bytes of a row in memory. */
+  readonly rowWidthBytes: number
+  readonly notes: readonly string[]
+}

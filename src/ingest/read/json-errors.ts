@@ -1,0 +1,189 @@
+import { formatBytes, IceboxError, isIceboxError } from '../../base/index.ts'
+import type { EngineSession, RunOptions } from '../../engine/index.ts'
+import { typeToString } from '../../iceberg/index.ts'
+import { acceptsText, CHECK_MARK, checkedCast } from '../inspect/checked-cast.ts'
+import { readChunks } from '../source/bytes.ts'
+import { quoteIdentifier } from '../sql.ts'
+import { type BadValue, badValueError } from './csv-errors.ts'
+import { goodJsonRow, readJson } from './json-select.ts'
+import type { ColumnMapping, JsonDescription } from './description.ts'
+
+interface Scene {
+  readonly session: EngineSession
+  readonly signal?: AbortSignal
+}
+
+/** What DuckDB said of a JSON file as an error of ours, with file, line, column, value and expected type. */
+export async function explainJsonError(
+  error: unknown,
+  description: JsonDescription,
+  mapping: readonly ColumnMapping[],
+  scene: Scene,
+): Promise<unknown> {
+  if (!isIceboxError(error) || !['sql/type', 'engine/failed', 'sql/syntax', 'storage/io'].includes(error.code))
+    return error
+  const text = error.message
+  const place = /in file "(.+?)",? (?:at byte (\d+) )?in (?:line|record\/value|array entry|line\/object) (\d+)/.exec(
+    text,
+  )
+  const file = place?.[1] ?? description.paths[0] ?? ''
+  const number = Number(place?.[3] ?? Number.NaN)
+  const unit = description.layout === 'newline_delimited' ? 'line' : 'object'
+  const context = Number.isNaN(number) ? { file } : { file, [unit]: number }
+  const where = Number.isNaN(number) ? file : `${file}, ${unit} ${number}`
+  const big = /maximum_object_size.* of (\d+) bytes exceeded/i.exec(text)
+  if (big !== null) {
+    return new IceboxError('source/line-too-long', {
+      message: `${where}: an object is longer than ${formatBytes(Number(big[1]))}`,
+      remedy: 'raise ingest.max_line_size, or check that every object ends',
+      context: { ...context, limitBytes: Number(big[1]) },
+      cause: error,
+    })
+  }
+  if (/Malformed JSON/.test(text)) {
+    const why = text.split(': ').at(-1)?.split('\n')[0]?.trim() ?? ''
+    const isCut =
+      /unexpected end of data|unexpected end of file/i.test(text) && description.layout !== 'newline_delimited'
+    return new IceboxError(isCut ? 'source/truncated' : 'source/row', {
+      message: `${where} is not JSON (byte ${place?.[2] ?? '?'}: ${why})`,
+      remedy:
+        description.layout === 'newline_delimited'
+          ? 'mend the line, or set bad lines aside with --on-error reject'
+          : 'get the file again, or mend it',
+      context: { ...context, why },
+      cause: error,
+    })
+  }
+  const twice = /has duplicate key "(.+?)"/.exec(text)
+  if (twice !== null) {
+    return new IceboxError('source/columns', {
+      message: `${where}: an object names '${twice[1]}' twice (names that differ only by case count as the same)`,
+      remedy: 'give the fields different names',
+      context: { ...context, column: twice[1] ?? '' },
+      cause: error,
+    })
+  }
+  if (/Invalid unicode|invalid UTF-8/i.test(text)) {
+    return new IceboxError('source/encoding', {
+      message: `${where}: the text is not UTF-8`,
+      remedy: 'convert the file to UTF-8',
+      context,
+      cause: error,
+    })
+  }
+  if (/Expected (?:OBJECT|ARRAY|top-level)|JSON transform error/i.test(text)) {
+    const why =
+      /(?:in line \d+|in record\/value \d+|in array entry \d+|object \d+): ([^\n]*)/.exec(text)?.[1] ??
+      text.split('\n')[0] ??
+      ''
+    return new IceboxError('source/row', {
+      message: `${where}: ${why}`,
+      remedy: 'mend the object, or declare the column as text with --schema',
+      context,
+      cause: error,
+    })
+  }
+  if (
+    mapping.length > 0 &&
+    (text.includes(CHECK_MARK) || /could not convert|could not parse|out of range/i.test(text))
+  ) {
+    for (const path of description.paths) {
+      const bad = await firstBadValue({ ...description, paths: [path] }, mapping, scene)
+      if (bad !== undefined) return badValueError(bad, error)
+    }
+    const nested = new RegExp(`${CHECK_MARK} (.+?): (.*)`).exec(text)
+    if (nested !== null) {
+      const column = mapping.find((some) => some.source === nested[1])
+      const type = column === undefined ? 'its type' : typeToString(column.type)
+      return new IceboxError('source/row', {
+        message: `${description.paths.join(', ')}, column '${nested[1]}': '${nested[2]}' does not fit into ${type}`,
+        remedy: 'mend the object, or declare another type with --schema',
+        context: { file: description.paths[0] ?? '', column: nested[1] ?? '', value: nested[2] ?? '' },
+        cause: error,
+      })
+    }
+  }
+  return error
+}
+
+async function firstBadValue(
+  description: JsonDescription,
+  mapping: readonly ColumnMapping[],
+  scene: Scene,
+): Promise<BadValue | undefined> {
+  const path = description.paths[0] ?? ''
+  const leaves = mapping.filter(
+    (column) => description.shape.fields.find((field) => field.name === column.source)?.shape.kind === 'leaf',
+  )
+  const checks = leaves.map((column, at) => {
+    const name = quoteIdentifier(column.source)
+    return `CASE WHEN NOT ${acceptsText(checkedCast(column.type, name, column), name)} THEN left(${name}, 200) END AS b${at}`
+  })
+  if (checks.length === 0) return undefined
+  const options: RunOptions = scene.signal === undefined ? {} : { signal: scene.signal }
+  const rows = await scene.session.all(
+    `SELECT ordinal, ${checks.join(', ')} FROM (SELECT row_number() OVER () AS ordinal, * FROM ${readJson(description)}) WHERE NOT (${goodJsonRow(description, mapping)}) ORDER BY ordinal LIMIT 1`,
+    options,
+  )
+  const row = rows[0]
+  if (row === undefined) return undefined
+  const at = leaves.findIndex((_, index) => typeof row[`b${index}`] === 'string')
+  const column = leaves[at]
+  const value = row[`b${at}`]
+  if (column === undefined || typeof value !== 'string') return undefined
+  const rule = `is not ${typeToString(column.type)}`
+  // Threads hand over rows in any order, so the line is found by its text.
+  const found =
+    description.layout === 'newline_delimited'
+      ? await lineWith(path, description, column.source, value, scene.signal)
+      : undefined
+  return {
+    file: path,
+    line: found?.line ?? Number(row['ordinal']),
+    column: column.source,
+    value,
+    rule,
+    raw: found?.raw ?? '',
+  }
+}
+
+async function lineWith(
+  path: string,
+  description: JsonDescription,
+  column: string,
+  value: string,
+  signal: AbortSignal | undefined,
+): Promise<{ line: number; raw: string } | undefined> {
+  let number = 0
+  for await (const line of lines(path, description, signal)) {
+    number++
+    if (!line.includes(value.slice(0, 50)) && !line.includes(JSON.stringify(value).slice(1, 50))) continue
+    try {
+      const object: unknown = JSON.parse(line)
+      if (typeof object !== 'object' || object === null) continue
+      const found: unknown = Object.entries(object).find(([name]) => name === column)?.[1]
+      if (found !== undefined && (String(found).slice(0, 200) === value || line.includes(value)))
+        return { line: number, raw: line.slice(0, 10_000) }
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error
+    }
+  }
+  return undefined
+}
+
+export async function* lines(
+  path: string,
+  description: Pick<JsonDescription, 'compression'>,
+  signal?: AbortSignal,
+): AsyncGenerator<string> {
+  if (description.compression === 'zstd') return
+  const decoder = new TextDecoder()
+  let rest = ''
+  for await (const chunk of readChunks(path, description.compression, signal)) {
+    const parts = (rest + decoder.decode(chunk, { stream: true })).split('\n')
+    rest = parts.pop() ?? ''
+    yield* parts
+  }
+  rest += decoder.decode()
+  if (rest !== '') yield rest
+}

@@ -1,0 +1,39 @@
+import type { Type } from '../../iceberg/index.ts'
+import { columnsMap, quoteIdentifier, quoteList, quoteText } from '../sql.ts'
+import { toDuckDbType } from '../types/mapping.ts'
+import { CHECK_MARK } from '../inspect/checked-cast.ts'
+import type { ColumnMapping, ParquetDescription, ParquetGroup } from './description.ts'
+
+/** The rows of all files as the table's columns. */
+export function parquetSelect(description: ParquetDescription, mapping: readonly ColumnMapping[]): string {
+  return description.groups.map((group) => groupSelect(description, group, mapping)).join(' UNION ALL ')
+}
+
+function groupSelect(description: ParquetDescription, group: ParquetGroup, mapping: readonly ColumnMapping[]): string {
+  const columns = mapping.map((column) => {
+    const here = group.columns.find((some) => some.name === column.source)
+    const isHive = description.hive.some((hive) => hive.name === column.source)
+    const name = quoteIdentifier(column.source)
+    const value = here === undefined ? (isHive ? name : 'NULL') : exactCast(here.type, column.type, name, column.source)
+    return `${value} AS ${quoteIdentifier(column.name)}`
+  })
+  const hive =
+    description.hive.length === 0
+      ? 'hive_partitioning = false'
+      : `hive_partitioning = true, hive_types = ${columnsMap(description.hive.map((column) => [column.name, column.type]))}`
+  return `SELECT ${columns.join(', ')} FROM read_parquet(${quoteList(group.paths)}, ${hive})`
+}
+
+/** A cast between types; where it could lose digits, a value that would is an error. */
+export function exactCast(from: string, to: Type, source: string, column: string): string {
+  const cast = `CAST(${source} AS ${toDuckDbType(to)})`
+  const fail = (isInexact: string) =>
+    `CASE WHEN ${isInexact} THEN error(${quoteText(`${CHECK_MARK} ${column}: `)} || left(CAST(${source} AS VARCHAR), 200)) ELSE ${cast} END`
+  if (to.kind === 'timestamp' && from === 'TIMESTAMP_NS') return fail(`epoch_ns(${source}) % 1000 <> 0`)
+  if ((to.kind === 'int' || to.kind === 'long') && (from === 'DOUBLE' || from === 'FLOAT'))
+    return fail(`${cast} <> ${source}`)
+  if (to.kind === 'date' && from.startsWith('TIMESTAMP')) return fail(`${cast} <> ${source}`)
+  if (to.kind === 'float' && from === 'DOUBLE') return fail(`CAST(${cast} AS DOUBLE) <> ${source}`)
+  if (to.kind === 'decimal' && (/^DECIMAL/.test(from) || from === 'DOUBLE')) return fail(`${cast} <> ${source}`)
+  return cast
+}

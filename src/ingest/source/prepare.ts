@@ -1,0 +1,114 @@
+import { randomUUID } from 'node:crypto'
+import { createWriteStream } from 'node:fs'
+import { mkdir, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { createHash } from 'node:crypto'
+import { IceboxError, throwIfCancelled } from '../../base/index.ts'
+import { fileError } from '../write/files.ts'
+import { readGzipHead, readHead } from './bytes.ts'
+import { type Compression, compressionOf, detectFormat, type SourceFormat } from './format.ts'
+import { locate, type SourceFile } from './locate.ts'
+
+export interface PreparedFile extends SourceFile {
+  readonly compression: Compression
+}
+
+export interface PreparedSource {
+  readonly files: readonly PreparedFile[]
+  readonly format: SourceFormat
+  /** Digest of sizes, heads and tails: the same for the same files under another name. */
+  readonly fingerprint: string
+  /** Where standard input was written to; to be removed. */
+  readonly spooled: string | undefined
+}
+
+export interface PrepareOptions {
+  readonly format?: SourceFormat
+  readonly standardInput?: AsyncIterable<Uint8Array>
+  readonly spoolDirectory: string
+  readonly signal?: AbortSignal
+}
+
+const HEAD_BYTES = 64 * 1024
+const FINGERPRINT_FILES = 1_000
+
+/** Finds the files, spools standard input, and tells format and compression. Rejects `source/*`, `usage/invalid`. */
+export async function prepareSource(sources: readonly string[], options: PrepareOptions): Promise<PreparedSource> {
+  const spooled = sources.includes('-') ? await spool(options) : undefined
+  try {
+    const named = sources.filter((source) => source !== '-')
+    const located = named.length > 0 ? await locate(named, options.signal) : []
+    if (spooled !== undefined) {
+      const info = await stat(spooled)
+      located.push({ path: spooled, sizeBytes: info.size, modifiedMs: info.mtimeMs, hive: new Map() })
+    }
+    if (located.length === 0)
+      throw new IceboxError('usage/invalid', {
+        message: 'no source was named',
+        remedy: 'name files, folders, globs, or - for standard input',
+      })
+    if (located.every((file) => file.sizeBytes === 0)) {
+      throw new IceboxError('source/empty', {
+        message: `${spooled === undefined ? (located[0]?.path ?? '') : 'standard input'}${located.length > 1 ? ` and ${located.length - 1} more` : ''} holds no bytes`,
+        remedy: 'check that the file was written whole',
+        context: { files: located.slice(0, 10).map((file) => file.path) },
+      })
+    }
+    const files: PreparedFile[] = []
+    let format: { name: SourceFormat; path: string } | undefined
+    const digest = createHash('sha256')
+    for (const [at, file] of located.entries()) {
+      throwIfCancelled(options.signal)
+      const raw = await readHead(file.path, HEAD_BYTES)
+      const compression = compressionOf(raw)
+      if (at < FINGERPRINT_FILES) digest.update(`${file.sizeBytes};`).update(raw)
+      else digest.update(`${file.sizeBytes};`)
+      files.push({ ...file, compression })
+      if (file.sizeBytes === 0) continue
+      // zstd needs the engine; its name must say what is inside.
+      const head =
+        compression === 'gzip' ? await readGzipHead(file.path, 4096) : compression === 'zstd' ? new Uint8Array() : raw
+      const found = detectFormat({ path: file.path, head, asked: options.format })
+      if (compression !== 'none' && (found === 'parquet' || found === 'arrow')) {
+        throw new IceboxError('source/format', {
+          message: `${file.path} is a compressed ${found} file`,
+          remedy: 'decompress it first: these formats compress inside',
+          context: { file: file.path },
+        })
+      }
+      format ??= { name: found, path: file.path }
+      if (format.name !== found) {
+        throw new IceboxError('source/format', {
+          message: `${format.path} is ${format.name}, ${file.path} is ${found}`,
+          remedy: 'import them apart, or name the format with --format',
+          context: { file: file.path },
+        })
+      }
+    }
+    return { files, format: format?.name ?? 'csv', fingerprint: digest.digest('hex'), spooled }
+  } catch (error) {
+    if (spooled !== undefined) await rm(spooled, { force: true })
+    throw error
+  }
+}
+
+/** Standard input can be read once: it is written to the spool first, so that sampling and retries see all of it. */
+async function spool(options: PrepareOptions): Promise<string> {
+  const path = join(options.spoolDirectory, `stdin-${randomUUID()}`)
+  try {
+    await mkdir(options.spoolDirectory, { recursive: true })
+    const target = createWriteStream(path, { flags: 'wx' })
+    await pipeline(
+      Readable.from(options.standardInput ?? process.stdin),
+      target,
+      options.signal === undefined ? {} : { signal: options.signal },
+    )
+    return path
+  } catch (error) {
+    await rm(path, { force: true })
+    throwIfCancelled(options.signal)
+    throw error instanceof IceboxError ? error : fileError('standard input cannot be spooled', error)
+  }
+}

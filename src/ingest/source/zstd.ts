@@ -1,0 +1,62 @@
+import { type FileHandle, open } from 'node:fs/promises'
+import { IceboxError } from '../../base/index.ts'
+import { readError } from './bytes.ts'
+
+const MAGIC = 0xfd2fb528
+
+/**
+ * Walks the frames and blocks of a zstd file without decompressing (RFC 8878, section 3.1.1): a file that was cut off
+ * is found by reading three bytes a block. Rejects `source/truncated`.
+ */
+export async function checkZstd(path: string): Promise<void> {
+  const handle = await open(path, 'r').catch((error: unknown) => {
+    throw readError(path, error)
+  })
+  try {
+    const { size } = await handle.stat()
+    for (let at = 0; at < size; ) at = await frameEnd(handle, path, at, size)
+  } finally {
+    await handle.close()
+  }
+}
+
+async function frameEnd(handle: FileHandle, path: string, start: number, size: number): Promise<number> {
+  const magic = (await bytes(handle, path, start, 4, size)).readUInt32LE(0)
+  if (magic >= 0x184d2a50 && magic <= 0x184d2a5f) {
+    const end = start + 8 + (await bytes(handle, path, start + 4, 4, size)).readUInt32LE(0)
+    if (end > size) throw truncated(path, start)
+    return end
+  }
+  if (magic !== MAGIC) throw truncated(path, start)
+  const descriptor = (await bytes(handle, path, start + 4, 1, size)).readUInt8(0)
+  const isSingleSegment = (descriptor & 0x20) !== 0
+  const dictionaryBytes = [0, 1, 2, 4][descriptor & 3] ?? 0
+  const sizeFlag = descriptor >> 6
+  const contentBytes = sizeFlag === 0 ? (isSingleSegment ? 1 : 0) : 1 << sizeFlag
+  let at = start + 5 + (isSingleSegment ? 0 : 1) + dictionaryBytes + contentBytes
+  for (;;) {
+    const header = (await bytes(handle, path, at, 3, size)).readUIntLE(0, 3)
+    const kind = (header >> 1) & 3
+    at += 3 + (kind === 1 ? 1 : header >> 3)
+    if (at > size) throw truncated(path, start)
+    if ((header & 1) === 1) break
+  }
+  if ((descriptor & 4) !== 0) at += 4
+  if (at > size) throw truncated(path, start)
+  return at
+}
+
+async function bytes(handle: FileHandle, path: string, at: number, length: number, size: number): Promise<Buffer> {
+  if (at + length > size) throw truncated(path, at)
+  const buffer = Buffer.alloc(length)
+  await handle.read(buffer, 0, length, at)
+  return buffer
+}
+
+function truncated(path: string, at: number): IceboxError {
+  return new IceboxError('source/truncated', {
+    message: `${path} ends in the middle of its zstd data, or is damaged (frame at byte ${at})`,
+    remedy: 'get the file again: it was not transferred whole',
+    context: { file: path, byte: at },
+  })
+}

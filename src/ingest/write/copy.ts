@@ -1,0 +1,65 @@
+import type { EngineSession, RunOptions, SqlValue } from '../../engine/index.ts'
+import { quoteText } from '../sql.ts'
+import { pairs } from './metrics.ts'
+
+/** One COPY to Parquet into a folder of its own. */
+export interface CopyStatement {
+  readonly select: string
+  readonly folder: string
+  readonly fieldIds?: string
+  readonly rowGroupSize: number
+  readonly codec: string
+  readonly codecLevel?: number | undefined
+  /** Columns to partition by; without them files are cut at `fileSizeBytes`. */
+  readonly partitionBy: readonly string[]
+  readonly fileSizeBytes: number
+}
+
+/** A file that a COPY wrote, as `RETURN_STATS` describes it. */
+export interface CopiedFile {
+  readonly path: string
+  readonly rows: bigint
+  readonly sizeBytes: bigint
+  readonly statistics: SqlValue
+  /** By helper column; null for the null partition. */
+  readonly keys: ReadonlyMap<string, string | null>
+}
+
+export function copySql(copy: CopyStatement): string {
+  const options = [
+    'FORMAT parquet',
+    `COMPRESSION ${quoteText(copy.codec)}`,
+    ...(copy.codecLevel === undefined ? [] : [`COMPRESSION_LEVEL ${copy.codecLevel}`]),
+    `ROW_GROUP_SIZE ${copy.rowGroupSize}`,
+    "FILENAME_PATTERN '{i}'",
+    'RETURN_STATS',
+    ...(copy.fieldIds === undefined ? [] : [`FIELD_IDS ${copy.fieldIds}`]),
+    // DuckDB refuses the two together.
+    copy.partitionBy.length > 0
+      ? `PARTITION_BY (${copy.partitionBy.join(', ')})`
+      : `FILE_SIZE_BYTES ${copy.fileSizeBytes}`,
+  ]
+  return `COPY (${copy.select}) TO ${quoteText(copy.folder)} (${options.join(', ')})`
+}
+
+/** Runs a COPY and hands over its files one by one: with thousands of files the statistics are large as a whole. */
+export async function* runCopy(
+  session: EngineSession,
+  copy: CopyStatement,
+  options: RunOptions,
+): AsyncGenerator<CopiedFile> {
+  await using stream = await session.stream(copySql(copy), options)
+  for await (const batch of stream) {
+    for (const row of batch.rows()) {
+      yield {
+        path: String(row['filename']),
+        rows: BigInt(String(row['count'])),
+        sizeBytes: BigInt(String(row['file_size_bytes'])),
+        statistics: row['column_statistics'] ?? null,
+        keys: new Map(
+          pairs(row['partition_keys']).map(([name, value]) => [name, value === null ? null : String(value)]),
+        ),
+      }
+    }
+  }
+}

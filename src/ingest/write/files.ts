@@ -1,0 +1,51 @@
+import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { IceboxError, messageOf, systemCode } from '../../base/index.ts'
+
+/** Moves a staged file to its final place and makes it durable: content, then name. */
+export async function publish(from: string, to: string): Promise<void> {
+  try {
+    await syncPath(from)
+    await mkdir(dirname(to), { recursive: true })
+    await rename(from, to)
+  } catch (error) {
+    throw fileError(`${from} cannot be moved to ${to}`, error)
+  }
+}
+
+/** Flushes a file or folder to the disk. */
+export async function syncPath(path: string): Promise<void> {
+  const handle = await open(path, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+export async function removeFolder(path: string): Promise<void> {
+  try {
+    await rm(path, { recursive: true, force: true })
+  } catch (error) {
+    throw fileError(`${path} cannot be removed`, error)
+  }
+}
+
+export function fileError(what: string, error: unknown): IceboxError {
+  const code = systemCode(error)
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new IceboxError('storage/full', {
+      message: `${what}: no space left`,
+      remedy: 'free space on the device',
+      cause: error,
+    })
+  }
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
+    return new IceboxError('storage/denied', {
+      message: `${what}: ${messageOf(error)}`,
+      remedy: 'give this user the right to write there',
+      cause: error,
+    })
+  }
+  return new IceboxError('storage/io', { message: `${what}: ${messageOf(error)}`, cause: error })
+}
