@@ -52,7 +52,7 @@ export class MetadataCache {
 }
 
 /** About how many bytes parsed metadata takes; top-level fields only, since that is where the difference is made. */
-export function estimateMetadataBytes(metadata: TableMetadata): number {
+function estimateMetadataBytes(metadata: TableMetadata): number {
   const fields = metadata.schemas.reduce((sum, schema) => sum + schema.fields.length, 0)
   const small =
     metadata.snapshotLog.length +

@@ -6,7 +6,7 @@ const MONITORING = 'monitoring'
 const CPU = 'CPU and I/O tuning'
 
 /** Every key of icebox.yaml, in the order of the file. docs/reference/configuration.md is this table; a test compares the two. */
-export const KEYS = {
+const KEYS = {
   'performance.memory.max_usage': {
     type: 'size',
     default: '1GB',

@@ -51,20 +51,16 @@ class RoutingStore implements ObjectStore {
   }
 
   private storeFor(uri: string): ObjectStore {
-    return storeFor(this.stores, uri)
+    const scheme = schemeOf(uri)
+    const store = this.stores.get(scheme)
+    if (store !== undefined) return store
+    const known = [...this.stores.keys()].map((each) => `${each}:`).join(' or ')
+    throw new IceboxError('storage/unsupported', {
+      message: `no storage of this build serves '${scheme}:' (${uri})`,
+      remedy: `use ${known}${scheme === 's3' ? '; S3 comes with a later part of Icebox' : ''}`,
+      context: { uri, scheme },
+    })
   }
-}
-
-/** The store of a location's scheme. Rejects `storage/unsupported` with the scheme by name. */
-export function storeFor(stores: ReadonlyMap<string, ObjectStore>, uri: string): ObjectStore {
-  const scheme = schemeOf(uri)
-  const store = stores.get(scheme)
-  if (store !== undefined) return store
-  throw new IceboxError('storage/unsupported', {
-    message: `no storage of this build serves '${scheme}:' (${uri})`,
-    remedy: `use ${[...stores.keys()].map((known) => `${known}:`).join(' or ')}${scheme === 's3' ? '; S3 comes with a later part of Icebox' : ''}`,
-    context: { uri, scheme },
-  })
 }
 
 /** A store that serves `file:` (and bare absolute paths) and `memory:`, the latter as a world of its own or the one given. */
