@@ -10,7 +10,6 @@ import { compact } from '../progress/progress-line.ts'
 import type { ImportFlags } from '../program/import.ts'
 import { importOptions, looksLikeFile } from './import-options.ts'
 import { quotedForShell } from './init.ts'
-import { planText } from './import-plan.ts'
 
 /** `icebox import NS.TABLE SOURCE...` */
 export async function importCommand(
@@ -26,8 +25,8 @@ export async function importCommand(
   await using lake = await context.openLake()
   if (flags.dryRun === true) {
     const plan = await lake.planImport({ ...options, signal: context.signal })
-    if (context.globals.json) await context.io.stdout.write(`${documentText(plan)}\n`)
-    else await context.io.stdout.write(planText(plan))
+    const { planJson, planText } = await import('./import-plan.ts')
+    await context.io.stdout.write(context.globals.json ? planJson(plan) : planText(plan))
     await context.next(importAgain(table, sources), 'without --dry-run does it')
     return
   }

@@ -11,11 +11,16 @@ export async function initCommand(context: CommandContext, directory: string): P
     return
   }
   if (!context.globals.quiet) await context.io.stdout.write(`made a lakehouse in ${made}\n`)
-  const there = relative(context.io.cwd, made)
+  const there = shorter(relative(context.io.cwd, made), made)
   await context.next(
     `${there === '' ? '' : `cd ${quotedForShell(there)} && `}icebox import sales.orders orders.csv`,
     'a file becomes a table',
   )
+}
+
+/** A path that climbs far is clearer as an absolute one. */
+function shorter(relativePath: string, absolutePath: string): string {
+  return relativePath.startsWith('..') && relativePath.length >= absolutePath.length ? absolutePath : relativePath
 }
 
 /** A path as one word of a shell command. */

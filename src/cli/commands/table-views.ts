@@ -40,6 +40,8 @@ export async function tableView(
   const json: Presentation = { ...presentation(context, 'json', maxRows), footer: false }
   const how = context.globals.json ? json : { ...presentation(context, 'table', maxRows), footer: false }
   await using lake = await context.openLake()
+  // Asked first, so that a missing table is named and not our SQL.
+  await lake.describeTable(table)
   const sql = `select ${context.globals.json ? '*' : (SHOWN[view] ?? '*')} from ${sqlName(table, view)}`
   for await (const result of lake.run(sql, [], { signal: context.signal })) await presentStatement(context, result, how)
   const next = NEXT[view]?.(table)

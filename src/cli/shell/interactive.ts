@@ -62,7 +62,10 @@ export async function interactiveShell(
         const hadText = wasOpen || editor.line !== ''
         typed.forget()
         interrupts = hadText ? 0 : interrupts + 1
-        if (interrupts >= 2) break
+        if (interrupts >= 2) {
+          terminal.write('\n')
+          break
+        }
         terminal.write(hadText ? '^C\n' : '\n(Ctrl-C again or .quit leaves)\n')
         clearLine(editor)
         continue

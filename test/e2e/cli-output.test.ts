@@ -1,0 +1,202 @@
+import { readFile, stat, writeFile } from 'node:fs/promises'
+import { tableFromIPC } from 'apache-arrow'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { icebox, iceboxJson, rowsOf, type TemporaryFolder, temporaryFolder, until } from './support/cli.ts'
+
+let folder: TemporaryFolder
+let lake = ''
+
+const TYPES = `select 9007199254740993::bigint as big, 1.50::decimal(10,2) as price, 'nan'::double as nan, 'inf'::float as inf,
+  'hi'::blob as bytes, date '2026-01-02' as d, timestamp '2026-01-02 03:04:05.678901' as ts, timestamptz '2026-01-02 03:04:05+02' as tz,
+  time '03:04:05' as t, [1, null]::bigint[] as list, {a: 1, b: 'x'} as struct, map {'k': 7} as map, null as nothing, true as yes`
+
+beforeAll(async () => {
+  folder = await temporaryFolder()
+  lake = folder.in('lake')
+  await icebox(['init', lake])
+})
+
+afterAll(() => folder[Symbol.asyncDispose]())
+
+describe('output formats', () => {
+  it('--json follows the rules for numbers, binary and times', async () => {
+    const document = await iceboxJson(['sql', TYPES], { cwd: lake })
+    expect(document).toMatchObject({
+      columns: expect.arrayContaining([
+        { name: 'big', type: 'BIGINT' },
+        { name: 'price', type: 'DECIMAL(10,2)' },
+      ]),
+      rows: [
+        [
+          '9007199254740993',
+          '1.50',
+          'NaN',
+          'Infinity',
+          'aGk=',
+          '2026-01-02',
+          '2026-01-02T03:04:05.678901',
+          '2026-01-02T01:04:05Z',
+          '03:04:05',
+          [1, null],
+          { a: 1, b: 'x' },
+          [['k', 7]],
+          null,
+          true,
+        ],
+      ],
+      summary: {
+        rows: 1,
+        snapshotId: null,
+        elapsedMs: expect.any(Number),
+        peakRssBytes: expect.any(Number),
+        budgetBytes: 1_000_000_000,
+      },
+    })
+  })
+
+  it('--json prints one document a statement', async () => {
+    const ran = await icebox(['sql', 'select 1 as a; select 2 as b', '--json'], { cwd: lake })
+    const documents = ran.out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { rows: unknown })
+    expect(documents.map((document) => document.rows)).toEqual([[[1]], [[2]]])
+    expect(ran.err).toBe('')
+  })
+
+  it.each([
+    ['csv', 'a,b\n1,x\n2,\n'],
+    ['ndjson', '{"a":1,"b":"x"}\n{"a":2,"b":null}\n'],
+    ['json', '[\n{"a":1,"b":"x"},\n{"a":2,"b":null}\n]\n'],
+    ['markdown', '| a | b |\n| ---: | --- |\n| 1 | x |\n| 2 |  |\n'],
+  ])('%s', async (format, expected) => {
+    const ran = await icebox(['sql', "from (values (1, 'x'), (2, null)) t(a, b) order by a", '--format', format], {
+      cwd: lake,
+    })
+    expect(ran.out).toBe(expected)
+  })
+
+  it('a table shows 40 rows and says how many there are', async () => {
+    const ran = await icebox(['sql', 'select i from range(100000) t(i)'], { cwd: lake })
+    expect(ran.out.trimEnd().split('\n')).toHaveLength(3 + 40 + 1)
+    expect(ran.out).toContain('99,960 more rows (100,000 in all)')
+    expect(ran.err).toContain('100,000 rows')
+  })
+})
+
+describe('--output', () => {
+  it.each(['csv', 'ndjson', 'json', 'md', 'arrow', 'parquet'])('writes %s and reports it', async (extension) => {
+    const file = folder.in(`rows.${extension}`)
+    const summary = await iceboxJson(['sql', "select i, 'v' || i as v from range(5000) t(i)", '--output', file], {
+      cwd: lake,
+    })
+    expect(summary).toMatchObject({
+      rows: 5000,
+      output: file,
+      bytesWritten: (await stat(file)).size,
+      files: 1,
+      snapshotId: null,
+      spilledBytes: 0,
+    })
+  })
+
+  it('an Arrow file holds every row', async () => {
+    await icebox(
+      [
+        'sql',
+        "select i, case when i % 3 = 0 then null else 'v' || i end as v from range(5000) t(i) order by i",
+        '-o',
+        folder.in('all.arrow'),
+      ],
+      { cwd: lake },
+    )
+    const table = tableFromIPC(await readFile(folder.in('all.arrow')))
+    expect(table.numRows).toBe(5000)
+    expect(table.getChild('v')?.get(0)).toBeNull()
+    expect(table.getChild('v')?.get(4999)).toBe('v4999')
+    expect(table.getChild('i')?.get(4999)).toBe(4999n)
+  })
+
+  it('a Parquet file holds every row and is whole', async () => {
+    const file = folder.in('all.parquet')
+    await icebox(['sql', 'select i from range(5000) t(i)', '-o', file], { cwd: lake })
+    expect(await rowsOf(`select count(*), max(i) from '${file}'`, { cwd: lake })).toEqual([[5000, 4999]])
+  })
+
+  it('refuses a folder that is not there', async () => {
+    const ran = await icebox(['sql', 'select 1', '-o', folder.in('no/such/rows.csv')], { cwd: lake })
+    expect(ran.code).toBe(1)
+    expect(ran.err).toContain('storage/not-found')
+  })
+})
+
+describe('a script', () => {
+  it('comes from a file or from standard input, with dot commands there', async () => {
+    await writeFile(folder.in('script.sql'), '-- two\nselect 1 as a;\nselect 2 as a\n')
+    const fromFile = await icebox(['sql', '-f', folder.in('script.sql'), '--format', 'csv'], { cwd: lake })
+    expect(fromFile.out).toBe('a\n1\na\n2\n')
+    const piped = await icebox(['sql'], {
+      cwd: lake,
+      stdin: `.mode csv\n.read ${folder.in('script.sql')}\n.quit\nselect 3;`,
+    })
+    expect(piped.out).toBe('a\n1\na\n2\n')
+    expect(piped.code).toBe(0)
+  })
+
+  it('stops at the first error', async () => {
+    const ran = await icebox(['sql', '--format', 'csv'], {
+      cwd: lake,
+      stdin: 'select 1 as a;\nselect nothing;\nselect 2 as a;\n',
+    })
+    expect(ran.code).toBe(1)
+    expect(ran.out).toBe('a\n1\n')
+    expect(ran.err).toContain('sql/unknown-column')
+  })
+})
+
+describe('ending early', () => {
+  it('a reader that goes away ends the command without a stack trace', async () => {
+    const ran = await icebox(['sql', 'select i from range(100000000) t(i)', '--format', 'csv'], {
+      cwd: lake,
+      onStart: (child) => {
+        child.stdin.end()
+        child.stdout.once('data', () => child.stdout.destroy())
+      },
+    })
+    expect(ran.code).toBe(1)
+    expect(ran.err).toBe('')
+  })
+
+  it('Ctrl-C cancels a query with exit code 130', async () => {
+    const ran = await icebox(['sql', 'select count(*) from range(1000000000000) t(i) where i % 7 = 3'], {
+      cwd: lake,
+      onStart: (child) => {
+        child.stdin.end()
+        void until('the engine works', () => usesProcessor(child.pid ?? 0)).then(() => child.kill('SIGINT'))
+      },
+    })
+    expect(ran.code).toBe(130)
+    expect(ran.err).toContain('cancelled')
+  })
+
+  it('Ctrl-C cancels an import from standard input; the table is not there', async () => {
+    const ran = await icebox(['import', 'a.never', '-', '--format', 'csv'], {
+      cwd: lake,
+      onStart: (child) => {
+        child.stdin.write('a,b\n1,2\n')
+        void until('the lakehouse is open', () => usesProcessor(child.pid ?? 0)).then(() => child.kill('SIGINT'))
+      },
+    })
+    expect(ran.code).toBe(130)
+    expect(await iceboxJson(['table', 'list'], { cwd: lake })).not.toContainEqual(
+      expect.objectContaining({ table: 'a.never' }),
+    )
+  })
+})
+
+/** True once the process has used more processor time than starting takes: 0.4 s (fields 14 and 15 of /proc/pid/stat, ticks of 10 ms). */
+async function usesProcessor(pid: number): Promise<boolean> {
+  const text = await readFile(`/proc/${pid}/stat`, 'latin1')
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  return Number(fields[11]) + Number(fields[12]) > 40
+}
