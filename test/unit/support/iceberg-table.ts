@@ -85,7 +85,9 @@ export class MemoryTarget implements CommitTarget {
     const location = nextMetadataLocation(next.location, metadataLocation, 'x', next.properties)
     this.current = { metadata: parseTableMetadata(printTableMetadata(next), location), metadataLocation: location }
     this.commits++
-    if (fault === 'lost-answer') throw new IceboxError('catalog/commit-unknown', { message: 'planted' })
+    if (fault === 'lost-answer') {
+      throw new IceboxError('catalog/commit-unknown', { message: 'planted', context: { metadataLocation: location } })
+    }
     return this.current
   }
 }

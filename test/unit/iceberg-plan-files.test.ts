@@ -1,0 +1,171 @@
+import { describe, expect, it } from 'vitest'
+import {
+  type FileScanTask,
+  ManifestCache,
+  planFiles,
+  type Predicate,
+  snapshotAt,
+  type TableMetadata,
+  Transaction,
+} from '../../src/iceberg/index.ts'
+import { CountingStore, MemoryStore } from '../../src/storage/index.ts'
+import { BY_REGION, collect, fileOf, MemoryTarget, newTable, NOW } from './support/iceberg-table.ts'
+
+const regions = ['asia', 'eu', 'us', 'africa']
+
+/** A manifest a region, three files each with ids 0-9, 10-19, 20-29. */
+async function table(properties: Record<string, string> = { 'commit.manifest-merge.enabled': 'false' }) {
+  const io = new CountingStore(new MemoryStore())
+  const target = new MemoryTarget(newTable({ spec: BY_REGION, properties }))
+  for (const region of regions) {
+    const files = [0n, 10n, 20n].map((from) =>
+      fileOf(
+        [
+          { 1: from, 2: region },
+          { 1: from + 9n, 2: region },
+        ],
+        { spec: BY_REGION },
+      ),
+    )
+    await new Transaction({ target, io, base: target.current }).append(files).commit()
+  }
+  return { io, metadata: target.current.metadata, target }
+}
+const regionIs = (value: string): Predicate => ({ op: 'eq', fieldId: 2, value })
+const idIs = (value: bigint): Predicate => ({ op: 'eq', fieldId: 1, value })
+
+describe('planFiles', () => {
+  it('opens only manifests that can match, and counts what it left out', async () => {
+    const { io, metadata } = await table()
+    const plan = planFiles({ metadata, io, filter: { op: 'and', args: [regionIs('eu'), idIs(12n)] } })
+    const tasks = await collect(plan.tasks)
+    expect(tasks.map((task) => task.dataFile.partition)).toEqual([['eu']])
+    expect(tasks[0]).toMatchObject({ sequenceNumber: 2n, positionDeletes: [], equalityDeletes: [] })
+    expect(plan.report).toMatchObject({
+      manifestsTotal: 4,
+      manifestsRead: 1,
+      filesTotal: 12,
+      filesMatched: 1,
+      filesPruned: 11,
+    })
+    expect(plan.report.bytesRead).toBeGreaterThan(0)
+  })
+
+  it('reads one manifest when the consumer stops after one file, or asks for one (I13)', async () => {
+    const { io, metadata } = await table()
+    const before = io.counters().readRequests
+    const plan = planFiles({ metadata, io, filter: { op: 'true' } })
+    for await (const task of plan.tasks) {
+      expect(task.dataFile.recordCount).toBe(2n)
+      break
+    }
+    // The manifest list and one manifest.
+    expect(io.counters().readRequests - before).toBe(2)
+    expect(plan.report.manifestsRead).toBe(1)
+    const limited = planFiles({ metadata, io, filter: { op: 'true' }, limitFiles: 4 })
+    expect(await collect(limited.tasks)).toHaveLength(4)
+    expect(limited.report.manifestsRead).toBe(2)
+  })
+
+  it('reads nothing again with a cache, and gives the same answer', async () => {
+    const { io, metadata } = await table()
+    const cache = new ManifestCache({ maxBytes: 1_000_000 })
+    const paths = (tasks: FileScanTask[]) => tasks.map((task) => task.dataFile.filePath)
+    const plan = () => planFiles({ metadata, io, filter: idIs(5n), cache })
+    const cold = paths(await collect(plan().tasks))
+    const before = io.counters().readRequests
+    const warm = plan()
+    expect(paths(await collect(warm.tasks))).toEqual(cold)
+    expect(io.counters().readRequests).toBe(before)
+    expect(warm.report).toMatchObject({ bytesRead: 0, manifestsRead: 4 })
+    cache.trim(0)
+    expect(cache.bytes).toBe(0)
+    await collect(plan().tasks)
+    expect(io.counters().readRequests).toBeGreaterThan(before)
+  })
+
+  it('has no files in a table without a snapshot', async () => {
+    const plan = planFiles({ metadata: newTable(), io: new MemoryStore(), filter: { op: 'true' } })
+    expect(await collect(plan.tasks)).toEqual([])
+    expect(plan.report.filesTotal).toBe(0)
+  })
+
+  it('stops when it is cancelled', async () => {
+    const { io, metadata } = await table()
+    const controller = new AbortController()
+    const { tasks } = planFiles({ metadata, io, filter: { op: 'true' }, signal: controller.signal })
+    const read = async () => {
+      for await (const task of tasks) if (task.dataFile.recordCount === 2n) controller.abort()
+    }
+    await expect(read()).rejects.toMatchObject({ code: 'cancelled' })
+  })
+
+  it('reads an older snapshot with the filter in its own schema', async () => {
+    const { io, target } = await table()
+    const old = target.current.metadata.currentSnapshotId
+    await new Transaction({ target, io, base: target.current }).updateSchema((u) => u.drop('id')).commit()
+    const { metadata } = target.current
+    const count = async (more: { snapshotId?: bigint }) =>
+      (await collect(planFiles({ metadata, io, filter: idIs(12n), ...more }).tasks)).length
+    expect(await count(old === undefined ? {} : { snapshotId: old })).toBe(4)
+    // The current schema has no such field any more: nothing can be pruned by it.
+    expect(await count({})).toBe(12)
+  })
+})
+
+describe('ManifestCache', () => {
+  it('stays within its bytes, drops the least recently used, and keeps no giant', async () => {
+    const { io, metadata } = await table()
+    const [entry] = await collect(planFiles({ metadata, io, filter: { op: 'true' }, limitFiles: 1 }).tasks)
+    if (entry === undefined) throw new TypeError('the table has files')
+    const manifest = {
+      status: 'added',
+      snapshotId: 1n,
+      sequenceNumber: 1n,
+      fileSequenceNumber: 1n,
+      dataFile: entry.dataFile,
+    } as const
+    const probe = new ManifestCache({ maxBytes: 1_000_000 })
+    probe.putEntries('probe', [manifest])
+    const one = probe.bytes
+    const cache = new ManifestCache({ maxBytes: one * 5 })
+    for (const name of ['a', 'b', 'c', 'd', 'e']) cache.putEntries(name, [manifest])
+    expect(cache.entries('a')).toBeDefined()
+    cache.putEntries('f', [manifest])
+    expect(cache.bytes).toBe(one * 5)
+    expect(cache.entries('b')).toBeUndefined()
+    expect(cache.entries('a')).toBeDefined()
+    cache.putEntries(
+      'giant',
+      Array.from({ length: 20 }, () => manifest),
+    )
+    expect(cache.entries('giant')).toBeUndefined()
+    expect(cache.bytes).toBe(one * 5)
+    expect(cache.manifests('a')).toBeUndefined()
+  })
+})
+
+describe('snapshotAt', () => {
+  it('finds by id, branch or tag, and moment, and says what there is', async () => {
+    const { target } = await table()
+    const [first, second] = target.current.metadata.snapshots
+    if (first === undefined || second === undefined) throw new TypeError('the table has snapshots')
+    await target.commit(
+      target.current,
+      [],
+      [{ action: 'set-snapshot-ref', refName: 'v1', ref: { snapshotId: first.snapshotId, type: 'tag' } }],
+    )
+    const metadata: TableMetadata = target.current.metadata
+    expect(snapshotAt(metadata).snapshotId).toBe(metadata.currentSnapshotId)
+    expect(snapshotAt(metadata, { snapshotId: second.snapshotId })).toEqual(second)
+    expect(snapshotAt(metadata, { ref: 'v1' })).toEqual(first)
+    expect(snapshotAt(metadata, { ref: 'main' }).snapshotId).toBe(metadata.currentSnapshotId)
+    expect(snapshotAt(metadata, { timestampMs: second.timestampMs })).toEqual(second)
+    expect(snapshotAt(metadata, { timestampMs: second.timestampMs - 1n })).toEqual(first)
+    const unknown = expect.objectContaining({ code: 'iceberg/unknown-snapshot' }) as Error
+    expect(() => snapshotAt(metadata, { timestampMs: BigInt(NOW) - 1n })).toThrow(unknown)
+    expect(() => snapshotAt(metadata, { ref: 'v2' })).toThrow(unknown)
+    expect(() => snapshotAt(metadata, { snapshotId: 1n })).toThrow(unknown)
+    expect(() => snapshotAt(newTable())).toThrow(unknown)
+  })
+})
