@@ -1,12 +1,100 @@
-import { IceboxError } from '../base/index.ts'
-import type { SessionHost } from './session.ts'
+import { IceboxError, isIceboxError, throwIfCancelled } from '../base/index.ts'
+import { type ArrowData, writeArrow } from './arrow-vector.ts'
+import type { Binding, Connection } from './binding.ts'
+import { engineError } from './errors.ts'
+import { type EngineType, readType } from './types.ts'
 
-/** Appends Arrow record batches to a table by raw chunks; answers with the rows appended. */
+/** Rows of DuckDB's vectors. */
+const VECTOR_ROWS = 2_048
+
+/** What is read of an apache-arrow `RecordBatch`. */
+interface ArrowBatch {
+  readonly numRows: number
+  readonly data: { readonly children: readonly ArrowData[] }
+  readonly schema: { readonly fields: readonly { readonly name: string }[] }
+}
+
+export interface AppendScene {
+  readonly binding: Binding
+  readonly connection: Connection
+  readonly memoryLimitBytes: number
+}
+
+/**
+ * Appends Arrow record batches to a table of the session whose columns have the batches' order and types
+ * ({@link arrowSqlType}). Answers with the rows appended. Rejects `schema/unsupported-type` with the column's name.
+ */
 export async function appendArrowBatches(
-  _host: SessionHost,
+  scene: AppendScene,
   table: string,
-  _batches: AsyncIterable<unknown>,
-  _signal: AbortSignal | undefined,
+  batches: AsyncIterable<unknown>,
+  signal: AbortSignal | undefined,
 ): Promise<number> {
-  throw new IceboxError('engine/failed', { message: `Arrow input to ${table} is not wired yet` })
+  const { binding, connection } = scene
+  try {
+    const appender = binding.appender_create(connection, null, table)
+    const count = binding.appender_column_count(appender)
+    const handles = Array.from({ length: count }, (_, at) => binding.appender_column_type(appender, at))
+    const types = handles.map((handle) => readType(binding, handle))
+    let rows = 0
+    for await (const batch of batches) {
+      throwIfCancelled(signal)
+      const known = asBatch(batch, count)
+      for (let from = 0; from < known.numRows; from += VECTOR_ROWS) {
+        const length = Math.min(VECTOR_ROWS, known.numRows - from)
+        const chunk = binding.create_data_chunk(handles)
+        writeColumns(binding, known, types, from, length, (at) => binding.data_chunk_get_vector(chunk, at))
+        binding.data_chunk_set_size(chunk, length)
+        binding.append_data_chunk(appender, chunk)
+      }
+      rows += known.numRows
+    }
+    binding.appender_close_sync(appender)
+    return rows
+  } catch (error) {
+    throw engineError(error, { signal, memoryLimitBytes: scene.memoryLimitBytes })
+  }
+}
+
+function writeColumns(
+  binding: Binding,
+  batch: ArrowBatch,
+  types: readonly EngineType[],
+  from: number,
+  length: number,
+  vectorAt: (at: number) => Parameters<typeof writeArrow>[1],
+): void {
+  types.forEach((type, at) => {
+    const column = batch.data.children[at]
+    if (column === undefined) return
+    try {
+      writeArrow(binding, vectorAt(at), type, column.slice(from, length))
+    } catch (error) {
+      if (!isIceboxError(error, 'schema/unsupported-type')) throw error
+      const name = batch.schema.fields[at]?.name ?? String(at)
+      throw new IceboxError(error.code, {
+        message: `column ${name}: ${error.message}`,
+        ...(error.remedy === undefined ? {} : { remedy: error.remedy }),
+        context: { column: name },
+      })
+    }
+  })
+}
+
+function asBatch(batch: unknown, columns: number): ArrowBatch {
+  if (isBatch(batch) && batch.data.children.length === columns) return batch
+  throw new IceboxError('internal/unreachable', {
+    message: isBatch(batch)
+      ? `a record batch of ${batch.data.children.length} columns for a table of ${columns}`
+      : 'what is appended is not a record batch of apache-arrow',
+  })
+}
+
+function isBatch(batch: unknown): batch is ArrowBatch {
+  if (typeof batch !== 'object' || batch === null) return false
+  return 'numRows' in batch && 'schema' in batch && 'data' in batch && hasChildren(batch.data)
+}
+
+function hasChildren(data: unknown): boolean {
+  return typeof data === 'object' && data !== null && 'children' in data && Array.isArray(data.children)
 }

@@ -68,18 +68,26 @@ function place(detail: string): Record<string, number> {
   return { line: Number(match[1]), column: Math.max(1, (match[3] ?? '').length - prefix + 1) }
 }
 
+/** `Table with name nope does not exist!`, `Scalar Function with name nosuch does not exist!` and their kin. */
 function catalogError(detail: string, cause: unknown): IceboxError {
-  if (!/^(Table|View) with name/.test(detail)) return simple('sql/syntax')(detail, cause, { memoryLimitBytes: 0 })
-  const name = /^(?:Table|View) with name (\S+) does not exist/.exec(detail)?.[1] ?? ''
+  const [, what, name] = /^(.*?) with name "?(\S+?)"? does not exist/.exec(detail) ?? []
   const candidates = candidatesOf(detail)
-  return new IceboxError('sql/unknown-table', {
-    message: detail,
-    remedy:
-      candidates.length === 0 ? 'list what is there with SHOW TABLES' : `did you mean ${candidates.join(' or ')}?`,
-    context: { ...place(detail), name, candidates },
-    cause,
-  })
+  const didYouMean = candidates.length === 0 ? undefined : `did you mean ${candidates.join(' or ')}?`
+  const context = { ...place(detail), ...(name === undefined ? {} : { name }), candidates }
+  if (what === 'Table' || what === 'View' || what === 'Schema') {
+    const remedy = didYouMean ?? 'list what is there with SHOW TABLES'
+    return new IceboxError('sql/unknown-table', { message: detail, remedy, context, cause })
+  }
+  if (what === 'Type')
+    return new IceboxError('sql/type', { message: detail, remedy: didYouMean ?? TYPES, context, cause })
+  if (name !== undefined) {
+    const remedy = didYouMean ?? 'see the functions of DuckDB'
+    return new IceboxError('sql/unsupported', { message: detail, remedy, context, cause })
+  }
+  return new IceboxError('engine/failed', { message: detail, context, cause })
 }
+
+const TYPES = 'use a type such as INTEGER, BIGINT, DECIMAL(18,2), VARCHAR, DATE or TIMESTAMP'
 
 function binderError(detail: string, cause: unknown): IceboxError {
   const column =
@@ -118,14 +126,7 @@ function outOfMemory(detail: string, cause: unknown, scene: FailureScene): Icebo
   const used = /\(([\d.]+ ?\w+)\/([\d.]+ ?\w+) used\)/.exec(detail)
   const heldBytes = sizeOf(used?.[1])
   const limitBytes = sizeOf(used?.[2]) ?? scene.memoryLimitBytes
-  if (
-    /max_temp_directory_size|offload data to disk/.test(detail) &&
-    /disk|temp/i.test(detail) &&
-    /exceed|limit/i.test(detail)
-  ) {
-    const spill = /max_temp_directory_size|maximum.*temp/i.test(detail)
-    if (spill && asked !== undefined && /offload/.test(detail)) return spillFull(detail, cause)
-  }
+  if (detail.includes('max_temp_directory_size')) return spillFull(detail, cause)
   const figures = asked === undefined ? '' : ` asked for ${formatBytes(asked)}`
   const held = heldBytes === undefined ? '' : `, holds ${formatBytes(heldBytes)}`
   return new IceboxError('memory/exhausted', {

@@ -44,13 +44,12 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 }
 
 /** Settings of memory.md section 4, and nothing fetched from the network behind the user's back. */
-function openDatabase(binding: Binding, { plan, maxSpillBytes }: EngineOptions, spillPath: string): Promise<Database> {
+function openDatabase(binding: Binding, { plan }: EngineOptions, spillPath: string): Promise<Database> {
   const config = binding.create_config()
   const settings: Record<string, string> = {
     memory_limit: `${plan.memoryLimitBytes}B`,
     threads: String(plan.threads),
     temp_directory: spillPath,
-    max_temp_directory_size: `${maxSpillBytes}B`,
     preserve_insertion_order: 'false',
     enable_external_file_cache: 'false',
     autoinstall_known_extensions: 'false',
@@ -60,11 +59,19 @@ function openDatabase(binding: Binding, { plan, maxSpillBytes }: EngineOptions, 
   return binding.open(':memory:', config)
 }
 
-function settingsAfterOpen({ allowedDirectories }: EngineOptions, spillPath: string): string[] {
-  const settings = ["SET GLOBAL TimeZone = 'UTC'"]
+function settingsAfterOpen({ allowedDirectories, maxSpillBytes }: EngineOptions, spillPath: string): string[] {
+  const settings = [
+    "SET GLOBAL TimeZone = 'UTC'",
+    // Given with the configuration it is shown by DuckDB and not kept (1.5.5).
+    `SET GLOBAL max_temp_directory_size = '${maxSpillBytes}B'`,
+  ]
   if (allowedDirectories !== undefined) {
     const list = [...allowedDirectories, spillPath].map((path) => `'${path.replaceAll("'", "''")}'`).join(', ')
-    settings.push(`SET GLOBAL allowed_directories = [${list}]`, 'SET GLOBAL enable_external_access = false')
+    settings.push(
+      `SET GLOBAL allowed_directories = [${list}]`,
+      "SET GLOBAL allowed_paths = ['/dev/null']",
+      'SET GLOBAL enable_external_access = false',
+    )
   }
   return settings
 }
@@ -86,6 +93,7 @@ class OpenEngine implements Engine {
   readonly #places: Gate
   readonly #sessions = new Set<Session>()
   readonly #keeper: MemoryKeeper
+  readonly #functions = new Set<string>()
   /** Threads that running statements asked for, oldest first. */
   readonly #threadWishes: { readonly count: number }[] = []
   #isClosed = false
@@ -113,6 +121,7 @@ class OpenEngine implements Engine {
         memoryLimitBytes: this.memoryLimitBytes,
         gate: this.#calls,
         keeper: this.#keeper,
+        functions: this.#functions,
         useThreads: (count) => this.#useThreads(count),
         onClose: () => {
           this.#sessions.delete(session)

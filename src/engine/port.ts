@@ -57,7 +57,7 @@ export interface EngineSession extends AsyncDisposable {
    * Statements are bound for it: rejects `sql/syntax`, and `sql/unknown-table` and its like as running them would.
    */
   statementKinds(sql: string): Promise<readonly string[]>
-  /** Registers a scalar function for this session's instance (VARCHAR/BLOB → INTEGER and the like), computed over whole vectors. */
+  /** Registers a scalar function (VARCHAR/BLOB → INTEGER and the like) for all sessions; a name that is registered is left as it is. */
   registerScalar(definition: ScalarFunction): Promise<void>
   /** Appends columnar batches (Arrow input) to a table of the session by raw chunks. */
   appendArrow(table: string, batches: AsyncIterable<unknown>, options?: RunOptions): Promise<number>

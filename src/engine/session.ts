@@ -1,23 +1,14 @@
-import { cancelledError, IceboxError, throwIfCancelled } from '../base/index.ts'
-import { ChunkBatch } from './batch.ts'
-import { type Binding, type Connection, type PreparedStatement, type Result, STATEMENT_KINDS } from './binding.ts'
+import { IceboxError, throwIfCancelled } from '../base/index.ts'
+import { type Binding, type Connection, type PreparedStatement, STATEMENT_KINDS } from './binding.ts'
 import { engineError } from './errors.ts'
 import type { Gate } from './gate.ts'
 import type { MemoryKeeper } from './memory-keeper.ts'
 import { bindParameters } from './parameters.ts'
-import type {
-  ColumnarBatch,
-  EngineSession,
-  ResultColumn,
-  ResultStream,
-  RunOptions,
-  ScalarFunction,
-  SqlValue,
-} from './port.ts'
+import { discardingRows, ResultRows } from './result-rows.ts'
+import type { EngineSession, ResultStream, RunOptions, ScalarFunction, SqlValue } from './port.ts'
 import { appendArrowBatches } from './arrow-append.ts'
 import { registerScalarFunction } from './scalar-function.ts'
 import { parseStatements } from './statements.ts'
-import { type EngineType, readType, typeText } from './types.ts'
 
 /** `all` is for small results; a larger one belongs into `stream`. */
 const MOST_ROWS_OF_ALL = 100_000
@@ -32,6 +23,8 @@ export interface SessionHost {
   /** Native calls that may run at once; each blocks a thread of Node's pool. */
   readonly gate: Gate
   readonly keeper: MemoryKeeper
+  /** Functions that the instance has; they are of all its sessions. */
+  readonly functions: Set<string>
   /** Sets the engine's threads until the function that it answers with is called. */
   readonly useThreads: (count: number) => Promise<() => Promise<void>>
   readonly onClose: () => void
@@ -41,7 +34,7 @@ export interface SessionHost {
 export class Session implements EngineSession {
   readonly #host: SessionHost
   #last: Promise<unknown> = Promise.resolve()
-  #open: Rows | undefined
+  #open: ResultRows | undefined
   #isClosed = false
 
   constructor(host: SessionHost) {
@@ -85,15 +78,16 @@ export class Session implements EngineSession {
       const prepared = await this.#prepareLast(sql, options)
       try {
         const result = await this.#execute(() => binding.execute_prepared_streaming(prepared), options)
-        const rows = new Rows(
-          this.#host,
+        const rows: ResultRows = new ResultRows({
+          host: this.#host,
           result,
-          options,
-          (act) => this.#execute(act, options),
-          () => {
+          signal: options.signal,
+          execute: (act) => this.#execute(act, options),
+          explainFailure: () => this.#explainFailure(sql, options),
+          onClose: () => {
             if (this.#open === rows) this.#open = undefined
           },
-        )
+        })
         this.#open = rows
         return rows
       } finally {
@@ -121,7 +115,11 @@ export class Session implements EngineSession {
   }
 
   async registerScalar(definition: ScalarFunction): Promise<void> {
-    await this.#inTurn({}, async () => registerScalarFunction(this.#host.binding, this.#host.connection, definition))
+    await this.#inTurn({}, async () => {
+      if (this.#host.functions.has(definition.name)) return
+      registerScalarFunction(this.#host.binding, this.#host.connection, definition)
+      this.#host.functions.add(definition.name)
+    })
   }
 
   async appendArrow(table: string, batches: AsyncIterable<unknown>, options: RunOptions = {}): Promise<number> {
@@ -190,6 +188,31 @@ export class Session implements EngineSession {
     throw new IceboxError('internal/unreachable', { message: 'no last statement' })
   }
 
+  /**
+   * Why a stream failed after its first rows: the binding tells that it failed and not why, so the statement is run
+   * once more with its rows thrown away, and fails with its reason.
+   */
+  async #explainFailure(sql: string, options: RunOptions): Promise<IceboxError> {
+    const { binding } = this.#host
+    try {
+      const prepared = await this.#prepareLast(discardingRows(sql), options)
+      try {
+        await this.#execute(() => binding.execute_prepared(prepared), options)
+      } finally {
+        binding.destroy_prepare_sync(prepared)
+      }
+    } catch (error) {
+      const reason = engineError(error, this.#host)
+      // The wrapped text can be what cannot be parsed (several statements, SHOW); that is not the reason.
+      if (reason.code !== 'sql/syntax') return reason
+    }
+    return new IceboxError('engine/failed', {
+      message: 'the statement failed while its rows were read; run once more to find the reason, it did not fail',
+      remedy: 'try again; if memory was short, raise performance.memory.max_usage',
+      retryable: true,
+    })
+  }
+
   /** A native call: counted at the gate, interrupted by the signal, its progress reported, its error converted. */
   async #execute<T>(act: () => Promise<T>, options: RunOptions): Promise<T> {
     const { binding, connection, gate, keeper } = this.#host
@@ -225,97 +248,5 @@ export class Session implements EngineSession {
       keeper.leave()
       gate.leave()
     }
-  }
-}
-
-/** A streaming result: DuckDB computes the next chunk when it is asked for (and a small buffer ahead). */
-class Rows implements ResultStream {
-  readonly columns: readonly ResultColumn[]
-  readonly #host: SessionHost
-  readonly #types: readonly EngineType[]
-  readonly #options: RunOptions
-  readonly #execute: <T>(act: () => Promise<T>) => Promise<T>
-  readonly #onClose: () => void
-  #result: Result | undefined
-  #fetching: Promise<unknown> | undefined
-  #isStarted = false
-
-  constructor(
-    host: SessionHost,
-    result: Result,
-    options: RunOptions,
-    execute: <T>(act: () => Promise<T>) => Promise<T>,
-    onClose: () => void,
-  ) {
-    const { binding } = host
-    this.#host = host
-    this.#result = result
-    this.#options = options
-    this.#execute = execute
-    this.#onClose = onClose
-    this.#types = Array.from({ length: binding.column_count(result) }, (_, index) =>
-      readType(binding, binding.column_logical_type(result, index)),
-    )
-    this.columns = this.#types.map((type, index) => ({
-      name: binding.column_name(result, index),
-      type: typeText(type),
-    }))
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<ColumnarBatch, void, undefined> {
-    if (this.#isStarted) throw new IceboxError('internal/unreachable', { message: 'a result was read twice' })
-    this.#isStarted = true
-    const { binding } = this.#host
-    const { signal } = this.#options
-    try {
-      for (;;) {
-        const result = this.#result
-        if (result === undefined) {
-          if (signal?.aborted === true) throw cancelledError(signal)
-          return
-        }
-        const fetch = this.#execute(() => binding.fetch_chunk(result))
-        this.#fetching = fetch.catch(() => undefined)
-        const chunk = await fetch
-        this.#fetching = undefined
-        if (chunk === null || binding.data_chunk_get_size(chunk) === 0) {
-          this.#finish()
-          return
-        }
-        yield new ChunkBatch(binding, chunk, this.columns, this.#types)
-      }
-    } catch (error) {
-      // A failed statement is over; the handle has nothing left to cancel.
-      this.#finish()
-      throw error
-    } finally {
-      await this[Symbol.asyncDispose]()
-    }
-  }
-
-  /** Stops the statement if it still runs. DuckDB frees what it held once the interrupted fetch has come back. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    const result = this.#result
-    if (result === undefined) return
-    this.#result = undefined
-    const { binding, connection } = this.#host
-    binding.interrupt(connection)
-    await this.#fetching
-    try {
-      // The interrupt is noticed by the next fetch, which ends the statement and releases its memory.
-      for (let chunk = await binding.fetch_chunk(result); chunk !== null; chunk = await binding.fetch_chunk(result)) {
-        if (binding.data_chunk_get_size(chunk) === 0) break
-        binding.interrupt(connection)
-      }
-    } catch {
-      // INTERRUPT is what was asked for; any other failure of a result that nobody reads any more is no one's concern.
-    }
-    this.#onClose()
-  }
-
-  #finish(): void {
-    if (this.#result === undefined) return
-    this.#result = undefined
-    this.#onClose()
   }
 }

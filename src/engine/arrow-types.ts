@@ -1,0 +1,82 @@
+import { IceboxError } from '../base/index.ts'
+import { ARROW, type ArrowType } from './arrow-vector.ts'
+
+/** Units of timestamps in Arrow, by number: seconds, milliseconds, microseconds, nanoseconds. */
+const TIMESTAMPS = ['TIMESTAMP_S', 'TIMESTAMP_MS', 'TIMESTAMP', 'TIMESTAMP_NS'] as const
+const FLOATS: readonly (string | undefined)[] = [undefined, 'FLOAT', 'DOUBLE']
+
+/**
+ * The SQL type of a table column that {@link EngineSession.appendArrow} fills from this apache-arrow type.
+ * Rejects `schema/unsupported-type` for half floats, unions, intervals, durations, views and 256-bit decimals, and for
+ * timestamps with a zone in another unit than microseconds.
+ */
+export function arrowSqlType(type: ArrowType): string {
+  const { typeId } = type
+  switch (typeId) {
+    case ARROW.NULL:
+      return 'INTEGER'
+    case ARROW.INT:
+      return integerType(type)
+    case ARROW.FLOAT:
+      return FLOATS[type.precision ?? 0] ?? refuse('a 16-bit float')
+    case ARROW.BOOL:
+      return 'BOOLEAN'
+    case ARROW.DECIMAL:
+      if (type.bitWidth !== undefined && type.bitWidth !== 128) return refuse(`a decimal of ${type.bitWidth} bits`)
+      return `DECIMAL(${type.precision},${type.scale})`
+    case ARROW.UTF8:
+    case ARROW.LARGE_UTF8:
+      return 'VARCHAR'
+    case ARROW.BINARY:
+    case ARROW.LARGE_BINARY:
+    case ARROW.FIXED_SIZE_BINARY:
+      return 'BLOB'
+    case ARROW.DATE:
+      return 'DATE'
+    case ARROW.TIME:
+      return type.unit === 3 ? 'TIME_NS' : 'TIME'
+    case ARROW.TIMESTAMP: {
+      const name = TIMESTAMPS[type.unit ?? 2] ?? refuse(`a timestamp of unit ${type.unit}`)
+      if (type.timezone === undefined || type.timezone === null) return name
+      return name === 'TIMESTAMP' ? 'TIMESTAMPTZ' : refuse(`a timestamp with a zone in ${name.slice(10).toLowerCase()}`)
+    }
+    case ARROW.LIST:
+      return `${arrowSqlType(child(type, 0).type)}[]`
+    case ARROW.FIXED_SIZE_LIST:
+      return `${arrowSqlType(child(type, 0).type)}[${type.listSize}]`
+    case ARROW.STRUCT: {
+      const fields = (type.children ?? []).map((field) => `${quote(field.name)} ${arrowSqlType(field.type)}`)
+      return `STRUCT(${fields.join(', ')})`
+    }
+    case ARROW.MAP: {
+      const entries = child(type, 0).type
+      return `MAP(${arrowSqlType(child(entries, 0).type)}, ${arrowSqlType(child(entries, 1).type)})`
+    }
+    default:
+      if (type.dictionary !== undefined) return arrowSqlType(type.dictionary)
+      return refuse(`the Arrow type number ${typeId}`)
+  }
+}
+
+function integerType(type: ArrowType): string {
+  const names =
+    type.isSigned === false
+      ? ['UTINYINT', 'USMALLINT', 'UINTEGER', 'UBIGINT']
+      : ['TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT']
+  return names[Math.log2((type.bitWidth ?? 32) / 8)] ?? refuse(`an integer of ${type.bitWidth} bits`)
+}
+
+function child(type: ArrowType, at: number): { readonly name: string; readonly type: ArrowType } {
+  return type.children?.[at] ?? refuse(`the Arrow type ${type.typeId} without its child ${at}`)
+}
+
+function quote(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}
+
+function refuse(what: string): never {
+  throw new IceboxError('schema/unsupported-type', {
+    message: `${what} has no partner among the engine's types`,
+    remedy: 'convert the column before importing it, or write the data as Parquet',
+  })
+}

@@ -1,0 +1,119 @@
+import { cancelledError, IceboxError } from '../base/index.ts'
+import { ChunkBatch } from './batch.ts'
+import type { Binding, Connection, Result } from './binding.ts'
+import type { ColumnarBatch, ResultColumn, ResultStream } from './port.ts'
+import { type EngineType, readType, typeText } from './types.ts'
+
+/** `duckdb_result_type` of a result that holds an error (duckdb.h). */
+const FAILED = 0
+
+export interface ResultRowsOptions {
+  readonly host: { readonly binding: Binding; readonly connection: Connection }
+  readonly result: Result
+  readonly signal: AbortSignal | undefined
+  /** Runs a native call with the session's care. */
+  readonly execute: <T>(act: () => Promise<T>) => Promise<T>
+  readonly explainFailure: () => Promise<IceboxError>
+  readonly onClose: () => void
+}
+
+/** A streaming result: DuckDB computes the next chunk when it is asked for, and about 1 MB ahead. */
+export class ResultRows implements ResultStream {
+  readonly columns: readonly ResultColumn[]
+  readonly #options: ResultRowsOptions
+  readonly #types: readonly EngineType[]
+  #result: Result | undefined
+  #fetching: Promise<unknown> | undefined
+  #isStarted = false
+
+  constructor(options: ResultRowsOptions) {
+    const { binding } = options.host
+    this.#options = options
+    this.#result = options.result
+    this.#types = Array.from({ length: binding.column_count(options.result) }, (_, index) =>
+      readType(binding, binding.column_logical_type(options.result, index)),
+    )
+    this.columns = this.#types.map((type, index) => ({
+      name: binding.column_name(options.result, index),
+      type: typeText(type),
+    }))
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<ColumnarBatch, void, undefined> {
+    if (this.#isStarted) throw new IceboxError('internal/unreachable', { message: 'a result was read twice' })
+    this.#isStarted = true
+    const { signal } = this.#options
+    try {
+      for (;;) {
+        const result = this.#result
+        if (result === undefined) {
+          if (signal?.aborted === true) throw cancelledError(signal)
+          return
+        }
+        const batch = await this.#next(result)
+        if (batch === undefined) return
+        yield batch
+      }
+    } catch (error) {
+      // A failed statement is over: there is nothing left to interrupt.
+      this.#finish()
+      throw error
+    } finally {
+      await this[Symbol.asyncDispose]()
+    }
+  }
+
+  /** The next rows, or undefined at the end. A chunk without rows is the end or a failure, which look alike. */
+  async #next(result: Result): Promise<ColumnarBatch | undefined> {
+    const { execute, explainFailure, signal } = this.#options
+    const { binding } = this.#options.host
+    const fetch = execute(() => binding.fetch_chunk(result))
+    this.#fetching = fetch.catch(() => undefined)
+    const chunk = await fetch
+    this.#fetching = undefined
+    if (chunk !== null && binding.data_chunk_get_size(chunk) > 0) {
+      return new ChunkBatch(binding, chunk, this.columns, this.#types)
+    }
+    const returnType: number = binding.result_return_type(result)
+    const hasFailed = returnType === FAILED
+    // Closed by dispose() meanwhile: what was interrupted has not failed.
+    if (this.#result === undefined) return undefined
+    if (hasFailed) {
+      if (signal?.aborted === true) throw cancelledError(signal)
+      throw await explainFailure()
+    }
+    this.#finish()
+    return undefined
+  }
+
+  /** Stops the statement if it still runs. DuckDB frees what it held once the interrupted fetch has come back. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const result = this.#result
+    if (result === undefined) return
+    this.#result = undefined
+    const { binding, connection } = this.#options.host
+    try {
+      binding.interrupt(connection)
+      await this.#fetching
+      // The interrupt is noticed by a fetch, which ends the statement and releases its memory.
+      for (;;) {
+        const chunk = await binding.fetch_chunk(result)
+        if (chunk === null || binding.data_chunk_get_size(chunk) === 0) return
+        binding.interrupt(connection)
+      }
+    } finally {
+      this.#options.onClose()
+    }
+  }
+
+  #finish(): void {
+    if (this.#result === undefined) return
+    this.#result = undefined
+    this.#options.onClose()
+  }
+}
+
+/** The statement with its rows thrown away as they come. */
+export function discardingRows(sql: string): string {
+  return `COPY (\n${sql.replace(/[\s;]+$/, '')}\n) TO '/dev/null' (FORMAT csv)`
+}

@@ -1,0 +1,56 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { allocatorControl, type Engine, openEngine } from '../../../src/engine/index.ts'
+import { type EnginePlan, Governor } from '../../../src/memory/index.ts'
+
+const MiB = 1024 * 1024
+
+export interface EngineBench extends AsyncDisposable {
+  readonly engine: Engine
+  readonly governor: Governor
+  /** A temporary folder, removed at the end; the spill folder is below it. */
+  readonly folder: string
+  readonly spillDirectory: string
+}
+
+/** An engine in a temporary folder. */
+export async function startEngine(
+  options: {
+    readonly limitMiB?: number
+    readonly threads?: number
+    readonly maxSpillBytes?: number
+    readonly allowedDirectories?: (folder: string) => readonly string[]
+    readonly maxSessions?: number
+  } = {},
+): Promise<EngineBench> {
+  const folder = await mkdtemp(join(tmpdir(), 'icebox-engine-'))
+  const spillDirectory = join(folder, 'spill')
+  const governor = Governor.create({ budgetBytes: 1024 * MiB })
+  const memoryLimitBytes = (options.limitMiB ?? 256) * MiB
+  const plan: EnginePlan = {
+    memoryLimitBytes,
+    threads: options.threads ?? 2,
+    copyThreads: 2,
+    purgeAboveBytes: allocatorControl() === 'purge' ? memoryLimitBytes : undefined,
+  }
+  const allowed = options.allowedDirectories?.(folder)
+  const engine = await openEngine({
+    plan,
+    governor,
+    spillDirectory,
+    maxSpillBytes: options.maxSpillBytes ?? 1e9,
+    ...(allowed === undefined ? {} : { allowedDirectories: allowed }),
+    ...(options.maxSessions === undefined ? {} : { maxSessions: options.maxSessions }),
+  })
+  return {
+    engine,
+    governor,
+    folder,
+    spillDirectory,
+    async [Symbol.asyncDispose]() {
+      await engine[Symbol.asyncDispose]()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
