@@ -102,7 +102,9 @@ function printObject(object: object, newline: string, step: string): string {
   const inner = newline + step
   const colon = newline === '' ? ':' : ': '
   let text = ''
-  for (const [key, item] of Object.entries(object)) {
+  const values: { readonly [key: string]: unknown } = { ...object }
+  for (const key in values) {
+    const item = values[key]
     if (item !== undefined) text += `${text === '' ? '{' : ','}${inner}${quote(key)}${colon}${print(item, inner, step)}`
   }
   return text === '' ? '{}' : `${text}${newline}}`

@@ -36,19 +36,18 @@ export function parseSnapshot(json: Json, place: Place, formatVersion: number): 
 }
 
 export function snapshotToJson(snapshot: Snapshot, formatVersion: number): Json {
-  return {
-    'snapshot-id': snapshot.snapshotId,
-    ...(snapshot.parentSnapshotId !== undefined && { 'parent-snapshot-id': snapshot.parentSnapshotId }),
-    ...(formatVersion > 1 && { 'sequence-number': snapshot.sequenceNumber }),
-    'timestamp-ms': snapshot.timestampMs,
-    ...(snapshot.manifestList !== undefined && { 'manifest-list': snapshot.manifestList }),
-    ...(snapshot.manifests !== undefined && { manifests: [...snapshot.manifests] }),
-    ...(Object.keys(snapshot.summary).length > 0 && { summary: { ...snapshot.summary } }),
-    ...(snapshot.schemaId !== undefined && { 'schema-id': snapshot.schemaId }),
-    ...(snapshot.firstRowId !== undefined && { 'first-row-id': snapshot.firstRowId }),
-    ...(snapshot.addedRows !== undefined && { 'added-rows': snapshot.addedRows }),
-    ...extraJson(snapshot.extra),
-  }
+  // Assigned one by one: a thousand snapshots are printed on a commit, and spreading takes five times as long.
+  const json: { [key: string]: Json } = { 'snapshot-id': snapshot.snapshotId }
+  if (snapshot.parentSnapshotId !== undefined) json['parent-snapshot-id'] = snapshot.parentSnapshotId
+  if (formatVersion > 1) json['sequence-number'] = snapshot.sequenceNumber
+  json['timestamp-ms'] = snapshot.timestampMs
+  if (snapshot.manifestList !== undefined) json['manifest-list'] = snapshot.manifestList
+  if (snapshot.manifests !== undefined) json['manifests'] = [...snapshot.manifests]
+  if (Object.keys(snapshot.summary).length > 0) json['summary'] = { ...snapshot.summary }
+  if (snapshot.schemaId !== undefined) json['schema-id'] = snapshot.schemaId
+  if (snapshot.firstRowId !== undefined) json['first-row-id'] = snapshot.firstRowId
+  if (snapshot.addedRows !== undefined) json['added-rows'] = snapshot.addedRows
+  return snapshot.extra === undefined ? json : { ...json, ...extraJson(snapshot.extra) }
 }
 
 export function parseSnapshotRef(json: Json, place: Place): SnapshotRef {
