@@ -5,8 +5,16 @@ import { type Catalog, openSqliteCatalog, type TableIdentifier } from '../catalo
 import { type Configuration, loadConfiguration, renderDefaultFile } from '../config/index.ts'
 import type { ColumnarBatch, SqlParameter, SqlValue } from '../engine/index.ts'
 import { ManifestCache } from '../iceberg/index.ts'
-import { executeImport, type ImportPlan, planImport, recoverWrites, WriteJournal } from '../ingest/index.ts'
-import type { BillMeter, MemoryBill } from '../memory/index.ts'
+import {
+  executeImport,
+  type ImportPlan,
+  type ImportStep,
+  type IngestServices,
+  planImport,
+  recoverWrites,
+  WriteJournal,
+} from '../ingest/index.ts'
+import { type BillMeter, type MemoryBill, ownMemory } from '../memory/index.ts'
 import { type QueryConnection, QueryRunner } from '../query/index.ts'
 import { CountingStore, createStore, fileUri, type ObjectStore, type StorageCounters } from '../storage/index.ts'
 import type {
@@ -22,8 +30,10 @@ import type {
 import { allTables, brokenListing, describe, listing, tableText } from './describe.ts'
 import { resolveBudget } from './environment.ts'
 import { findLake, type LakeFolder, makeLake } from './folder.ts'
+import { importRequest } from './import-request.ts'
 import { parseTableName } from './names.ts'
 import { startMeter } from './meter.ts'
+import { referencedFiles } from './referenced-files.ts'
 import { relocateIfMoved } from './relocate.ts'
 import { SharedProcess } from './shared-process.ts'
 
@@ -51,6 +61,7 @@ interface Parts {
   readonly store: CountingStore
   readonly catalog: Catalog
   readonly journal: WriteJournal
+  readonly manifests: ManifestCache
   readonly runner: QueryRunner
 }
 
@@ -113,12 +124,13 @@ export class Lakehouse implements CommandLakehouse {
       const store = new CountingStore(createStore())
       const catalog = await openCatalog(folder, store, Math.floor(shared.budgetBytes * METADATA_CACHE_SHARE), false)
       const journal = new WriteJournal(folder.state)
-      await recoverWrites({ journal, catalog, io: store })
+      await recoverWrites(journal, (paths) => referencedFiles(catalog, store, paths))
+      const manifests = new ManifestCache({ maxBytes: manifestCacheBytes(shared.budgetBytes) })
       const runner = new QueryRunner({
         catalog,
         io: store,
         engine: () => shared.engine(),
-        manifests: new ManifestCache({ maxBytes: manifestCacheBytes(shared.budgetBytes) }),
+        manifests,
         journal,
         startMeter: (operation) => startMeter(shared.governor, operation),
         scratchDirectory: folder.state,
@@ -126,7 +138,7 @@ export class Lakehouse implements CommandLakehouse {
         targetFileSizeBytes: values['storage.target_file_size'],
         localFiles: true,
       })
-      return new Lakehouse({ folder, configuration, process: shared, store, catalog, journal, runner })
+      return new Lakehouse({ folder, configuration, process: shared, store, catalog, journal, manifests, runner })
     } catch (error) {
       await shared.leave()
       throw error
@@ -150,7 +162,7 @@ export class Lakehouse implements CommandLakehouse {
 
   /** What an import would do, without doing it: table, columns and why, partitions, memory and disk needed. */
   async planImport(options: ImportOptions): Promise<ImportPlan> {
-    return await planImport(this.#importRequest(options))
+    return await planImport(importRequest(options), await this.#ingest('plan'))
   }
 
   /**
@@ -158,11 +170,22 @@ export class Lakehouse implements CommandLakehouse {
    * `schema/*`, `table/*`, `ingest/*`, `memory/*`, `storage/*`, `cancelled`.
    */
   async import(options: ImportOptions): Promise<ImportSummary> {
+    const { governor, budgetBytes } = this.#parts.process
     const operation = `import ${++this.#operations}`
-    const meter = startMeter(this.#parts.process.governor, operation)
+    const meter = startMeter(governor, operation)
     try {
-      const outcome = await executeImport(this.#importRequest(options), operation)
-      meter.stop()
+      const services = await this.#ingest(operation)
+      const request = importRequest(options)
+      const { onProgress, signal } = options
+      const report = (step: ImportStep) => onProgress?.({ ...step, rssBytes: ownMemory().rssBytes, budgetBytes })
+      report({ phase: 'inspect', rows: undefined, bytesRead: undefined, bytesTotal: undefined, fraction: undefined })
+      const plan = await planImport(request, services)
+      const outcome = await executeImport(plan, {
+        table: request.table,
+        services,
+        ...(signal !== undefined && { signal }),
+        ...(onProgress !== undefined && { onProgress: report }),
+      })
       return { ...outcome, ...meter.figures() }
     } finally {
       meter.stop()
@@ -282,21 +305,26 @@ export class Lakehouse implements CommandLakehouse {
     }
   }
 
-  #importRequest(options: ImportOptions) {
-    const { catalog, store: io, journal, folder, process: shared } = this.#parts
+  async #ingest(operation: string): Promise<IngestServices> {
+    const { catalog, store: io, journal, folder, manifests, process: shared } = this.#parts
     const { values } = this.configuration
+    const stagingDirectory = spillDirectoryOf(folder, this.configuration)
     return {
-      options,
+      engine: await shared.engine(),
       catalog,
       io,
-      journal,
-      engine: () => shared.engine(),
       governor: shared.governor,
-      stateDirectory: folder.state,
-      stagingDirectory: spillDirectoryOf(folder, this.configuration),
-      targetFileSizeBytes: values['storage.target_file_size'],
-      sampleRows: values['ingest.sample_rows'],
-      maxLineBytes: values['ingest.max_line_size'],
+      journal,
+      manifests,
+      operation,
+      settings: {
+        sampleRows: values['ingest.sample_rows'],
+        maxLineSizeBytes: values['ingest.max_line_size'],
+        targetFileSizeBytes: values['storage.target_file_size'],
+        spoolDirectory: stagingDirectory,
+        stagingDirectory,
+        rejectsDirectory: join(folder.state, 'rejects'),
+      },
     }
   }
 
