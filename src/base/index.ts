@@ -1,4 +1,5 @@
 export { cancelledError, throwIfCancelled } from './cancel.ts'
+export { formatCount } from './counts.ts'
 export { formatDuration, parseDuration } from './durations.ts'
 export { ERROR_CODES, type ErrorCode } from './error-codes.ts'
 export {

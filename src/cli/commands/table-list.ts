@@ -1,4 +1,4 @@
-import { formatBytes } from '../../base/index.ts'
+import { formatBytes, formatCount } from '../../base/index.ts'
 import type { TableListing } from '../../lakehouse/api.ts'
 import type { CommandContext } from '../context.ts'
 import { documentText } from '../output/json-value.ts'
@@ -35,8 +35,8 @@ function listText(context: CommandContext, tables: readonly TableListing[]): str
     table.problem === null
       ? [
           visibleText(table.table),
-          table.rows?.toLocaleString('en-US') ?? '-',
-          table.files?.toLocaleString('en-US') ?? '-',
+          table.rows === null ? '-' : formatCount(table.rows),
+          table.files === null ? '-' : formatCount(table.files),
           table.bytes === null ? '-' : formatBytes(table.bytes),
           table.changedMs === null ? '-' : isoMinute(table.changedMs),
           table.partitionedBy === '' ? '-' : visibleText(table.partitionedBy),

@@ -1,4 +1,4 @@
-import { formatBytes } from '../../base/index.ts'
+import { formatBytes, formatCount } from '../../base/index.ts'
 import type { TableDescription } from '../../lakehouse/api.ts'
 import type { CommandContext } from '../context.ts'
 import { countText } from '../output/footer.ts'
@@ -42,7 +42,7 @@ export function describedText(context: CommandContext, table: TableDescription):
   )
   const style = context.outStyle
   const facts: [string, string][] = [
-    ['rows', table.rows?.toLocaleString('en-US') ?? 'unknown'],
+    ['rows', table.rows === null ? 'unknown' : formatCount(table.rows)],
     [
       'files',
       `${table.files === null ? 'unknown' : countText(table.files, 'file')}${table.bytes === null ? '' : `, ${formatBytes(table.bytes)}`}`,

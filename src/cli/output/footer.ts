@@ -1,4 +1,4 @@
-import { formatBytes, formatDuration } from '../../base/index.ts'
+import { formatBytes, formatCount, formatDuration } from '../../base/index.ts'
 import type { OperationSummary } from '../../lakehouse/api.ts'
 
 /** `3 rows · 12 ms · peak 96 MB of 256 MB`. */
@@ -15,5 +15,5 @@ export function memoryText(summary: OperationSummary): string {
 
 /** `1 row`, `1,234 rows`. */
 export function countText(count: number, noun: string): string {
-  return `${count.toLocaleString('en-US')} ${noun}${count === 1 ? '' : 's'}`
+  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`
 }

@@ -1,3 +1,4 @@
+import { formatCount } from '../../base/index.ts'
 import type { ColumnarBatch } from '../../lakehouse/api.ts'
 import type { Style } from '../style.ts'
 import { displayText } from './display-value.ts'
@@ -63,7 +64,7 @@ export function tableWriter(sink: ByteSink, options: TableWriterOptions): Result
       const hidden = total - taken
       if (hidden > 0) {
         await buffer.add(
-          `${options.style.dim(`… ${hidden.toLocaleString('en-US')} more row${hidden === 1 ? '' : 's'} (${total.toLocaleString('en-US')} in all); --max-rows all shows them`)}\n`,
+          `${options.style.dim(`… ${formatCount(hidden)} more row${hidden === 1 ? '' : 's'} (${formatCount(total)} in all); --max-rows all shows them`)}\n`,
         )
       }
       if (layout !== undefined && layout.fit.hidden > 0)

@@ -1,5 +1,4 @@
 import { formatBytes, formatDuration } from '../../base/index.ts'
-import { textWidth } from '../output/text-width.ts'
 
 /** What is known of an operation at one moment. */
 export interface ProgressState {
@@ -44,14 +43,14 @@ export function progressLine(state: ProgressState, width: number): string {
   const memory =
     state.rssBytes === undefined ? '' : `${formatBytes(state.rssBytes)} of ${formatBytes(state.budgetBytes)} memory`
 
-  // From the most to the least telling; what is shown keeps its place in the line.
+  // Each character here takes one column. From the most to the least telling; what is shown keeps its place in the line.
   const parts = [state.phase.padEnd(7), bar, rows, rate, bytes, left, memory]
   const order = [1, 0, 5, 6, 3, 2, 4]
   const kept = new Set<number>()
   let used = 0
   for (const index of order) {
     const part = parts[index] ?? ''
-    const more = textWidth(part) + (kept.size === 0 ? 0 : 2)
+    const more = part.length + (kept.size === 0 ? 0 : 2)
     if (part === '' || used + more > width) continue
     kept.add(index)
     used += more

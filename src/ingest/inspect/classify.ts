@@ -1,3 +1,4 @@
+import { formatCount } from '../../base/index.ts'
 /** What texts of one column look like. */
 export type TextKind =
   | 'integer'
@@ -141,7 +142,7 @@ export function decide(evidence: Evidence): TextDecision {
   const { examples } = evidence
   const kinds = new Set(examples.keys())
   const only = (...allowed: TextKind[]) => [...kinds].every((kind) => allowed.includes(kind))
-  const n = evidence.values.toLocaleString('en-US')
+  const n = formatCount(evidence.values)
   if (evidence.values === 0) {
     return { type: 'VARCHAR', why: 'no value in the sample', note: 'no value in the sample: kept as text' }
   }

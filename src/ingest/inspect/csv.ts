@@ -1,4 +1,4 @@
-import { IceboxError } from '../../base/index.ts'
+import { IceboxError, formatCount } from '../../base/index.ts'
 import { withLineSizes } from '../read/line-sizes.ts'
 import type { EngineSession, SqlValue } from '../../engine/index.ts'
 import { readGzipHead, readHead } from '../source/bytes.ts'
@@ -337,7 +337,7 @@ function found(name: string, decision: TextDecision, values: number): FoundColum
   return {
     name,
     sourceType: decision.type,
-    why: decision.why.replace(/^[\d,]+ sampled/, `${values.toLocaleString('en-US')} sampled`),
+    why: decision.why.replace(/^[\d,]+ sampled/, `${formatCount(values)} sampled`),
     note: decision.note,
     format: decision.format,
     isAmbiguous: decision.isAmbiguous,

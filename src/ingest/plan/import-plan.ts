@@ -1,4 +1,4 @@
-import { formatBytes } from '../../base/index.ts'
+import { formatBytes, formatCount } from '../../base/index.ts'
 import type { SourceFormat } from '../source/format.ts'
 import type { NestedField, PartitionSpec, SortOrder } from '../../iceberg/index.ts'
 import type { ColumnMapping, SourceDescription } from '../read/description.ts'
@@ -69,7 +69,7 @@ export function describePlan(plan: ImportPlan): string {
   }
   if (plan.sortBy.length > 0) lines.push(`sorted within files by ${plan.sortBy.join(', ')}`)
   const rows =
-    estimate.rows === undefined ? 'an unknown number of rows' : `about ${estimate.rows.toLocaleString('en-US')} rows`
+    estimate.rows === undefined ? 'an unknown number of rows' : `about ${formatCount(estimate.rows)} rows`
   lines.push(
     `${rows}, ${estimate.dataFiles} data file${estimate.dataFiles === 1 ? '' : 's'} of together ${formatBytes(estimate.tableBytes)}; needs ${formatBytes(estimate.memoryBytes)} of memory and ${formatBytes(estimate.diskBytes)} on disk`,
   )
