@@ -1,7 +1,7 @@
 import type { Catalog } from '../catalog/index.ts'
 import type { ColumnarBatch, Engine, ResultColumn, RunOptions, SqlParameter } from '../engine/index.ts'
 import type { ManifestCache } from '../iceberg/index.ts'
-import type { WriteJournal } from '../ingest/write/journal.ts'
+import type { WriteJournal } from '../ingest/index.ts'
 import type { MemoryBill } from '../memory/index.ts'
 import type { ObjectStore } from '../storage/index.ts'
 

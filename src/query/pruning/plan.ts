@@ -1,5 +1,6 @@
 import { IceboxError, type Json, parseJson } from '../../base/index.ts'
-import { fieldById, type NestedField, type Predicate, type Schema } from '../../iceberg/index.ts'
+import { fieldById, type NestedField, type Schema } from '../../iceberg/index.ts'
+import { tokenize } from '../text/tokenizer.ts'
 import { and, type FilterReading, or, readFilters } from './filter-text.ts'
 
 /** The column of a view's scan: table `t<n>`, field `f<id>` (query.md, step 3). The dot is U+00B7. */
@@ -26,6 +27,8 @@ export interface PlanReading {
   readonly isBareLimit: boolean
   /** True where DuckDB found that there is no row to return. */
   readonly isEmpty: boolean
+  /** True where the plan is one scan and filters on it: what is read of the table is all that decides about its rows. */
+  readonly isSingleScan: boolean
 }
 
 interface PlanNode {
@@ -38,6 +41,8 @@ interface Scan {
   readonly table: number | undefined
   readonly reading: FilterReading
   readonly function: string
+  /** A Parquet scan that shows no column: it may be of any table. */
+  readonly isNameless: boolean
 }
 
 /** Reads the JSON of EXPLAIN (FORMAT json): which filter holds on every row that the statement needs of each table. */
@@ -45,7 +50,7 @@ export function readPlan(text: string, schemas: ReadonlyMap<number, Schema>, isU
   const roots = nodesOf(parseJson(text))
   const scans: Scan[] = []
   for (const root of roots) collect(root, undefined, scans, schemas, isUtc)
-  const unknown = scans.filter((scan) => scan.table === undefined && scan.function === 'READ_PARQUET')
+  const unknown = scans.filter((scan) => scan.table === undefined && scan.isNameless)
   const tables = new Map<number, TableReading>()
   for (const table of schemas.keys()) {
     const own = scans.filter((scan) => scan.table === table)
@@ -63,6 +68,7 @@ export function readPlan(text: string, schemas: ReadonlyMap<number, Schema>, isU
     foreignScans: scans.filter((scan) => scan.table === undefined).map((scan) => scan.function),
     isBareLimit: roots.length === 1 && root !== undefined && isBareLimit(root),
     isEmpty: root?.name === 'EMPTY_RESULT',
+    isSingleScan: roots.length === 1 && root !== undefined && isSingleScan(root, 0),
   }
 }
 
@@ -94,24 +100,28 @@ function scanOf(
   const table = tableOf([...linesOf(node.info.Projections), ...lines].join('\n'), node, schemas)
   const schema = table === undefined ? undefined : schemas.get(table)
   if (table === undefined || schema === undefined) {
-    return { table: undefined, reading: { predicate: { op: 'true' }, isExact: false }, function: name }
+    const isNameless = name === 'READ_PARQUET' && linesOf(node.info['Projections']).length === 0
+    return { table: undefined, reading: { predicate: { op: 'true' }, isExact: false }, function: name, isNameless }
   }
   const resolve = (column: string, path: readonly string[]): NestedField | undefined =>
     fieldOf(schema, table, column, path)
   const pushed = readFilters(lines, { resolve, isUtc })
-  if (filter === undefined) return { table, reading: pushed, function: name }
+  if (filter === undefined) return { table, reading: pushed, function: name, isNameless: false }
   const above = readFilters(linesOf(filter.info.Expression), { resolve, isUtc })
   return {
     table,
     reading: { predicate: and([pushed.predicate, above.predicate]), isExact: pushed.isExact && above.isExact },
     function: name,
+    isNameless: false,
   }
 }
 
 /** By a column of the scan; a scan without any by its estimate. */
 function tableOf(text: string, node: PlanNode, schemas: ReadonlyMap<number, Schema>): number | undefined {
-  const column = /(?:^|[^\w·])t(\d+)·f\d+/.exec(text)?.[1]
-  if (column !== undefined) return schemas.has(Number(column)) ? Number(column) : undefined
+  for (const token of tokenize(text)) {
+    const column = token.kind === 'word' ? /^t(\d+)·f\d+$/.exec(token.text) : null
+    if (column !== null) return schemas.has(Number(column[1])) ? Number(column[1]) : undefined
+  }
   const estimate = Number(textOf(node.info['Estimated Cardinality']) ?? Number.NaN)
   return [...schemas.keys()].find((table) => probeCardinality(table) === estimate)
 }
@@ -156,6 +166,15 @@ function isBareLimit(node: PlanNode): boolean {
   return isFetchByPosition(node) && node.children.slice(1).every(isBareLimit)
 }
 
+/** PROJECTION*, at most one FILTER right above the scan, READ_PARQUET. */
+function isSingleScan(node: PlanNode, filters: number): boolean {
+  if (node.name === 'READ_PARQUET') return node.children.length === 0
+  const [child] = node.children
+  if (node.children.length !== 1 || child === undefined) return false
+  if (node.name === 'PROJECTION') return filters === 0 && isSingleScan(child, 0)
+  return node.name === 'FILTER' && filters === 0 && child.name === 'READ_PARQUET' && isSingleScan(child, 1)
+}
+
 function nodesOf(json: Json): PlanNode[] {
   if (!Array.isArray(json)) throw unreadable()
   return json.map((node) => {
@@ -182,5 +201,3 @@ function unreadable(): IceboxError {
     remedy: 'report this as a bug of Icebox',
   })
 }
-
-export type { Predicate }

@@ -1,7 +1,17 @@
-import type { QueryServices, StatementOptions, StatementResult } from '../port.ts'
+import { IceboxError, isIceboxError } from '../../base/index.ts'
+import type { Statement } from '../parse/ast.ts'
+import { parseStatement } from '../parse/parse.ts'
+import type { Meter, QueryServices, StatementOptions, StatementResult } from '../port.ts'
 import type { StatementText } from '../text/statements.ts'
-import { openStream, prepare, type QueryParts, type SessionState } from './query.ts'
-import { streamResult } from './results.ts'
+import { runAlter } from './alter.ts'
+import { runCreateTable } from './create.ts'
+import { runDelete } from './delete.ts'
+import { scanReportText, withColumnNames } from './explain.ts'
+import { runInsert } from './insert.ts'
+import { openStream, prepare, type QueryParts, runOptions, type SessionState } from './query.ts'
+import { doneResult, streamResult } from './results.ts'
+import { allowedSetting, createStatement, describeTable, showSchemas, showTables } from './show.ts'
+import { findTable, needTable, tableText, writtenTable } from './table-names.ts'
 
 export interface Executed {
   readonly result: StatementResult
@@ -11,23 +21,236 @@ export interface Executed {
 
 /** Runs one statement. */
 export async function execute(
-  statement: StatementText,
+  text: StatementText,
   state: SessionState,
   options: StatementOptions,
   parts: QueryParts,
   services: QueryServices,
 ): Promise<Executed> {
-  const meter = services.startMeter('query')
-  const prepared = await prepare(parts, statement, state, options)
-  const stream = await openStream(prepared, prepared.sql, options)
-  return {
-    result: streamResult({
+  const statement = parseStatement(text)
+  const meter = services.startMeter(statement.kind)
+  try {
+    return await run(statement, text, state, options, parts, services, meter)
+  } catch (error) {
+    meter.stop()
+    throw error
+  }
+}
+
+async function run(
+  statement: Statement,
+  text: StatementText,
+  state: SessionState,
+  options: StatementOptions,
+  parts: QueryParts,
+  services: QueryServices,
+  meter: Meter,
+): Promise<Executed> {
+  const { catalog } = parts
+  switch (statement.kind) {
+    case 'query':
+      return { result: await runQuery(statement.query, state, options, parts, meter) }
+    case 'explain':
+      return { result: await runExplain(statement, state, options, parts, meter) }
+    case 'insert':
+      return { result: await runInsert(statement, text, state, options, parts, services, meter) }
+    case 'create table':
+      return { result: await runCreateTable(statement, text, state, options, parts, services, meter) }
+    case 'alter table':
+      return { result: await runAlter(statement, text, state, options, parts, services, meter) }
+    case 'delete':
+    case 'truncate':
+      return { result: await runDelete(statement, text, state, options, parts, services, meter) }
+    case 'drop table': {
+      const table = await findTable(catalog, statement.table, text, state.defaultNamespace)
+      if (table === undefined && statement.ifExists) {
+        return { result: doneResult('drop table', 'there is no such table; nothing was done', meter) }
+      }
+      const found = table ?? (await needTable(catalog, statement.table, text, state.defaultNamespace))
+      await catalog.dropTable(found, { purge: statement.purge })
+      const how = statement.purge ? 'dropped and purged' : 'dropped'
+      return { result: doneResult('drop table', `${how} table ${tableText(found)}`, meter) }
+    }
+    case 'rename table': {
+      const table = await findTable(catalog, statement.table, text, state.defaultNamespace)
+      if (table === undefined && statement.ifExists) {
+        return { result: doneResult('alter table', 'there is no such table; nothing was done', meter) }
+      }
+      const from = table ?? (await needTable(catalog, statement.table, text, state.defaultNamespace))
+      const written = writtenTable(statement.to, text, from.namespace.join('.'))
+      const to = { namespace: written.namespace.split('.'), name: written.table }
+      await catalog.renameTable(from, to)
+      return { result: doneResult('alter table', `renamed table ${tableText(from)} to ${tableText(to)}`, meter) }
+    }
+    case 'create schema':
+      return { result: await createSchema(statement, parts, meter) }
+    case 'drop schema':
+      return { result: await dropSchema(statement, parts, meter) }
+    case 'describe': {
+      // What the catalog does not know may be a CTE's or a system table's: DuckDB describes it, or says that it is not there.
+      const isKnown = statement.table.parts.length > 1 || state.defaultNamespace !== undefined
+      const table = isKnown ? await findTable(catalog, statement.table, text, state.defaultNamespace) : undefined
+      if (table === undefined) return { result: await runQuery(statement.query, state, options, parts, meter) }
+      const columns = describeTable(await catalog.loadTable(table))
+      return { result: doneResult('describe', '', meter, {}, columns) }
+    }
+    case 'show schemas':
+      return { result: doneResult('show', '', meter, {}, await showSchemas(catalog, statement.like)) }
+    case 'show all tables':
+      return { result: doneResult('show', '', meter, {}, await showTables(catalog, undefined, statement.like)) }
+    case 'show tables': {
+      const namespace = statement.namespace?.join('.') ?? state.defaultNamespace
+      const tables = await showTables(catalog, namespace === undefined ? undefined : [namespace], statement.like)
+      return { result: doneResult('show', '', meter, {}, tables) }
+    }
+    case 'show create table': {
+      const table = await needTable(catalog, statement.table, text, state.defaultNamespace)
+      const rows = [[createStatement(table, await catalog.loadTable(table))]]
+      return {
+        result: doneResult('show', '', meter, {}, { columns: [{ name: 'create_statement', type: 'VARCHAR' }], rows }),
+      }
+    }
+    case 'show setting':
+      return { result: await showSetting(statement, text, state, parts, meter) }
+    case 'set':
+      return setSetting(statement, state, parts, meter)
+    case 'use': {
+      const written = statement.namespace.join('.')
+      const known = (await catalog.listNamespaces()).map((levels) => levels.join('.'))
+      const namespace =
+        known.find((name) => name === written) ?? known.find((name) => name.toLowerCase() === written.toLowerCase())
+      if (namespace === undefined) {
+        throw new IceboxError('namespace/not-found', {
+          message: `schema ${written} does not exist`,
+          remedy: known.length === 0 ? 'make one: CREATE SCHEMA …' : `there are: ${known.slice(0, 20).join(', ')}`,
+          context: { namespace: written },
+        })
+      }
+      const result = doneResult('use', `using ${namespace}`, meter)
+      return { result, state: { ...state, defaultNamespace: namespace } }
+    }
+    default:
+      return statement satisfies never
+  }
+}
+
+async function runQuery(
+  query: StatementText,
+  state: SessionState,
+  options: StatementOptions,
+  parts: QueryParts,
+  meter: Meter,
+): Promise<StatementResult> {
+  const prepared = await prepare(parts, query, state, options)
+  try {
+    const stream = await openStream(prepared, prepared.sql, options)
+    return streamResult({
       kind: 'select',
       stream,
       scans: prepared.scans,
       meter,
       explain: (error) => prepared.explain(error),
       release: async () => prepared[Symbol.asyncDispose](),
-    }),
+    })
+  } catch (error) {
+    await prepared[Symbol.asyncDispose]()
+    throw error
   }
+}
+
+async function runExplain(
+  statement: Extract<Statement, { kind: 'explain' }>,
+  state: SessionState,
+  options: StatementOptions,
+  parts: QueryParts,
+  meter: Meter,
+): Promise<StatementResult> {
+  await using prepared = await prepare(parts, statement.query, state, options)
+  try {
+    const plan = await prepared.lease.session.all(`${statement.prefix} ${prepared.sql}`, runOptions(options))
+    const columns = ['explain_key', 'explain_value'].map((name) => ({ name, type: 'VARCHAR' }))
+    const rows = plan.map((row) => [
+      String(row['explain_key']),
+      withColumnNames(String(row['explain_value']), prepared.tables),
+    ])
+    const figures = statement.isAnalyze ? meter.figures() : undefined
+    const report = scanReportText(prepared.scans, figures)
+    if (report !== '') rows.push(['icebox', report])
+    return doneResult('explain', '', meter, {}, { columns, rows }, prepared.scans)
+  } catch (error) {
+    throw await prepared.explain(error)
+  }
+}
+
+async function createSchema(
+  statement: Extract<Statement, { kind: 'create schema' }>,
+  { catalog }: QueryParts,
+  meter: Meter,
+): Promise<StatementResult> {
+  const name = statement.namespace.join('.')
+  try {
+    await catalog.createNamespace(statement.namespace, statement.properties)
+    return doneResult('create schema', `created schema ${name}`, meter)
+  } catch (error) {
+    if (!statement.ifNotExists || !isIceboxError(error, 'namespace/exists')) throw error
+    return doneResult('create schema', `schema ${name} exists already; nothing was done`, meter)
+  }
+}
+
+async function dropSchema(
+  statement: Extract<Statement, { kind: 'drop schema' }>,
+  { catalog }: QueryParts,
+  meter: Meter,
+): Promise<StatementResult> {
+  const name = statement.namespace.join('.')
+  try {
+    await catalog.dropNamespace(statement.namespace)
+    return doneResult('drop schema', `dropped schema ${name}`, meter)
+  } catch (error) {
+    if (!statement.ifExists || !isIceboxError(error, 'namespace/not-found')) throw error
+    return doneResult('drop schema', 'there is no such schema; nothing was done', meter)
+  }
+}
+
+/** `SHOW sales.orders` describes a table; `SHOW TimeZone` tells a setting. */
+async function showSetting(
+  statement: Extract<Statement, { kind: 'show setting' }>,
+  text: StatementText,
+  state: SessionState,
+  parts: QueryParts,
+  meter: Meter,
+): Promise<StatementResult> {
+  const { table } = statement
+  const isTable = table.parts.length > 1 || state.defaultNamespace !== undefined
+  const found = isTable ? await findTable(parts.catalog, table, text, state.defaultNamespace) : undefined
+  if (found !== undefined) {
+    return doneResult('describe', '', meter, {}, describeTable(await parts.catalog.loadTable(found)))
+  }
+  if (table.parts.length > 1) await needTable(parts.catalog, table, text, state.defaultNamespace)
+  const name = allowedSetting(statement.name)
+  const lease = await parts.sessions.lease(state.settings)
+  try {
+    const rows = await lease.session.all(`SELECT current_setting('${name}')::VARCHAR AS v`)
+    const value = rows[0]?.['v'] ?? null
+    return doneResult('show', '', meter, {}, { columns: [{ name, type: 'VARCHAR' }], rows: [[value]] })
+  } finally {
+    await lease.release()
+  }
+}
+
+/** The setting is tried at once: a wrong value is refused here, not at the next query. */
+async function setSetting(
+  statement: Extract<Statement, { kind: 'set' }>,
+  state: SessionState,
+  parts: QueryParts,
+  meter: Meter,
+): Promise<Executed> {
+  const name = allowedSetting(statement.name)
+  const settings = new Map(state.settings)
+  if (statement.value === undefined) settings.delete(name)
+  else settings.set(name, statement.value)
+  const lease = await parts.sessions.lease(settings)
+  await lease.release()
+  const message = statement.value === undefined ? `reset ${name}` : `set ${name} to ${statement.value}`
+  return { result: doneResult('set', message, meter), state: { ...state, settings } }
 }

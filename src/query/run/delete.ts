@@ -1,0 +1,112 @@
+import { IceboxError, isIceboxError } from '../../base/index.ts'
+import type { Predicate } from '../../iceberg/index.ts'
+import type { Delete } from '../parse/ast.ts'
+import type { Meter, QueryServices, StatementOptions, StatementResult } from '../port.ts'
+import { replaceSpans } from '../resolve/replace.ts'
+import { resolveTables } from '../resolve/resolve.ts'
+import type { StatementText } from '../text/statements.ts'
+import { explainError } from './errors.ts'
+import { isUtc, type QueryParts, runOptions, type SessionState } from './query.ts'
+import { doneResult } from './results.ts'
+import { probe, probeView } from './scan-plan.ts'
+import { systemView } from './system-tables.ts'
+import { needTable, tableText } from './table-names.ts'
+import { commit } from './write.ts'
+
+const INSTEAD =
+  'delete whole partitions or files, or rewrite what is left: INSERT OVERWRITE t SELECT * FROM t WHERE NOT (…); row deletes come with a later version'
+
+/**
+ * `DELETE FROM` and `TRUNCATE` as a change of metadata: only files all of whose rows match are removed, and none is
+ * read. The condition is taken from the optimizer's plan, and only where the plan says exactly the same as the text.
+ */
+export async function runDelete(
+  statement: Delete,
+  text: StatementText,
+  state: SessionState,
+  options: StatementOptions,
+  parts: QueryParts,
+  services: QueryServices,
+  meter: Meter,
+): Promise<StatementResult> {
+  const identifier = await needTable(parts.catalog, statement.table, text, state.defaultNamespace)
+  const name = tableText(identifier)
+  const base = await parts.catalog.loadTable(identifier)
+  const where: Predicate =
+    statement.rows === undefined ? { op: 'true' } : await conditionOf(statement.rows, name, state, options, parts)
+  const before = base.metadata.currentSnapshotId
+  try {
+    const done = await commit(services, identifier, base, (transaction) => transaction.deleteFiles({ where }), options)
+    const { snapshot } = done
+    const isNew = snapshot !== undefined && snapshot.snapshotId !== before
+    const rows = isNew ? Number(snapshot.summary['deleted-records'] ?? 0) : 0
+    const files = isNew ? Number(snapshot.summary['deleted-data-files'] ?? 0) : 0
+    const verb = statement.kind === 'truncate' ? 'truncated' : 'deleted'
+    const what = `${rows} ${rows === 1 ? 'row' : 'rows'} in ${files} ${files === 1 ? 'file' : 'files'}`
+    const message = statement.kind === 'truncate' ? `${verb} ${name}: ${what}` : `${verb} ${what} of ${name}`
+    return doneResult(statement.kind, message, meter, {
+      rows,
+      files,
+      bytesWritten: done.bytesWritten,
+      snapshotId: isNew ? snapshot.snapshotId : undefined,
+    })
+  } catch (error) {
+    if (!isIceboxError(error, 'iceberg/unsupported')) throw error
+    throw new IceboxError('sql/unsupported', {
+      message: `this DELETE would take single rows out of files: ${error.message}`,
+      remedy: INSTEAD,
+      context: { ...error.context, table: name },
+      cause: error,
+    })
+  }
+}
+
+/** The condition as a filter on fields, exactly. Rejects `sql/unsupported` where it cannot be had. */
+async function conditionOf(
+  rows: StatementText,
+  table: string,
+  state: SessionState,
+  options: StatementOptions,
+  parts: QueryParts,
+): Promise<Predicate> {
+  const lease = await parts.sessions.lease(state.settings)
+  let sent = rows.sql
+  try {
+    const context = {
+      catalog: parts.catalog,
+      io: parts.io,
+      session: lease.session,
+      defaultNamespace: state.defaultNamespace,
+      signal: options.signal,
+    }
+    const { tables, replacements } = await resolveTables(rows, context)
+    sent = replaceSpans(rows.sql, replacements)
+    const probeFile = await parts.probeFile()
+    const views = tables.map((found, at) =>
+      found.system === undefined ? probeView(found, at + 1, probeFile) : systemView(found, parts.manifests),
+    )
+    const space = await parts.spaces.acquire(views, lease.session, options.signal)
+    try {
+      await lease.use(space.database, state.defaultNamespace)
+      const numbered = new Map(
+        tables.map((found, at) => [at + 1, found] as const).filter(([, found]) => found.system === undefined),
+      )
+      const reading = await probe(lease.session, sent, numbered, isUtc(state), runOptions(options))
+      if (reading?.isEmpty === true) return { op: 'false' }
+      const number = tables.findIndex((found) => found.label === table && found.system === undefined) + 1
+      const found = reading?.tables.get(number)
+      if (reading?.isSingleScan === true && found?.isExact === true && found.scans === 1) return found.predicate
+    } finally {
+      parts.spaces.release(space)
+    }
+  } catch (error) {
+    throw await explainError(error, rows, sent, [], parts.catalog)
+  } finally {
+    await lease.release()
+  }
+  throw new IceboxError('sql/unsupported', {
+    message: `the condition of this DELETE on ${table} cannot be decided for whole files: it must compare columns with values`,
+    remedy: INSTEAD,
+    context: { table },
+  })
+}

@@ -1,0 +1,104 @@
+import {
+  canTransform,
+  fieldByPath,
+  isPrimitive,
+  type PartitionField,
+  type PartitionSpec,
+  type Schema,
+  type SortOrder,
+  transformToString,
+  typeToString,
+} from '../../iceberg/index.ts'
+import type { PartitionTerm, SortTerm } from '../parse/layout.ts'
+import type { StatementText } from '../text/statements.ts'
+import { statementError } from '../text/statements.ts'
+import type { Transform } from '../../iceberg/index.ts'
+
+/** The dotted path of a column as the table writes it; names match exactly, else when only the case differs. */
+export function columnPath(schema: Schema, path: readonly string[], statement: StatementText, offset: number): string {
+  const exact = path.join('.')
+  if (fieldByPath(schema, exact) !== undefined) return exact
+  let fields = schema.fields
+  const names: string[] = []
+  for (const part of path) {
+    const field = fields.find((known) => known.name.toLowerCase() === part.toLowerCase())
+    if (field === undefined) {
+      const there = fields.map((known) => known.name).join(', ')
+      throw statementError(statement, offset, `there is no column '${exact}'`, `there are: ${there}`)
+    }
+    names.push(field.name)
+    fields = field.type.kind === 'struct' ? field.type.fields : []
+  }
+  return names.join('.')
+}
+
+/** The partition spec of a CREATE TABLE; ids are those of `schema`. Rejects `sql/syntax` at the term. */
+export function partitionSpecOf(
+  schema: Schema,
+  terms: readonly PartitionTerm[],
+  statement: StatementText,
+): PartitionSpec {
+  const fields = terms.map((term, at): PartitionField => {
+    const path = columnPath(schema, term.path, statement, term.start)
+    const source = fieldByPath(schema, path)
+    checkTransform(term.transform, source?.type, path, statement, term.start)
+    return {
+      fieldId: 1000 + at,
+      sourceIds: [source?.id ?? 0],
+      name: term.name ?? defaultName(path, term.transform),
+      transform: term.transform,
+    }
+  })
+  return { specId: 0, fields }
+}
+
+export function sortOrderOf(schema: Schema, terms: readonly SortTerm[], statement: StatementText): SortOrder {
+  return {
+    orderId: terms.length === 0 ? 0 : 1,
+    fields: terms.map((term) => {
+      const path = columnPath(schema, term.path, statement, term.start)
+      const source = fieldByPath(schema, path)
+      checkTransform(term.transform, source?.type, path, statement, term.start)
+      return {
+        sourceIds: [source?.id ?? 0],
+        transform: term.transform,
+        direction: term.direction,
+        nullOrder: term.nullOrder,
+      }
+    }),
+  }
+}
+
+function checkTransform(
+  transform: Transform,
+  type: Parameters<typeof typeToString>[0] | undefined,
+  path: string,
+  statement: StatementText,
+  offset: number,
+): void {
+  if (type !== undefined && isPrimitive(type) && canTransform(transform, type)) return
+  const shown = type === undefined ? 'unknown' : typeToString(type)
+  throw statementError(
+    statement,
+    offset,
+    `${transformToString(transform)} cannot be applied to '${path}' of type ${shown}`,
+  )
+}
+
+/** As Java and PyIceberg name partition fields. */
+function defaultName(path: string, transform: Transform): string {
+  switch (transform.kind) {
+    case 'identity':
+      return path
+    case 'bucket':
+      return `${path}_bucket_${transform.buckets}`
+    case 'truncate':
+      return `${path}_trunc_${transform.width}`
+    case 'void':
+      return `${path}_null`
+    case 'unknown':
+      return `${path}_${transform.text}`
+    default:
+      return `${path}_${transform.kind}`
+  }
+}

@@ -1,0 +1,174 @@
+import { IceboxError, isIceboxError } from '../../base/index.ts'
+import { commitTarget, type TableIdentifier } from '../../catalog/index.ts'
+import {
+  type CommitResult,
+  type LoadedTable,
+  type NestedField,
+  type PartitionSpec,
+  type Schema,
+  schemaOf,
+  type SortOrder,
+  Transaction,
+} from '../../iceberg/index.ts'
+import { writeDataFiles, type WriteResult } from '../../ingest/index.ts'
+import type { QueryServices, StatementOptions } from '../port.ts'
+import { quoteName } from '../text/names.ts'
+import type { StatementText } from '../text/statements.ts'
+import { isKeyword } from '../text/tokenizer.ts'
+import { readType } from '../views/read-type.ts'
+import { type Prepared, runOptions } from './query.ts'
+
+export interface QueryColumn {
+  readonly name: string
+  /** DuckDB's text of the type. */
+  readonly type: string
+}
+
+/** A query whose rows are to be written: as text without parameters, and its columns. */
+export interface WritableQuery extends AsyncDisposable {
+  readonly sql: string
+  readonly columns: readonly QueryColumn[]
+}
+
+const STAGED = 'temp."icebox·rows"'
+
+/**
+ * The rows of a prepared query under a text that COPY takes. Parameters are bound once: such a query goes through a
+ * temporary table, since the text is used more than once.
+ */
+export async function writableQuery(prepared: Prepared, options: StatementOptions): Promise<WritableQuery> {
+  const { session } = prepared.lease
+  const { signal } = options
+  const isStaged = options.parameters !== undefined
+  try {
+    if (isStaged)
+      await session.run(`CREATE OR REPLACE TEMP TABLE ${STAGED.slice(5)} AS ${prepared.sql}`, runOptions(options))
+    const sql = isStaged ? `SELECT * FROM ${STAGED}` : prepared.sql
+    const rows = await session.all(`DESCRIBE SELECT * FROM (${sql}\n)`, signal === undefined ? {} : { signal })
+    return {
+      sql,
+      columns: rows.map((row) => ({ name: String(row['column_name']), type: String(row['column_type']) })),
+      [Symbol.asyncDispose]: async () => {
+        if (isStaged) await session.run(`DROP TABLE IF EXISTS ${STAGED}`)
+      },
+    }
+  } catch (error) {
+    throw await prepared.explain(error)
+  }
+}
+
+/** The SELECT whose columns are the table's: `sources[i]` is the place in the query of the table's field `i`. */
+export function assignmentSql(
+  query: WritableQuery,
+  targets: readonly { readonly field: NestedField; readonly source: number }[],
+): string {
+  const names = query.columns.map((_, at) => `c${at}`)
+  const columns = targets.map(
+    ({ field, source }) => `CAST(c${source} AS ${readType(field.type, field.name)}) AS ${quoteName(field.name)}`,
+  )
+  return `SELECT ${columns.join(', ')} FROM (${query.sql}\n) AS s(${names.join(', ')})`
+}
+
+export interface WriteTarget {
+  readonly loaded: LoadedTable
+  readonly schema: Schema
+  readonly spec: PartitionSpec
+  readonly sortOrder: SortOrder | undefined
+}
+
+export function targetOf(loaded: LoadedTable): WriteTarget {
+  const { metadata } = loaded
+  const spec = metadata.partitionSpecs.find((known) => known.specId === metadata.defaultSpecId)
+  if (spec === undefined) {
+    throw new IceboxError('iceberg/invalid-metadata', {
+      message: `the table names partition spec ${metadata.defaultSpecId} and does not hold it`,
+    })
+  }
+  return {
+    loaded,
+    schema: schemaOf(metadata),
+    spec,
+    sortOrder: metadata.sortOrders.find((order) => order.orderId === metadata.defaultSortOrderId),
+  }
+}
+
+/** Writes the rows of `select` as files of the table; nothing is committed. */
+export async function writeRows(
+  prepared: Prepared,
+  select: string,
+  target: WriteTarget,
+  services: QueryServices,
+  options: StatementOptions,
+  order: StatementText,
+): Promise<WriteResult> {
+  const { metadata } = target.loaded
+  try {
+    return await writeDataFiles({
+      session: prepared.lease.session,
+      engine: await services.engine(),
+      select,
+      schema: target.schema,
+      spec: target.spec,
+      ...(target.sortOrder === undefined || target.sortOrder.fields.length === 0
+        ? {}
+        : { sortOrder: target.sortOrder }),
+      location: metadata.location,
+      properties: metadata.properties,
+      targetFileSizeBytes: services.targetFileSizeBytes,
+      stagingDirectory: services.stagingDirectory,
+      journal: services.journal,
+      preserveOrder: isOrdered(order),
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+      ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
+    })
+  } catch (error) {
+    throw await prepared.explain(error)
+  }
+}
+
+/** ORDER BY of the whole query: its order is kept in the files. */
+function isOrdered(query: StatementText): boolean {
+  return query.tokens.some((token) => token.depth === 0 && isKeyword(token, 'ORDER'))
+}
+
+/** Commits written files; removes them when the commit failed for sure (I7). */
+export async function commitWritten(
+  written: WriteResult,
+  services: QueryServices,
+  identifier: TableIdentifier,
+  base: LoadedTable,
+  change: (transaction: Transaction) => void,
+  options: StatementOptions,
+  creates = false,
+): Promise<CommitResult> {
+  try {
+    const result = await commit(services, identifier, base, change, options, creates)
+    await written.settle()
+    return result
+  } catch (error) {
+    // Whether the change is in the table is not known: its files stay, orphan removal finds them if it is not.
+    if (isIceboxError(error, 'catalog/commit-unknown')) await written.settle()
+    else await written.discard()
+    throw error
+  }
+}
+
+export async function commit(
+  services: QueryServices,
+  identifier: TableIdentifier,
+  base: LoadedTable,
+  change: (transaction: Transaction) => void,
+  options: StatementOptions,
+  creates = false,
+): Promise<CommitResult> {
+  const transaction = new Transaction({
+    target: commitTarget(services.catalog, identifier),
+    io: services.io,
+    base,
+    creates,
+    cache: services.manifests,
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  })
+  change(transaction)
+  return transaction.commit()
+}
