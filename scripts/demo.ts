@@ -20,7 +20,9 @@ interface Question {
 const QUESTIONS: readonly Question[] = [
   {
     asks: 'How punctual was each month?',
-    sql: (flights) => `select date_trunc('month', date)::date as month, count(*) as flights, round(avg(delay), 2) as average_delay_min
+    sql: (
+      flights,
+    ) => `select date_trunc('month', date)::date as month, count(*) as flights, round(avg(delay), 2) as average_delay_min
       from ${flights} group by all order by month`,
   },
   {
@@ -116,15 +118,24 @@ async function ask(lake: Lakehouse, question: Question): Promise<void> {
   const expected = await answer(lake, question.sql(`'${FLIGHTS}'`, `'${AIRPORTS}'`))
   show(question.asks, rows, summary)
   check(rows.length > 0, `'${question.asks}' has no answer`)
-  check(same(rows, expected.rows), `'${question.asks}' differs from the source: ${text(rows)} against ${text(expected.rows)}`)
+  check(
+    same(rows, expected.rows),
+    `'${question.asks}' differs from the source: ${text(rows)} against ${text(expected.rows)}`,
+  )
 }
 
 /** Drops January by its partition, then asks how many flights there are now and how many there were before. */
 async function deleteAndTravel(lake: Lakehouse): Promise<void> {
-  const before = await answer(lake, 'select snapshot_id from demo."flights$snapshots" order by committed_at desc limit 1')
+  const before = await answer(
+    lake,
+    'select snapshot_id from demo."flights$snapshots" order by committed_at desc limit 1',
+  )
   const snapshotId = String(before.rows[0]?.['snapshot_id'])
   const deleted = await answer(lake, "delete from demo.flights where date < '2001-02-01'")
-  check(deleted.summary.bytesRead === 0, `the DELETE of a whole partition read ${deleted.summary.bytesRead} bytes of data`)
+  check(
+    deleted.summary.bytesRead === 0,
+    `the DELETE of a whole partition read ${deleted.summary.bytesRead} bytes of data`,
+  )
   const { rows, summary } = await answer(
     lake,
     `select 'now' as at, count(*) as flights, min(date) as first from demo.flights
@@ -158,10 +169,14 @@ function report(lake: Lakehouse): void {
   for (const consumer of bill.consumers) say(`  - ${consumer.name.padEnd(24)} ${formatBytes(consumer.peakBytes)}`)
   say(`  - ${'unattributed'.padEnd(24)} ${formatBytes(bill.unattributedBytes)}`)
   check(bill.budgetBytes === parseSize(BUDGET), `the budget is ${bill.budgetBytes}, not ${BUDGET}`)
-  check(bill.peakRssBytes <= bill.budgetBytes, `the peak of ${formatBytes(bill.peakRssBytes)} broke the budget of ${BUDGET}`)
+  check(
+    bill.peakRssBytes <= bill.budgetBytes,
+    `the peak of ${formatBytes(bill.peakRssBytes)} broke the budget of ${BUDGET}`,
+  )
 }
 
-const text = (value: unknown) => JSON.stringify(value, (_, item: unknown) => (typeof item === 'bigint' ? item.toString() : item))
+const text = (value: unknown) =>
+  JSON.stringify(value, (_, item: unknown) => (typeof item === 'bigint' ? item.toString() : item))
 const same = (a: unknown, b: unknown) => text(a) === text(b)
 
 await main()
