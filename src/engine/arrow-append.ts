@@ -1,6 +1,6 @@
 import { IceboxError, isIceboxError, throwIfCancelled } from '../base/index.ts'
 import { type ArrowData, writeArrow } from './arrow-vector.ts'
-import type { Binding, Connection } from './binding.ts'
+import type { Appender, Binding, Connection } from './binding.ts'
 import { engineError } from './errors.ts'
 import { type EngineType, readType } from './types.ts'
 
@@ -31,8 +31,10 @@ export async function appendArrowBatches(
   signal: AbortSignal | undefined,
 ): Promise<number> {
   const { binding, connection } = scene
+  let opened: Appender | undefined
   try {
     const appender = binding.appender_create(connection, null, table)
+    opened = appender
     const count = binding.appender_column_count(appender)
     const handles = Array.from({ length: count }, (_, at) => binding.appender_column_type(appender, at))
     const types = handles.map((handle) => readType(binding, handle))
@@ -52,6 +54,8 @@ export async function appendArrowBatches(
     binding.appender_close_sync(appender)
     return rows
   } catch (error) {
+    // What is not flushed yet must not be when the handle is collected.
+    if (opened !== undefined) binding.appender_clear(opened)
     throw engineError(error, { signal, memoryLimitBytes: scene.memoryLimitBytes })
   }
 }

@@ -3,6 +3,7 @@ import { IceboxError, messageOf } from '../base/index.ts'
 
 /** DuckDB's C API as the native binding gives it. */
 export type Binding = typeof duckdb
+export type Appender = duckdb.Appender
 export type Connection = duckdb.Connection
 export type Database = duckdb.Database
 export type DataChunk = duckdb.DataChunk
