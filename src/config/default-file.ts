@@ -31,9 +31,14 @@ export function renderDefaultFile(values: Readonly<Record<string, string>> = {})
     lines.push(
       ...wrap(`${spec.effect}${later} [${typeText(spec)}]`, WIDTH - pad.length - 2).map((line) => `${pad}# ${line}`),
     )
-    lines.push(`${pad}${parts.at(-1)}: ${values[key] ?? spec.default}`)
+    lines.push(`${pad}${parts.at(-1)}: ${scalar(values[key] ?? spec.default)}`)
   }
   return `${lines.join('\n')}\n`
+}
+
+/** Quoted where YAML would read something else into it: a path with a space and a number sign, say. */
+function scalar(text: string): string {
+  return /^[a-z0-9/][a-z0-9_./+,-]*$/i.test(text) && text.toLowerCase() !== 'null' ? text : JSON.stringify(text)
 }
 
 function indent(depth: number): string {

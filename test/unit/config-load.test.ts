@@ -254,6 +254,16 @@ describe('explain and the default file', () => {
     expect(cappedPoolSize(100, 10_000)).toBe(100)
   })
 
+  it.each(['/tmp/a b', '/tmp/a #b', 'a: b', '- x', '"quoted"', 'null', '~', "it's", 'ünï', '[x]', '@home'])(
+    'write a value that reads back as it was given: %s',
+    async (text) => {
+      const key = 'performance.memory.spill_directory'
+      const { values } = await load(renderDefaultFile({ [key]: text, 'performance.cpu.affinity': '0-3,6' }))
+      expect(values[key]).toBe(text)
+      expect(values['performance.cpu.affinity']).toBe('0-3,6')
+    },
+  )
+
   it('write a file that reads back as the defaults, every key with a comment above it', async () => {
     const text = renderDefaultFile()
     const { values, texts } = await load(text)
