@@ -40,7 +40,8 @@ export async function presentStatement(
   how: Presentation,
 ): Promise<Presented> {
   await using statement = result
-  if (how.format === 'document') return presentDocument(context, statement, how)
+  // Awaited here: the statement is disposed when this function returns.
+  if (how.format === 'document') return await presentDocument(context, statement, how)
   const hasRows = statement.columns.length > 0
   let rows = 0
   if (hasRows) {

@@ -4,6 +4,7 @@ import { type CommandContext, type GlobalOptions, makeContext } from './context.
 import type { Interrupts } from './interrupts.ts'
 import { type CliIo, isOutputClosed } from './io.ts'
 import type { LakeDoor } from './lake-door.ts'
+import { originalError } from './original-error.ts'
 import { buildProgram, type RawGlobals } from './program/program.ts'
 import { makeStyle, wantsColour } from './style.ts'
 
@@ -32,7 +33,7 @@ export async function runCli(
       return await endOfParsing(error, said, io)
     }
   } catch (error) {
-    return reportFailure(error, io, hasJsonFlag(argv), context)
+    return reportFailure(originalError(error), io, hasJsonFlag(argv), context)
   }
 }
 

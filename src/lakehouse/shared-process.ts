@@ -53,24 +53,25 @@ export class SharedProcess {
 
   /** The engine; started by the first call. A start that failed is tried again by the next. */
   engine(): Promise<Engine> {
-    this.#engine ??= this.#start()
-    return this.#engine
+    if (this.#engine !== undefined) return this.#engine
+    const starting = this.#start()
+    this.#engine = starting
+    // Forgotten after it was kept: a plan that is refused fails before `#start` first waits.
+    starting.catch(() => {
+      if (this.#engine === starting) this.#engine = undefined
+    })
+    return starting
   }
 
   async #start(): Promise<Engine> {
-    try {
-      const { budgetBytes, threads, spillDirectory, maxSpillBytes } = this.#needs
-      const plan = planEngine({
-        budgetBytes,
-        baseBytes: expectedBaseBytes(),
-        cores: threads ?? availableParallelism(),
-        allocator: allocatorControl(),
-      })
-      return await openEngine({ plan, governor: this.governor, spillDirectory, maxSpillBytes })
-    } catch (error) {
-      this.#engine = undefined
-      throw error
-    }
+    const { budgetBytes, threads, spillDirectory, maxSpillBytes } = this.#needs
+    const plan = planEngine({
+      budgetBytes,
+      baseBytes: expectedBaseBytes(),
+      cores: threads ?? availableParallelism(),
+      allocator: allocatorControl(),
+    })
+    return await openEngine({ plan, governor: this.governor, spillDirectory, maxSpillBytes })
   }
 
   async leave(): Promise<void> {

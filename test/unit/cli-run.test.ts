@@ -292,6 +292,15 @@ describe('the command line', () => {
     expect(loud.err).toContain('TypeError: x\n    at ')
   })
 
+  it('reports what went wrong first when closing fails too', async () => {
+    const failsWith = new IceboxError('memory/refused', { message: 'the first' })
+    const lake = new FakeLake(() => ({ failsWith }))
+    lake[Symbol.asyncDispose] = () => Promise.reject(new TypeError('the second'))
+    const ran = await runWith(['sql', 'select 1'], { lake })
+    expect(ran.code).toBe(3)
+    expect(ran.err).toContain('memory/refused: the first')
+  })
+
   it('colours only a terminal, and not with NO_COLOR', async () => {
     const openFails = new IceboxError('lake/not-found', { message: 'm' })
     expect((await runWith(['table', 'list'], { openFails, terminalWidth: 80 })).err).toContain('\u001b[31m')

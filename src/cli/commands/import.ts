@@ -27,7 +27,7 @@ export async function importCommand(
     const plan = await lake.planImport({ ...options, signal: context.signal })
     const { planJson, planText } = await import('./import-plan.ts')
     await context.io.stdout.write(context.globals.json ? planJson(plan) : planText(plan))
-    await context.next(importAgain(table, sources), 'without --dry-run does it')
+    await context.next('the same without --dry-run', 'does it')
     return
   }
   const summary = await watched(context, options, (watchedOptions) => lake.import(watchedOptions))
@@ -55,7 +55,7 @@ export function summaryText(summary: ImportSummary): string {
     lines.push(`${summary.table}: this key was imported before; nothing was done`)
   } else {
     const seconds = summary.elapsedMs / 1000
-    const rate = seconds > 0 ? `, ${compact(summary.rows / seconds)} rows/s` : ''
+    const rate = seconds >= 1 ? `, ${compact(summary.rows / seconds)} rows/s` : ''
     lines.push(
       `${summary.created ? 'created' : 'imported into'} ${summary.table}: ${countText(summary.rows, 'row')} in ${formatDuration(summary.elapsedMs)}${rate}`,
       `  read ${formatBytes(summary.bytesRead)}, wrote ${formatBytes(summary.bytesWritten)} in ${countText(summary.files, 'file')}${summary.snapshotId === null ? '' : `, snapshot ${summary.snapshotId}`}`,
@@ -68,10 +68,6 @@ export function summaryText(summary: ImportSummary): string {
     )
   for (const note of summary.notes) lines.push(`  - ${visibleLines(note)}`)
   return `${lines.join('\n')}\n`
-}
-
-function importAgain(table: string, sources: readonly string[]): string {
-  return `icebox import ${[table, ...sources].map(quotedForShell).join(' ')} …`
 }
 
 /** `icebox import orders.csv sales.orders`: said at once, with the right order. */

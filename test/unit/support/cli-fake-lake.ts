@@ -98,17 +98,23 @@ export class FakeLake implements CommandLakehouse {
     this.asked.push(sql)
     const { columns = [], rows = [], message = '', failsWith } = this.#answers(sql)
     await Promise.resolve()
+    let isDisposed = false
     yield {
       kind: columns.length > 0 ? 'select' : 'create table',
       columns,
       message,
       batches: (async function* () {
         await Promise.resolve()
+        // As the real one: a result that was disposed gives no rows.
+        if (isDisposed) return
         if (rows.length > 0) yield batchOf(columns, rows)
         if (failsWith !== undefined) throw failsWith
       })(),
       summary: () => ({ ...SUMMARY, rows: rows.length }),
-      [Symbol.asyncDispose]: () => Promise.resolve(),
+      [Symbol.asyncDispose]: () => {
+        isDisposed = true
+        return Promise.resolve()
+      },
     }
   }
 
