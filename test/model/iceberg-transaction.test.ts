@@ -218,7 +218,7 @@ describe('two writers against a model', () => {
         }
         conflicts += world.conflicts
       }),
-      { numRuns: 150 },
+      { numRuns: 100 },
     )
     // Without conflicts the rule above would not have been tried.
     expect(conflicts).toBeGreaterThan(10)

@@ -8,6 +8,8 @@ import {
   type TableMetadata,
   Transaction,
 } from '../../src/iceberg/index.ts'
+import { factsOfFile } from '../../src/iceberg/scan/facts.ts'
+import { PackedEntries } from '../../src/iceberg/scan/packed-entries.ts'
 import { CountingStore, MemoryStore } from '../../src/storage/index.ts'
 import { BY_REGION, collect, fileOf, MemoryTarget, newTable, NOW } from './support/iceberg-table.ts'
 
@@ -113,6 +115,38 @@ describe('planFiles', () => {
   })
 })
 
+describe('PackedEntries', () => {
+  it('gives back every entry with the statistics that it had, and those alone', () => {
+    const files = [
+      fileOf([{ 1: -5n, 2: 'eu', 3: Number.NaN }, { 1: 1n << 62n }], { spec: BY_REGION }),
+      { ...fileOf([{ 2: '' }], { spec: BY_REGION }), columnSizes: new Map([[9, 7n]]), splitOffsets: [4n] },
+      { ...fileOf([]), valueCounts: new Map([[1, 0n]]), lowerBounds: new Map([[2, new Uint8Array()]]) },
+    ].map(({ nanValueCounts: _dropped, ...file }) => file)
+    const entries = files.map((dataFile, at) => {
+      return { status: 'added', snapshotId: 1n, sequenceNumber: BigInt(at), fileSequenceNumber: 2n, dataFile } as const
+    })
+    const packed = new PackedEntries(entries)
+    const filled = (map: ReadonlyMap<number, unknown> | undefined) => (map?.size === 0 ? undefined : map)
+    const expected = entries.map(({ dataFile, ...entry }) => ({
+      ...entry,
+      dataFile: {
+        ...dataFile,
+        nullValueCounts: filled(dataFile.nullValueCounts),
+        lowerBounds: filled(dataFile.lowerBounds),
+        upperBounds: filled(dataFile.upperBounds),
+      },
+    }))
+    expect(packed.entries()).toEqual(expected)
+    expect(packed.head(0).dataFile.valueCounts).toBeUndefined()
+    for (const [at, file] of files.entries()) {
+      for (const fieldId of [1, 2, 9, 77]) {
+        const type = fieldId === 2 ? ({ kind: 'string' } as const) : ({ kind: 'long' } as const)
+        expect(packed.facts(at, fieldId, type)).toEqual(factsOfFile(file, fieldId, type))
+      }
+    }
+  })
+})
+
 describe('ManifestCache', () => {
   it('stays within its bytes, drops the least recently used, and keeps no giant', async () => {
     const { io, metadata } = await table()
@@ -125,20 +159,17 @@ describe('ManifestCache', () => {
       fileSequenceNumber: 1n,
       dataFile: entry.dataFile,
     } as const
-    const probe = new ManifestCache({ maxBytes: 1_000_000 })
-    probe.putEntries('probe', [manifest])
-    const one = probe.bytes
+    const packed = new PackedEntries([manifest])
+    const one = packed.bytes
     const cache = new ManifestCache({ maxBytes: one * 5 })
-    for (const name of ['a', 'b', 'c', 'd', 'e']) cache.putEntries(name, [manifest])
+    for (const name of ['a', 'b', 'c', 'd', 'e']) cache.putEntries(name, packed)
     expect(cache.entries('a')).toBeDefined()
-    cache.putEntries('f', [manifest])
+    cache.putEntries('f', packed)
     expect(cache.bytes).toBe(one * 5)
     expect(cache.entries('b')).toBeUndefined()
     expect(cache.entries('a')).toBeDefined()
-    cache.putEntries(
-      'giant',
-      Array.from({ length: 20 }, () => manifest),
-    )
+    const giant = new PackedEntries(Array.from({ length: 20 }, () => manifest))
+    cache.putEntries('giant', giant)
     expect(cache.entries('giant')).toBeUndefined()
     expect(cache.bytes).toBe(one * 5)
     expect(cache.manifests('a')).toBeUndefined()

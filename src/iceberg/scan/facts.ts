@@ -19,13 +19,32 @@ export interface Facts {
   readonly upper: Literal | undefined
 }
 
+/** Statistics of one column of one file, as the manifest has them. */
+export interface ColumnStatistics {
+  readonly values: bigint | undefined
+  readonly nulls: bigint | undefined
+  readonly nans: bigint | undefined
+  readonly lower: Uint8Array | undefined
+  readonly upper: Uint8Array | undefined
+}
+
 /** Facts of a column from a file's statistics; `undefined` bounds for a bound that cannot be decoded as the type. */
 export function factsOfFile(file: DataFile, fieldId: number, type: PrimitiveType): Facts {
-  const values = file.valueCounts?.get(fieldId)
-  const nulls = file.nullValueCounts?.get(fieldId)
-  const nans = isFloating(type) ? file.nanValueCounts?.get(fieldId) : 0n
-  const lower = bound(type, file.lowerBounds?.get(fieldId))
-  const upper = bound(type, file.upperBounds?.get(fieldId))
+  return factsOfStatistics(type, {
+    values: file.valueCounts?.get(fieldId),
+    nulls: file.nullValueCounts?.get(fieldId),
+    nans: file.nanValueCounts?.get(fieldId),
+    lower: file.lowerBounds?.get(fieldId),
+    upper: file.upperBounds?.get(fieldId),
+  })
+}
+
+/** As {@link factsOfFile}. */
+export function factsOfStatistics(type: PrimitiveType, statistics: ColumnStatistics): Facts {
+  const { values, nulls } = statistics
+  const nans = isFloating(type) ? statistics.nans : 0n
+  const lower = bound(type, statistics.lower)
+  const upper = bound(type, statistics.upper)
   // A lower bound above the upper one is a writer's mistake; neither can be believed.
   const absurd = lower !== undefined && upper !== undefined && (compareForFilter(lower, upper) ?? 0) > 0
   return {

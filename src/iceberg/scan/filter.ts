@@ -3,13 +3,16 @@ import { partitionType } from '../spec/partition.ts'
 import { fieldPlace } from '../spec/schema.ts'
 import { isPrimitive } from '../spec/type-text.ts'
 import type { PartitionSpec, PrimitiveType, Schema } from '../spec/types.ts'
-import { factsOfFile, factsOfSummary, factsOfValue } from './facts.ts'
+import { type Facts, factsOfFile, factsOfSummary, factsOfValue } from './facts.ts'
 import { mightMatch, mustMatch } from './leaf.ts'
 import { evaluate, leavesOf, type PlainPredicate, type Predicate, type PredicateLeaf, withoutNot } from './predicate.ts'
 import { projectInclusive, projectStrict } from './project.ts'
 
 /** How many of a file's rows match: all of them for sure, none for sure, or some perhaps. */
 export type FileClass = 'all' | 'none' | 'some'
+
+/** Where the statistics of a file's columns come from, when not from the file itself. */
+export type FactsOf = (fieldId: number, type: PrimitiveType) => Facts
 
 interface ProjectedLeaf {
   /** Place of the partition field in the spec and in the tuple. */
@@ -55,9 +58,9 @@ export class TableFilter {
   }
 
   /** False when no row of the file can match (partition value and statistics). Deletes are not looked at. */
-  fileMightMatch(file: DataFile): boolean {
+  fileMightMatch(file: DataFile, facts: FactsOf = (id, type) => factsOfFile(file, id, type)): boolean {
     if (file.recordCount === 0n) return false
-    return evaluate(this.#predicate, (leaf) => this.#partitionMight(file, leaf) && this.#metricsMight(file, leaf))
+    return evaluate(this.#predicate, (leaf) => this.#partitionMight(file, leaf) && this.#metricsMight(leaf, facts))
   }
 
   /** As {@link fileMightMatch} by the partition alone: for delete files, whose statistics are not those of the rows. */
@@ -91,9 +94,9 @@ export class TableFilter {
     return projected.some((part) => mustMatch(part.leaf, partitionFacts(file, part.at)))
   }
 
-  #metricsMight(file: DataFile, leaf: PredicateLeaf): boolean {
+  #metricsMight(leaf: PredicateLeaf, facts: FactsOf): boolean {
     const type = this.#types.get(leaf)
-    return type === undefined || mightMatch(leaf, factsOfFile(file, leaf.fieldId, type))
+    return type === undefined || mightMatch(leaf, facts(leaf.fieldId, type))
   }
 
   #metricsMust(file: DataFile, leaf: PredicateLeaf): boolean {

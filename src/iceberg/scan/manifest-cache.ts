@@ -1,5 +1,5 @@
-import type { DataFile, ManifestEntry, ManifestFile } from '../spec/manifest.ts'
-import type { Literal } from '../spec/types.ts'
+import type { ManifestFile } from '../spec/manifest.ts'
+import type { PackedEntries } from './packed-entries.ts'
 
 /**
  * Parsed manifests and manifest lists by location, the least recently used dropped first. What they hold never changes, so
@@ -24,7 +24,8 @@ export class ManifestCache {
     return Math.floor(this.maxBytes / 4)
   }
 
-  entries(manifestPath: string): readonly ManifestEntry[] | undefined {
+  /** The entries of a whole manifest. */
+  entries(manifestPath: string): PackedEntries | undefined {
     const item = this.#touch(manifestPath)
     return item?.kind === 'entries' ? item.entries : undefined
   }
@@ -34,9 +35,8 @@ export class ManifestCache {
     return item?.kind === 'manifests' ? item.manifests : undefined
   }
 
-  putEntries(manifestPath: string, entries: readonly ManifestEntry[]): void {
-    const bytes = entries.reduce((sum, entry) => sum + entryBytes(entry), 200)
-    this.#put(manifestPath, { kind: 'entries', entries, bytes })
+  putEntries(manifestPath: string, entries: PackedEntries): void {
+    this.#put(manifestPath, { kind: 'entries', entries, bytes: entries.bytes })
   }
 
   putManifests(manifestList: string, manifests: readonly ManifestFile[]): void {
@@ -75,38 +75,8 @@ export class ManifestCache {
 }
 
 type CacheItem =
-  | { readonly kind: 'entries'; readonly entries: readonly ManifestEntry[]; readonly bytes: number }
+  | { readonly kind: 'entries'; readonly entries: PackedEntries; readonly bytes: number }
   | { readonly kind: 'manifests'; readonly manifests: readonly ManifestFile[]; readonly bytes: number }
-
-/** Heap of a parsed entry: objects, strings (one byte a character), maps with boxed bigints, small byte arrays. */
-export function entryBytes(entry: ManifestEntry): number {
-  const file = entry.dataFile
-  return 400 + file.filePath.length + tupleBytes(file) + countBytes(file) + boundBytes(file)
-}
-
-function tupleBytes(file: DataFile): number {
-  return file.partition.reduce<number>((sum, value) => sum + literalBytes(value), 16)
-}
-
-function literalBytes(value: Literal | null): number {
-  if (typeof value === 'string') return 24 + value.length
-  if (value instanceof Uint8Array) return 100 + value.length
-  return 24
-}
-
-function countBytes(file: DataFile): number {
-  const maps = [file.columnSizes, file.valueCounts, file.nullValueCounts, file.nanValueCounts]
-  return maps.reduce((sum, map) => sum + (map === undefined ? 0 : 80 + map.size * 48), 0)
-}
-
-function boundBytes(file: DataFile): number {
-  let bytes = 0
-  for (const map of [file.lowerBounds, file.upperBounds]) {
-    if (map === undefined) continue
-    bytes += 80 + map.size * 130
-  }
-  return bytes
-}
 
 function manifestBytes(manifest: ManifestFile): number {
   return 500 + manifest.manifestPath.length + (manifest.partitions?.length ?? 0) * 320

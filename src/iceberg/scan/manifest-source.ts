@@ -4,7 +4,8 @@ import { readManifestBlocks, readManifestList } from '../manifest/index.ts'
 import type { ManifestEntry, ManifestFile } from '../spec/manifest.ts'
 import type { Snapshot } from '../spec/snapshot.ts'
 import type { TableMetadata } from '../spec/table-metadata.ts'
-import { entryBytes, type ManifestCache } from './manifest-cache.ts'
+import type { ManifestCache } from './manifest-cache.ts'
+import { type EntryBlock, PackedEntries, PlainBlock } from './packed-entries.ts'
 import { schemaOf } from './snapshot-at.ts'
 
 /** Where manifests of one table are read: from the cache, else from the store, counting what was read. */
@@ -46,7 +47,9 @@ export class ManifestSource {
 
   /** The entries of a manifest one after another, deleted ones too; see {@link blocks}. */
   async *entries(manifest: ManifestFile): AsyncGenerator<ManifestEntry, void> {
-    for await (const block of this.blocks(manifest)) yield* block
+    for await (const block of this.blocks(manifest)) {
+      for (let at = 0; at < block.length; at++) yield block.entry(at)
+    }
   }
 
   /**
@@ -54,7 +57,7 @@ export class ManifestSource {
    * of the event loop each). Memory is that of a block, or of the whole where the cache keeps it. A reader that stops early
    * leaves the rest unread.
    */
-  async *blocks(manifest: ManifestFile): AsyncGenerator<readonly ManifestEntry[], void> {
+  async *blocks(manifest: ManifestFile): AsyncGenerator<EntryBlock, void> {
     const known = this.#cache?.entries(manifest.manifestPath)
     if (known !== undefined) {
       yield known
@@ -63,17 +66,14 @@ export class ManifestSource {
     this.bytesRead += Number(manifest.manifestLength)
     const { partitionSpecs } = this.#metadata
     const blocks = readManifestBlocks(this.#io, manifest, partitionSpecs, schemaOf(this.#metadata), this.#options())
-    let kept: ManifestEntry[] | undefined = this.#cache === undefined ? undefined : []
-    let bytes = 0
-    const max = this.#cache?.maxItemBytes ?? 0
+    // What is gathered for the cache is bounded: unpacked entries are about ten times their bytes in the file.
+    const isKept = this.#cache !== undefined && manifest.manifestLength * 10n <= this.#cache.maxItemBytes
+    const kept: ManifestEntry[] = []
     for await (const block of blocks) {
-      if (kept !== undefined) {
-        bytes += block.reduce((sum, entry) => sum + entryBytes(entry), 0)
-        kept = bytes > max ? undefined : kept.concat(block)
-      }
-      yield block
+      if (isKept) for (const entry of block) kept.push(entry)
+      yield new PlainBlock(block)
     }
-    if (kept !== undefined) this.#cache?.putEntries(manifest.manifestPath, kept)
+    if (isKept) this.#cache?.putEntries(manifest.manifestPath, new PackedEntries(kept))
   }
 
   #options(): { signal?: AbortSignal } {

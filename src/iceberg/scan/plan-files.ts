@@ -8,6 +8,7 @@ import { type ApplicableDeletes, DeleteIndex } from './delete-index.ts'
 import { TableFilter } from './filter.ts'
 import type { ManifestCache } from './manifest-cache.ts'
 import { ManifestSource } from './manifest-source.ts'
+import type { EntryBlock } from './packed-entries.ts'
 import type { Predicate } from './predicate.ts'
 import { currentSnapshot, schemaOf, snapshotAt } from './snapshot-at.ts'
 
@@ -96,9 +97,9 @@ async function* plan(options: PlanFilesOptions, report: Counts): AsyncGenerator<
     report.manifestsRead++
     for await (const block of source.blocks(manifest)) {
       report.bytesRead = source.bytesRead
-      for (const entry of block) {
-        if (!isTask(entry, filter, report)) continue
-        yield task(entry, deletes)
+      for (let at = 0; at < block.length; at++) {
+        if (!isTask(block, at, filter, report)) continue
+        yield task(block.entry(at), deletes)
         if (report.filesMatched >= limitFiles) return
       }
     }
@@ -130,9 +131,10 @@ async function readDeletes(
   return index
 }
 
-function isTask(entry: ManifestEntry, filter: TableFilter, report: Counts): boolean {
-  if (entry.status === 'deleted') return false
-  if (!filter.fileMightMatch(entry.dataFile)) {
+function isTask(block: EntryBlock, at: number, filter: TableFilter, report: Counts): boolean {
+  const { status, dataFile } = block.head(at)
+  if (status === 'deleted') return false
+  if (!filter.fileMightMatch(dataFile, (fieldId, type) => block.facts(at, fieldId, type))) {
     report.filesPruned++
     return false
   }
