@@ -4,9 +4,9 @@ import { IceboxError, isIceboxError } from '../base/index.ts'
 import {
   applyUpdates,
   checkRequirements,
+  encodeTableMetadata,
   type LoadedTable,
   nextMetadataLocation,
-  printTableMetadata,
   removedMetadataFiles,
   type TableMetadata,
   type TableRequirement,
@@ -99,7 +99,7 @@ export function tableGone(table: TableIdentifier, how: string): IceboxError {
 
 async function writeMetadata(parts: CatalogParts, metadata: TableMetadata, previous: string): Promise<string> {
   const location = nextMetadataLocation(metadata.location, previous, parts.newUuid(), metadata.properties)
-  const text = new TextEncoder().encode(printTableMetadata(metadata))
+  const text = encodeTableMetadata(metadata)
   const body = location.endsWith('.gz.metadata.json') ? await compress(text) : text
   await parts.io.create(location, body)
   return location

@@ -1,5 +1,6 @@
 /** The Iceberg format: usable alone, without an engine, a catalog or a server (`icebox-lakehouse/iceberg`). */
 export {
+  encodeTableMetadata,
   NAME_MAPPING_PROPERTY,
   nameMappingToJson,
   parseNameMapping,

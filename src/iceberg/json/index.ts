@@ -10,6 +10,7 @@ export { readTableMetadata } from './read-metadata.ts'
 export { parseSchema, parseType, schemaToJson, typeToJson } from './schema.ts'
 export { snapshotRefToJson, snapshotToJson } from './snapshot.ts'
 export {
+  encodeTableMetadata,
   highestPartitionFieldId,
   parseTableMetadata,
   printTableMetadata,

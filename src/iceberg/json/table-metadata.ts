@@ -225,9 +225,15 @@ function checkReferences(metadata: TableMetadata, place: Place): void {
  * and never change, are printed once each and their text remembered.
  */
 export function printTableMetadata(metadata: TableMetadata): string {
+  return Buffer.from(encodeTableMetadata(metadata)).toString()
+}
+
+/** As {@link printTableMetadata}, in UTF-8: what a commit writes. */
+export function encodeTableMetadata(metadata: TableMetadata): Uint8Array {
   const version = metadata.formatVersion
-  const parts: string[] = []
-  const put = (key: string, value: unknown) => parts.push(`"${key}":${printJson(value)}`)
+  const parts: (string | Uint8Array)[] = []
+  const put = (key: string, value: unknown) => parts.push(`"${key}":${printJson(value)},`)
+  const putList = (key: string, items: Iterable<Uint8Array>) => parts.push(`"${key}":[`, ...items, '],')
   put('format-version', version)
   put('table-uuid', metadata.tableUuid)
   put('location', metadata.location)
@@ -253,15 +259,16 @@ export function printTableMetadata(metadata: TableMetadata): string {
   if (version >= 3) put('next-row-id', metadata.nextRowId ?? 0n)
   const refs = Object.entries(metadata.refs).map(([name, ref]) => [name, snapshotRefToJson(ref)])
   put('refs', Object.fromEntries(refs))
-  parts.push(`"snapshots":[${snapshotPrinters[version].print(metadata.snapshots)}]`)
-  parts.push(`"snapshot-log":[${snapshotLogPrinter.print(metadata.snapshotLog)}]`)
-  put(
-    'metadata-log',
-    metadata.metadataLog.map((entry) => ({ 'metadata-file': entry.metadataFile, 'timestamp-ms': entry.timestampMs })),
-  )
+  putList('snapshots', snapshotPrinters[version].print(metadata.snapshots))
+  putList('snapshot-log', snapshotLogPrinter.print(metadata.snapshotLog))
   for (const [key, value] of Object.entries(extraJson(metadata.extra)))
-    parts.push(`${printJson(key)}:${printJson(value)}`)
-  return `{${parts.join(',')}}`
+    parts.push(`${printJson(key)}:${printJson(value)},`)
+  const metadataLog = metadata.metadataLog.map((entry) => ({
+    'metadata-file': entry.metadataFile,
+    'timestamp-ms': entry.timestampMs,
+  }))
+  parts.push(`"metadata-log":${printJson(metadataLog)}`)
+  return Buffer.concat(['{', ...parts, '}'].map((part) => (typeof part === 'string' ? Buffer.from(part) : part)))
 }
 
 const snapshotPrinter = (version: 1 | 2 | 3) => {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { IceboxError, type Json } from '../../base/index.ts'
 import type { ObjectStore } from '../../storage/index.ts'
-import { printTableMetadata } from '../json/index.ts'
+import { encodeTableMetadata } from '../json/index.ts'
 import { readManifest, readManifestList, writeManifest, writeManifestList } from '../manifest/index.ts'
 import { metadataFolder, nextMetadataLocation } from '../metadata/index.ts'
 import type { DataFile, ManifestEntry, ManifestFile } from '../spec/manifest.ts'
@@ -59,7 +59,7 @@ export async function relocateTable(
       ...next.properties,
       'write.metadata.compression-codec': 'none',
     })
-    await io.create(location, new TextEncoder().encode(printTableMetadata(next)))
+    await io.create(location, encodeTableMetadata(next))
     return {
       metadata: next,
       metadataLocation: location,
