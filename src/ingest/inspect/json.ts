@@ -13,7 +13,6 @@ import { checkNames } from './names.ts'
 import { readHead } from '../source/bytes.ts'
 
 const MAX_STRUCT_FIELDS = 1_000
-const ROWS_IN_SCRIPT = 5_000
 
 /** Names, nesting and types of JSON objects from a bounded sample. */
 export async function inspectJson(
@@ -159,7 +158,7 @@ async function decideColumns(
   const evidence = new Map(scalars.map((field) => [field.name, newEvidence()]))
   if (scalars.length > 0) {
     const stream = await scene.session.stream(
-      `SELECT ${scalars.map((field) => quoteIdentifier(field.name)).join(', ')} FROM ${readJson(description)} LIMIT ${Math.max(ROWS_IN_SCRIPT, sampled)}`,
+      `SELECT ${scalars.map((field) => quoteIdentifier(field.name)).join(', ')} FROM ${readJson(description)} LIMIT ${sampled}`,
       scene.signal === undefined ? {} : { signal: scene.signal },
     )
     await using rows = stream

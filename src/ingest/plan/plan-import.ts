@@ -314,7 +314,7 @@ async function countPartitions(
   const limit = isParquet ? '' : ` LIMIT ${MOST_COUNTED}`
   try {
     const rows = await session.all(
-      `SELECT count(*) AS n, count(*) FILTER (WHERE c = 1) AS once FROM (SELECT count(*) AS c FROM (SELECT ${keys} FROM (${projection.sql})${limit}) GROUP BY ALL)`,
+      `SELECT count(*) AS n, count(*) FILTER (WHERE c = 1) AS once FROM (SELECT count(*) AS c FROM (SELECT ${keys} FROM (${projection.sql})${limit}) GROUP BY ${keys})`,
     )
     const counted = Number(rows[0]?.['n'] ?? 0)
     if (isParquet) return counted

@@ -1,4 +1,6 @@
 import { acceptsText, castOrFail, checkedCast } from '../inspect/checked-cast.ts'
+import { toDuckDbType } from '../types/mapping.ts'
+import { HELPER_PREFIX } from '../write/projection.ts'
 import { columnsMap, quoteIdentifier, quoteList, quoteText } from '../sql.ts'
 import type { ColumnMapping, CsvDescription, CsvGroup } from './description.ts'
 
@@ -59,21 +61,25 @@ function groupSelect(
   mapping: readonly ColumnMapping[],
   options: CsvReadOptions & { readonly onlyGood?: boolean },
 ): string {
-  const columns = mapping.map((column) => {
-    const isHere = group.names.includes(column.source) || description.hive.some((hive) => hive.name === column.source)
-    const text = quoteIdentifier(column.source)
-    const cast = checkedCast(column.type, text, column)
-    const value = !isHere
-      ? 'NULL'
-      : isHive(description, column)
-        ? text
-        : options.onlyGood === true
-          ? cast.value
-          : castOrFail(cast, column.source, text)
-    return `${value} AS ${quoteIdentifier(column.name)}`
-  })
   const where = options.onlyGood === true ? ` WHERE ${goodRow(description, group, mapping)}` : ''
-  return `SELECT ${columns.join(', ')} FROM ${readCsv(description, group, options)}${where}`
+  const casts: string[] = []
+  const columns = mapping.map((column, at) => {
+    const isHere = group.names.includes(column.source)
+    const text = quoteIdentifier(column.source)
+    const name = quoteIdentifier(column.name)
+    if (!isHere || isHive(description, column)) {
+      return `${isHive(description, column) ? text : `CAST(NULL AS ${toDuckDbType(column.type)})`} AS ${name}`
+    }
+    const cast = checkedCast(column.type, text, column)
+    if (cast.isPlainly === undefined || options.onlyGood === true) return `${cast.value} AS ${name}`
+    // Cast below, checked above: an expression that is used twice in a CASE is computed twice.
+    const value = `${HELPER_PREFIX}v${at}`
+    casts.push(`${cast.value} AS ${value}`)
+    return `${castOrFail(cast, column.source, text, value)} AS ${name}`
+  })
+  const read = `${readCsv(description, group, options)}${where}`
+  const source = casts.length === 0 ? read : `(SELECT *, ${casts.join(', ')} FROM ${read})`
+  return `SELECT ${columns.join(', ')} FROM ${source}`
 }
 
 function isHive(description: CsvDescription, column: ColumnMapping): boolean {

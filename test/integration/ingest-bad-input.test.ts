@@ -1,0 +1,295 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { failure, type Kit, openKit } from './ingest-kit.ts'
+
+let kit: Kit
+beforeAll(async () => {
+  kit = await openKit()
+})
+afterAll(() => kit[Symbol.asyncDispose]())
+
+/** No table, no namespace, no journal entry, no file of a write is left. */
+async function expectNothingLeft(): Promise<void> {
+  expect(await kit.catalog.namespaceExists(['ns'])).toBe(false)
+  expect(await readdir(join(kit.folder, 'state', 'writes')).catch(() => [])).toEqual([])
+  const left = await readdir(join(kit.folder, 'warehouse'), { recursive: true }).catch(() => [])
+  expect(left.filter((name) => name.startsWith('ns/') || name.includes('.icebox-')).filter((name) => name.includes('.'))).toEqual([])
+}
+
+const numbers = (count: number) => Array.from({ length: count }, (_, at) => `${at + 1},name ${at + 1}`).join('\n')
+
+describe('bad input: a clear error, and nothing is left', () => {
+  it('a missing file is named', async () => {
+    const error = await failure(kit.import({ sources: [join(kit.folder, 'nowhere.csv')] }))
+    expect(error.code).toBe('source/not-found')
+    expect(error.message).toContain('nowhere.csv')
+    await expectNothingLeft()
+  })
+
+  it('a folder without data is named', async () => {
+    await kit.file('void/readme.md', 'nothing here')
+    const error = await failure(kit.import({ sources: [join(kit.folder, 'in/void')] }))
+    expect(error.code).toBe('source/not-found')
+    await expectNothingLeft()
+  })
+
+  it.each(['empty.csv', 'empty.ndjson', 'empty.parquet'])('an empty file is no table: %s', async (name) => {
+    const error = await failure(kit.import({ sources: [await kit.file(name, '')] }))
+    expect(error.code).toBe('source/empty')
+    await expectNothingLeft()
+  })
+
+  it('a header without rows is no table', async () => {
+    const error = await failure(kit.import({ sources: [await kit.file('header.csv', 'id,name\n')] }))
+    expect(error.code).toBe('source/empty')
+    expect(error.message).toContain('header')
+    await expectNothingLeft()
+  })
+
+  it('a short row right after the header is an error of that row, not a file of one column', async () => {
+    const error = await failure(kit.import({ sources: [await kit.file('ragged.csv', 'a,b,c\n1,2\n1,2,3\n4,5,6\n')] }))
+    expect(error.code).toBe('source/row')
+    expect(error.context).toMatchObject({ line: 2, expected: 3, found: 2 })
+    await expectNothingLeft()
+  })
+
+  it('a long row far behind the sample is named with its line', async () => {
+    const path = await kit.file('ragged-late.csv', `id,name\n${numbers(5000)}\n5001,x,y\n${numbers(10)}\n`)
+    const error = await failure(kit.import({ sources: [path] }))
+    expect(error.code).toBe('source/row')
+    expect(error.context).toMatchObject({ line: 5002, found: 3 })
+    await expectNothingLeft()
+  })
+
+  it('Latin-1 bytes in a file that should be UTF-8 are refused; the named encoding takes them', async () => {
+    const path = await kit.file('latin.csv', Buffer.from('id,name\n1,caf\xe9\n2,the\n', 'latin1'))
+    const error = await failure(kit.import({ sources: [path] }))
+    expect(error.code).toBe('source/encoding')
+    await expectNothingLeft()
+    await kit.import({ table: { namespace: ['ok'], name: 'latin' }, sources: [path], csv: { encoding: 'latin-1' } })
+  })
+
+  it('UTF-16 is recognised by its mark', async () => {
+    const path = await kit.file('utf16.csv', Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from('a,b\n1,2\n', 'utf16le')]))
+    const error = await failure(kit.import({ sources: [path] }))
+    expect(error.code).toBe('source/encoding')
+    expect(error.message).toContain('UTF-16')
+    await expectNothingLeft()
+  })
+
+  it('NUL bytes in text do not get into the table', async () => {
+    const error = await failure(kit.import({ sources: [await kit.file('nul.csv', 'id,name\n1,a\n2,b\0c\n3,d\n')] }))
+    expect(error.code).toBe('source/encoding')
+    expect(error.context).toMatchObject({ line: 3 })
+    await expectNothingLeft()
+  })
+
+  it('a line of 100 MB is refused by the limit, not by the memory', async () => {
+    const path = await kit.file('wide.csv', `id,name\n1,a\n2,${'x'.repeat(100_000_000)}\n3,c\n`)
+    const error = await failure(kit.import({ sources: [path] }))
+    expect(error.code).toBe('source/line-too-long')
+    expect(error.context).toMatchObject({ limitBytes: 64_000_000 })
+    await expectNothingLeft()
+  })
+
+  it('a line of 5 MB, longer than the reader allows at first, is taken', async () => {
+    const path = await kit.file('long.csv', `id,name\n1,${'x'.repeat(5_000_000)}\n2,c\n`)
+    const done = await kit.import({ table: { namespace: ['ok'], name: 'long' }, sources: [path] })
+    expect(done.rows).toBe(2)
+  })
+
+  it.each([
+    ['a,a,b\n1,2,3\n', "is called 'a' like column 1"],
+    ['a,,b\n1,2,3\n', 'has no name'],
+    ['id,Name,NAME\n1,2,3\n', 'only by case'],
+    ['id,file_row_number\n1,2\n', 'file_row_number'],
+  ])('column names that a table cannot have are refused, not renamed: %j', async (content, message) => {
+    const error = await failure(kit.import({ sources: [await kit.file('names.csv', content)] }))
+    expect(error.code).toBe('source/columns')
+    expect(error.message).toContain(message)
+    await expectNothingLeft()
+  })
+
+  it('reserved words, quotes, dots and any script are names like others', async () => {
+    const path = await kit.file('words.csv', 'select,"gro""up",a.b,größe,数,filename\n1,2,3,4,5,6\n')
+    await kit.import({ table: { namespace: ['ok'], name: 'words' }, tableName: 'ok.words', sources: [path] })
+    const table = await kit.catalog.loadTable({ namespace: ['ok'], name: 'words' })
+    const schema = table.metadata.schemas.at(-1)
+    expect(schema?.fields.map((field) => field.name)).toEqual(['select', 'gro"up', 'a.b', 'größe', '数', 'filename'])
+  })
+
+  it('gzip that ends early is truncated, not a ragged row, also where it ends between rows', async () => {
+    const whole = gzipSync(`id,name\n${numbers(60_000)}\n`)
+    for (const share of [0.5, 0.9]) {
+      const path = await kit.file('cut.csv.gz', whole.subarray(0, Math.floor(whole.length * share)))
+      const error = await failure(kit.import({ sources: [path] }))
+      expect(error.code).toBe('source/truncated')
+    }
+    // All data, but half of the trailer is gone: only the check of the whole stream sees it.
+    const error = await failure(kit.import({ sources: [await kit.file('trailer.csv.gz', whole.subarray(0, whole.length - 4))] }))
+    expect(error.code).toBe('source/truncated')
+    await expectNothingLeft()
+  })
+
+  it('a whole gzip file is read', async () => {
+    const path = await kit.file('whole.csv.gz', gzipSync(`id,name\n${numbers(1000)}\n`))
+    expect((await kit.import({ table: { namespace: ['ok'], name: 'gz' }, sources: [path] })).rows).toBe(1000)
+  })
+
+  it('zstd that ends early is truncated', async () => {
+    await using session = await kit.engine.session()
+    const path = join(kit.folder, 'in', 'cut.csv.zst')
+    await session.run(`COPY (SELECT range AS id, hash(range) AS h FROM range(200000)) TO '${path}' (FORMAT csv, COMPRESSION zstd, HEADER)`)
+    const whole = await readFile(path)
+    await writeFile(path, whole.subarray(0, whole.length - 1000))
+    const error = await failure(kit.import({ sources: [path] }))
+    expect(error.code).toBe('source/truncated')
+    await expectNothingLeft()
+  })
+
+  it('truncated Parquet', async () => {
+    await using session = await kit.engine.session()
+    const path = join(kit.folder, 'in', 'cut.parquet')
+    await session.run(`COPY (SELECT range AS id FROM range(100000)) TO '${path}' (FORMAT parquet)`)
+    const whole = await readFile(path)
+    await writeFile(path, whole.subarray(0, whole.length - 100))
+    const error = await failure(kit.import({ sources: [path] }))
+    expect(error.code).toBe('source/truncated')
+    await expectNothingLeft()
+  })
+
+  it('truncated Arrow, file and stream', async () => {
+    const { tableFromArrays, tableToIPC } = await import('apache-arrow')
+    const table = tableFromArrays({ id: Int32Array.from({ length: 5000 }, (_, at) => at) })
+    for (const kind of ['file', 'stream'] as const) {
+      const whole = tableToIPC(table, kind)
+      for (const cut of [8, 3000]) {
+        const path = await kit.file('cut.arrow', whole.subarray(0, whole.length - cut))
+        const error = await failure(kit.import({ sources: [path] }))
+        expect(error.code, `${kind} without its last ${cut} bytes`).toBe('source/truncated')
+      }
+    }
+    await expectNothingLeft()
+  })
+
+  it('dates that read two ways are refused with the option to say which', async () => {
+    const path = await kit.file('dates.csv', 'id,d\n1,01/02/2023\n2,03/04/2023\n')
+    const error = await failure(kit.import({ sources: [path] }))
+    expect(error.code).toBe('source/ambiguous')
+    expect(error.remedy).toContain('%d/%m/%Y')
+    await expectNothingLeft()
+    const name = { namespace: ['ok'], name: 'dates' }
+    await kit.import({ table: name, sources: [path], csv: { dateFormat: '%m/%d/%Y' } })
+  })
+
+  it('a 13th in the sample settles what the dates mean, and later values are held to it', async () => {
+    const settled = await kit.plan({ sources: [await kit.file('settled.csv', 'id,d\n1,01/02/2023\n2,13/04/2023\n')] })
+    expect(settled.columns[1]).toMatchObject({ name: 'd', type: 'date' })
+    expect(settled.notes.join()).toContain('%d/%m/%Y')
+    const late = `id,d\n${Array.from({ length: 3000 }, (_, at) => `${at},13/04/2023`).join('\n')}\n3000,04/13/2023\n`
+    const error = await failure(kit.import({ sources: [await kit.file('late-date.csv', late)] }))
+    expect(error.code).toBe('source/row')
+    expect(error.context).toMatchObject({ line: 3002, column: 'd', value: '04/13/2023' })
+    await expectNothingLeft()
+  })
+
+  it('a broken line of NDJSON is named', async () => {
+    const path = await kit.file('broken.ndjson', '{"a":1}\n{"a":2\n{"a":3}\n')
+    const error = await failure(kit.import({ sources: [path] }))
+    expect(error.code).toBe('source/row')
+    expect(error.message).toContain('broken.ndjson')
+    await expectNothingLeft()
+  })
+
+  it('a text in a column of numbers, far behind the sample, is named with line, column, value and type', async () => {
+    const path = await kit.file('mixed.csv', `id,name\n${numbers(4000)}\nabc,x\n${numbers(10)}\n`)
+    const error = await failure(kit.import({ sources: [path] }))
+    expect(error.code).toBe('source/row')
+    expect(error.context).toMatchObject({ file: path, line: 4002, column: 'id', value: 'abc' })
+    expect(error.message).toContain('long')
+    await expectNothingLeft()
+  })
+
+  it.each([
+    ['1.5', 'rounded to 2'],
+    ['007', 'without its zeros'],
+    ['0x10', 'taken for 16'],
+    ['99999999999999999999', 'out of range'],
+  ])('%s in a column of whole numbers is not %s', async (value) => {
+    const path = await kit.file('rounded.csv', `id,name\n${numbers(4000)}\n${value},x\n`)
+    const error = await failure(kit.import({ sources: [path] }))
+    expect(error.code).toBe('source/row')
+    expect(error.context).toMatchObject({ line: 4002, column: 'id', value })
+    await expectNothingLeft()
+  })
+
+  it.each([
+    ['2023-01-01', '2023-01-01 10:00:00', 'date'],
+    ['2023-01-01', 'infinity', 'date'],
+    ['2023-01-01', '2023-02-30', 'date'],
+    ['2023-01-01 10:00:00', '2023-01-01 10:00:00.1234567', 'timestamp'],
+    ['2023-01-01 10:00:00', '2023-01-01T10:00:00+02:00', 'timestamp'],
+    ['2023-01-01 10:00:00', '300000-01-01 00:00:00', 'timestamp'],
+    ['1.5', '1e400', 'double'],
+    ['1.5', '12345678901234567890', 'double'],
+    ['true', 'yes', 'boolean'],
+    ['10:00:00', '24:00:00', 'time'],
+  ])('a column of values like %s does not take %s', async (good, bad, type) => {
+    const rows = Array.from({ length: 2000 }, (_, at) => `${at},${good}`).join('\n')
+    const path = await kit.file('values.csv', `id,v\n${rows}\n2000,${bad}\n`)
+    const error = await failure(kit.import({ sources: [path] }))
+    expect(error.code).toBe('source/row')
+    expect(error.context).toMatchObject({ line: 2002, column: 'v', value: bad })
+    expect(error.message).toContain(type)
+    await expectNothingLeft()
+  })
+
+  it('numbers past 64 bits in the sample keep every digit', async () => {
+    const plan = await kit.plan({ sources: [await kit.file('big.csv', 'id,n\n1,12345678901234567890\n2,1\n')] })
+    expect(plan.columns[1]?.type).toBe('decimal(38, 0)')
+    expect(plan.notes.join()).toContain('64 bits')
+  })
+
+  it('a field of NDJSON that the sample did not show is not dropped in silence', async () => {
+    const lines = Array.from({ length: 3000 }, (_, at) => `{"a":${at}}`).join('\n')
+    const error = await failure(kit.import({ sources: [await kit.file('keys.ndjson', `${lines}\n{"a":1,"extra":{"b":1}}\n`)] }))
+    expect(error.code).toBe('schema/mismatch')
+    expect(error.message).toContain('extra')
+    await expectNothingLeft()
+  })
+
+  it('a value of NDJSON that does not fit is named with its line', async () => {
+    const lines = Array.from({ length: 3000 }, (_, at) => `{"a":${at}}`).join('\n')
+    const error = await failure(kit.import({ sources: [await kit.file('value.ndjson', `${lines}\n{"a":1.5}\n{"a":2}\n`)] }))
+    expect(error.code).toBe('source/row')
+    expect(error.context).toMatchObject({ line: 3001, column: 'a', value: '1.5' })
+    await expectNothingLeft()
+  })
+
+  it('a table that exists is not touched', async () => {
+    const table = { namespace: ['ok'], name: 'there' }
+    const path = await kit.file('there.csv', 'id\n1\n')
+    await kit.import({ table, tableName: 'ok.there', sources: [path] })
+    const error = await failure(kit.import({ table, tableName: 'ok.there', sources: [path] }))
+    expect(error.code).toBe('table/exists')
+  })
+
+  it('a cancelled import leaves nothing', async () => {
+    const path = await kit.file('cancel.csv', `id,name\n${numbers(200_000)}\n`)
+    const controller = new AbortController()
+    const plan = await kit.plan({ sources: [path] })
+    const { executeImport } = await import('../../src/ingest/index.ts')
+    const running = executeImport(plan, {
+      table: { namespace: ['ns'], name: 't' },
+      services: kit.services,
+      signal: controller.signal,
+      onProgress: () => controller.abort(),
+    })
+    setImmediate(() => controller.abort())
+    const error = await failure(running)
+    expect(error.code).toBe('cancelled')
+    await expectNothingLeft()
+  })
+})
