@@ -1,4 +1,9 @@
-import { type FileHandle, open } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
+
+/** An open folder, as far as it is needed here. */
+interface SyncHandle {
+  sync(): Promise<void>
+}
 
 /**
  * Makes names in folders durable. Writers that wait for the same folder at the same time share one fsync: a name is safe
@@ -9,7 +14,7 @@ export class FolderSync {
   private readonly next = new Map<string, Promise<void>>()
 
   /** With a handle of the folder that stays open until the promise settles, or without one. */
-  sync(folder: string, handle?: FileHandle): Promise<void> {
+  sync(folder: string, handle?: SyncHandle): Promise<void> {
     const joined = this.next.get(folder)
     if (joined !== undefined) return joined
     const before = this.running.get(folder)
@@ -22,12 +27,12 @@ export class FolderSync {
     return queued
   }
 
-  private startQueued(folder: string, handle: FileHandle | undefined): Promise<void> {
+  private startQueued(folder: string, handle: SyncHandle | undefined): Promise<void> {
     this.next.delete(folder)
     return this.start(folder, handle)
   }
 
-  private start(folder: string, handle: FileHandle | undefined): Promise<void> {
+  private start(folder: string, handle: SyncHandle | undefined): Promise<void> {
     const run = (handle === undefined ? syncFolder(folder) : handle.sync()).finally(() => {
       if (this.running.get(folder) === run) this.running.delete(folder)
     })
