@@ -460,6 +460,64 @@ describe('manifests of other writers', () => {
     ])
   })
 
+  it('partition values of transforms that we do not know, and of void, are read as they were written (I4)', async () => {
+    const fields = [withId(1000, 'z', ['null', 'int']), withId(1001, 'v', ['null', 'int']), withId(1002, 'm', 'bytes')]
+    const type: avro.Schema = {
+      type: 'record',
+      name: 'manifest_entry',
+      fields: [
+        withId(0, 'status', 'int'),
+        withId(2, 'data_file', {
+          type: 'record',
+          name: 'r2',
+          fields: [
+            withId(100, 'file_path', 'string'),
+            withId(101, 'file_format', 'string'),
+            withId(102, 'partition', { type: 'record', name: 'r102', fields }),
+            withId(103, 'record_count', 'long'),
+            withId(104, 'file_size_in_bytes', 'long'),
+          ],
+        }),
+      ],
+    }
+    const file = { file_path: 'f', file_format: 'parquet', record_count: 10, file_size_in_bytes: 100 }
+    const partition = { z: 77, v: null, m: Buffer.of(1, 2) }
+    const bytes = await avscWrite(type, [{ status: 1, data_file: { ...file, partition } }])
+    const odd: PartitionSpec = {
+      specId: 0,
+      fields: [
+        { fieldId: 1000, sourceIds: [1], name: 'z', transform: parseTransform('zorder[2]') },
+        { fieldId: 1001, sourceIds: [10], name: 'v', transform: parseTransform('void') },
+        { fieldId: 1002, sourceIds: [1, 2], name: 'm', transform: parseTransform('multi') },
+      ],
+    }
+    const [entry] = await read(bytes, {}, [odd])
+    expect(entry?.dataFile.partition).toEqual([77, null, Uint8Array.of(1, 2)])
+  })
+
+  it('with any byte changed are read or refused; nothing else is thrown', async () => {
+    const io = new MemoryStore()
+    const dataFileOf = (at: number) => plainFile(`f${at}`, { valueCounts: new Map([[1, 3n]]), splitOffsets: [4n] })
+    await writeManifest(io, 'memory:///m.avro', { ...common, entries: [0, 1, 2].map((at) => added(dataFileOf(at))) })
+    const { rows: values, schema: written } = await avscRead(await io.read('memory:///m.avro'))
+    const plain = await avscWrite(
+      written,
+      values.map((row) => Object.assign(row, { snapshot_id: 7 })),
+      { codec: 'null' },
+    )
+    await fc.assert(
+      fc.asyncProperty(fc.nat(plain.length - 1), fc.integer({ min: 1, max: 255 }), async (at, change) => {
+        const damaged = new Uint8Array(plain)
+        damaged[at] = (damaged[at] ?? 0) ^ change
+        const result = await read(damaged).catch((error: unknown) => error)
+        if (!Array.isArray(result)) {
+          expect(result).toMatchObject({ code: expect.stringMatching(/^iceberg\/(invalid-manifest|unsupported)$/) })
+        }
+      }),
+      { numRuns: 1500 },
+    )
+  })
+
   it('that lack what is needed, or are damaged, are refused with their name', async () => {
     const type: avro.Schema = { type: 'record', name: 'manifest_entry', fields: [withId(0, 'status', 'int')] }
     await expect(read(await avscWrite(type, [{ status: 1 }]))).rejects.toMatchObject({
@@ -677,13 +735,13 @@ function withId(id: number, name: string, type: avro.Schema): { name: string; ty
 async function avscWrite(
   schema: avro.Schema,
   rows: readonly unknown[],
-  options: { wrapUnions?: boolean } = {},
+  options: { wrapUnions?: boolean; codec?: 'null' | 'deflate' } = {},
 ): Promise<Uint8Array> {
   const text = JSON.stringify(schema)
   const metadata = { 'avro.schema': Buffer.from(text) }
   const encoder = new avro.streams.BlockEncoder(
     avro.Type.forSchema(schema, options),
-    Object.assign({ codec: 'deflate' as const }, { metadata }),
+    Object.assign({ codec: options.codec ?? ('deflate' as const) }, { metadata }),
   )
   const chunks: Uint8Array[] = []
   encoder.on('data', (chunk: Uint8Array) => chunks.push(chunk))

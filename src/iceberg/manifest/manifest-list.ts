@@ -220,8 +220,14 @@ export function assignNumbers(options: WriteManifestListOptions): {
       assigned = { ...assigned, minSequenceNumber: assigned.sequenceNumber }
     }
     if (nextRowId !== undefined && manifest.content === 'data' && manifest.firstRowId === undefined) {
+      if (manifest.addedRowsCount === undefined || manifest.existingRowsCount === undefined) {
+        throw new IceboxError('iceberg/unsupported', {
+          message: `${manifest.manifestPath} does not say how many rows it has, so row ids cannot be given to them`,
+          remedy: 'rewrite the manifests of the table before upgrading it to format version 3',
+        })
+      }
       assigned = { ...assigned, firstRowId: nextRowId }
-      nextRowId += (manifest.addedRowsCount ?? 0n) + (manifest.existingRowsCount ?? 0n)
+      nextRowId += manifest.addedRowsCount + manifest.existingRowsCount
     }
     return assigned
   })

@@ -3,7 +3,7 @@ import type { ObjectStore } from '../../storage/index.ts'
 import { type AvroBlock, AvroDecoder, type AvroHeader, invalidAvro, readAvroContainer } from '../avro/index.ts'
 import type { ManifestEntry, ManifestFile } from '../spec/manifest.ts'
 import { partitionType } from '../spec/partition.ts'
-import type { PartitionSpec, Schema } from '../spec/types.ts'
+import type { NestedField, PartitionSpec, Schema } from '../spec/types.ts'
 import { type EntryDraft, entryReader } from './read-entry.ts'
 
 export interface ReadManifestOptions {
@@ -50,7 +50,7 @@ export async function* readManifestBlocks(
     const stats = options.projection === 'no-stats' ? 'none' : (options.statsFieldIds ?? 'all')
     const blocks = readAvroContainer(await source(io, file, options.signal))
     const header = await firstOf(blocks)
-    const reader = entryReader(header.schema, { partition: partitionType(spec, schema), specId: spec.specId, stats })
+    const reader = entryReader(header.schema, { partition: readPartition(spec, schema), specId: spec.specId, stats })
     const inherit = inheritance(file, reader.hasSequenceNumbers)
     for await (const block of blocks) {
       throwIfCancelled(options.signal)
@@ -64,6 +64,17 @@ export async function* readManifestBlocks(
   } catch (error) {
     throw located(error, file.manifestPath)
   }
+}
+
+/**
+ * The partition tuple as manifests may have written it: what a transform that is not known gives is not known either, and
+ * void may be written as the source's type or as int.
+ */
+function readPartition(spec: PartitionSpec, schema: Schema): NestedField[] {
+  return partitionType(spec, schema).map((field, at) => {
+    const kind = spec.fields[at]?.transform.kind
+    return kind === 'unknown' || kind === 'void' ? { ...field, type: { kind: 'unknown' } } : field
+  })
 }
 
 async function source(
