@@ -183,8 +183,8 @@ describe('ending early', () => {
     const ran = await icebox(['import', 'a.never', '-', '--format', 'csv'], {
       cwd: lake,
       onStart: (child) => {
-        child.stdin.write('a,b\n1,2\n')
-        void until('the lakehouse is open', () => usesProcessor(child.pid ?? 0)).then(() => child.kill('SIGINT'))
+        // More than a pipe holds: when it is written, the command is reading.
+        child.stdin.write(`a,b\n${'1,2\n'.repeat(500_000)}`, () => child.kill('SIGINT'))
       },
     })
     expect(ran.code).toBe(130)
