@@ -89,4 +89,6 @@ export interface StatementOptions {
   readonly parameters?: readonly SqlParameter[]
   readonly signal?: AbortSignal
   readonly onProgress?: RunOptions['onProgress']
+  /** The engine writes the rows of the query to this file; the result has none then. Other statements are refused. */
+  readonly parquetFile?: string
 }

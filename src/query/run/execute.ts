@@ -7,6 +7,7 @@ import { runAlter } from './alter.ts'
 import { runCreateTable } from './create.ts'
 import { runDelete } from './delete.ts'
 import { scanReportText, withColumnNames } from './explain.ts'
+import { runExport } from './export-parquet.ts'
 import { runInsert } from './insert.ts'
 import { openStream, prepare, type QueryParts, runOptions, type SessionState } from './query.ts'
 import { doneResult, streamResult } from './results.ts'
@@ -47,6 +48,16 @@ async function run(
   meter: Meter,
 ): Promise<Executed> {
   const { catalog } = parts
+  if (options.parquetFile !== undefined) {
+    if (statement.kind !== 'query') {
+      throw new IceboxError('sql/unsupported', {
+        message: `only the rows of a query are written to a Parquet file, not those of ${statement.kind}`,
+        remedy: 'write another format, or use a SELECT',
+        context: { statement: statement.kind },
+      })
+    }
+    return { result: await runExport(statement.query, options.parquetFile, state, options, parts, meter) }
+  }
   switch (statement.kind) {
     case 'query':
       return { result: await runQuery(statement.query, state, options, parts, meter) }
