@@ -1,5 +1,4 @@
 export { commitTarget } from './commit-target.ts'
 export { movedRoot } from './moved.ts'
-export { openMemoryCatalog, openSqliteCatalog, type SqliteCatalogOptions } from './open.ts'
-export type { CatalogOptions } from './parts.ts'
-export type { Catalog, CreateTableRequest, Namespace, TableIdentifier } from './port.ts'
+export { openMemoryCatalog, openSqliteCatalog } from './open.ts'
+export type { Catalog, CreateTableRequest, TableIdentifier } from './port.ts'

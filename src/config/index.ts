@@ -1,7 +1,6 @@
 export { renderDefaultFile } from './default-file.ts'
 export { cappedPoolSize, type ExplainRow, explainConfiguration } from './explain.ts'
-export { type KeySpec, type KeyType, typeText } from './key-types.ts'
-export { type ConfigurationValues, KEY_NAMES, type KeyName, specOf } from './keys.ts'
+export { KEY_NAMES, specOf } from './keys.ts'
 export {
   type Configuration,
   type ConfigurationSources,
@@ -9,4 +8,4 @@ export {
   findConfigurationProblems,
   loadConfiguration,
 } from './load.ts'
-export { type Origin, originText, variableOf } from './sources.ts'
+export { originText, variableOf } from './sources.ts'

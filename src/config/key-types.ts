@@ -1,7 +1,7 @@
 import { parseDuration, parseSize } from '../base/index.ts'
 
 /** How a key's text is read. Sizes become bytes, durations milliseconds, fractions and counts numbers. */
-export type KeyType = 'size' | 'duration' | 'fraction' | 'count' | 'boolean' | 'path' | 'cpus'
+type KeyType = 'size' | 'duration' | 'fraction' | 'count' | 'boolean' | 'path' | 'cpus'
 
 /** One key of the configuration. */
 export interface KeySpec {

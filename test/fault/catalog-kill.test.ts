@@ -12,7 +12,7 @@ const T = { namespace: ['ns'], name: 't' }
 
 it('leaves a table whole whenever a writer is killed, and the next writer goes on from there', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'icebox-'))
-  const script = await bundleScript(join(import.meta.dirname, '..', 'integration', 'support', 'catalog-writer.ts'))
+  const script = await bundleScript(new URL('../integration/support/catalog-writer.ts', import.meta.url))
   const path = join(folder, 'catalog.sqlite')
   const warehouse = fileUri(join(folder, 'warehouse'))
   const open = (create = false) => openSqliteCatalog({ path, warehouse, io: createStore(), create })

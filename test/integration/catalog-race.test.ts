@@ -14,7 +14,7 @@ const WRITERS = ['a', 'b', 'c']
 
 it('loses no commit of several processes that change one table at once, and leaves no file of the losers (C1)', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'icebox-'))
-  const script = await bundleScript(join(import.meta.dirname, 'support', 'catalog-writer.ts'))
+  const script = await bundleScript(new URL('./support/catalog-writer.ts', import.meta.url))
   try {
     const path = join(folder, 'catalog.sqlite')
     const warehouse = fileUri(join(folder, 'warehouse'))

@@ -67,7 +67,7 @@ export function startPython(script: string, args: Json = null): { result: Promis
 }
 
 /** A script that failed, with its standard error. */
-export class PythonError extends Error {
+class PythonError extends Error {
   override readonly name = 'PythonError'
 }
 

@@ -1,5 +1,6 @@
 import { mkdir, mkdtemp } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
 
 const CACHE = join(import.meta.dirname, '..', '..', '..', 'node_modules', '.cache')
@@ -8,12 +9,12 @@ const CACHE = join(import.meta.dirname, '..', '..', '..', 'node_modules', '.cach
  * A TypeScript script as one file that Node 20 runs, for tests that start processes of their own: in a new folder below
  * node_modules, where its imports are found; who asks removes it.
  */
-export async function bundleScript(path: string): Promise<{ file: string; folder: string }> {
+export async function bundleScript(script: URL): Promise<{ file: string; folder: string }> {
   await mkdir(CACHE, { recursive: true })
   const folder = await mkdtemp(join(CACHE, 'icebox-test-'))
   const file = join(folder, 'script.mjs')
   const bundle = await rolldown({
-    input: path,
+    input: fileURLToPath(script),
     platform: 'node',
     external: (id) => !id.startsWith('.') && !id.startsWith('/') && !id.startsWith('\0'),
     transform: { target: 'node20' },
