@@ -158,6 +158,14 @@ describe('table metadata of v2', () => {
     expect(parse(empty).refs).toEqual({})
   })
 
+  it('of a table that was upgraded keeps snapshots whose manifests are listed inline', () => {
+    const snapshots = [{ 'snapshot-id': 5, 'timestamp-ms': 1, manifests: ['a', 'b'] }]
+    const metadata = parse({ ...full(), snapshots, 'current-snapshot-id': 5, refs: {}, 'snapshot-log': [] })
+    expect(metadata.snapshots).toEqual([
+      { snapshotId: 5n, sequenceNumber: 0n, timestampMs: 1n, manifests: ['a', 'b'], summary: {} },
+    ])
+  })
+
   it('without refs main is the current snapshot', () => {
     const { refs: _refs, ...rest } = full()
     expect(_refs).toBeDefined()

@@ -10,12 +10,13 @@ export function noneAsUndefined(id: bigint | undefined): bigint | undefined {
   return id === NONE ? undefined : id
 }
 
-export function parseSnapshot(json: Json, place: Place, formatVersion: number): Snapshot {
+export function parseSnapshot(json: Json, place: Place): Snapshot {
   const object = asObject(json, place)
   const sequenceNumber = object.optionalLong('sequence-number')
   const manifestList = object.optionalString('manifest-list')
   const manifests = object.optionalStrings('manifests')
-  if (manifestList === undefined && (manifests === undefined || formatVersion > 1)) {
+  // A table that was upgraded keeps the snapshots of v1 as they are.
+  if (manifestList === undefined && manifests === undefined) {
     throw invalidMetadata(object.at('manifest-list'), 'is missing')
   }
   return {

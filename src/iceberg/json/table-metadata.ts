@@ -51,7 +51,7 @@ export function tableMetadataFromJson(json: Json, location: string): TableMetada
   const schemas = parseSchemas(object, formatVersion)
   const specs = parseSpecs(object, formatVersion)
   const orders = parseSortOrders(object, formatVersion)
-  const snapshots = object.optionalArray('snapshots', (item, at) => parseSnapshot(item, at, formatVersion)) ?? []
+  const snapshots = object.optionalArray('snapshots', parseSnapshot) ?? []
   const currentSnapshotId = noneAsUndefined(object.optionalLong('current-snapshot-id'))
   refuseEncryption(object, snapshots)
   const metadata: TableMetadata = {
