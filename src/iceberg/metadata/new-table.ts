@@ -18,7 +18,7 @@ export interface NewTable {
   readonly nowMs: number
 }
 
-export const FIRST_PARTITION_FIELD_ID = 1000
+const FIRST_PARTITION_FIELD_ID = 1000
 
 /**
  * Metadata of a table that does not exist yet. Field ids are assigned afresh (a level before its children), partition field

@@ -1,7 +1,7 @@
 import type { PartitionField, PartitionSpec, Schema, SortOrder, Transform } from '../spec/types.ts'
 
 /** True when two values are structurally equal: plain objects, arrays, bytes, primitives. Key order does not matter. */
-export function sameValue(a: unknown, b: unknown): boolean {
+function sameValue(a: unknown, b: unknown): boolean {
   if (a === b) return true
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
   if (Array.isArray(a) !== Array.isArray(b)) return false

@@ -69,7 +69,7 @@ async function* changesOf(
 }
 
 /** Snapshots of main after `startId`, the newest first. Throws `table/conflict` when the history does not lead there. */
-export function snapshotsSince(metadata: TableMetadata, startId: bigint | undefined): Snapshot[] {
+function snapshotsSince(metadata: TableMetadata, startId: bigint | undefined): Snapshot[] {
   const since: Snapshot[] = []
   const byId = new Map(metadata.snapshots.map((snapshot) => [snapshot.snapshotId, snapshot]))
   let id = metadata.currentSnapshotId

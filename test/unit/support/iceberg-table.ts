@@ -137,7 +137,7 @@ export function fileOf(
   }
 }
 
-export function partitionOf(row: Row, spec: PartitionSpec, schema: Schema = SCHEMA): (Literal | null)[] {
+function partitionOf(row: Row, spec: PartitionSpec, schema: Schema = SCHEMA): (Literal | null)[] {
   return spec.fields.map((field) => {
     const sourceId = field.sourceIds[0] ?? -1
     return applyTransform(field.transform, primitive(schema, sourceId), row[sourceId] ?? null)
