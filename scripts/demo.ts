@@ -138,14 +138,14 @@ async function deleteAndTravel(lake: Lakehouse): Promise<void> {
   )
   const { rows, summary } = await answer(
     lake,
-    `select 'now' as at, count(*) as flights, min(date) as first from demo.flights
-     union all select 'before the DELETE', count(*), min(date) from demo.flights at (version => ${snapshotId}) order by at`,
+    `select 'now' as moment, count(*) as flights, min(date) as first from demo.flights
+     union all select 'before the DELETE', count(*), min(date) from demo.flights at (version => ${snapshotId}) order by moment`,
   )
   show('January was deleted (metadata only). What is there now, and what was before?', rows, summary)
   const source = await answer(
     lake,
-    `select 'now' as at, count(*) as flights, min(date) as first from '${FLIGHTS}' where date >= '2001-02-01'
-     union all select 'before the DELETE', count(*), min(date) from '${FLIGHTS}' order by at`,
+    `select 'now' as moment, count(*) as flights, min(date) as first from '${FLIGHTS}' where date >= '2001-02-01'
+     union all select 'before the DELETE', count(*), min(date) from '${FLIGHTS}' order by moment`,
   )
   check(same(rows, source.rows), `time travel differs from the source: ${text(rows)} against ${text(source.rows)}`)
 }
