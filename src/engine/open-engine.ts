@@ -88,6 +88,7 @@ interface Parts {
 class OpenEngine implements Engine {
   readonly threads: number
   readonly memoryLimitBytes: number
+  readonly plan: EnginePlan
   readonly #parts: Parts
   readonly #calls = new Gate(threadPool())
   readonly #places: Gate
@@ -101,6 +102,7 @@ class OpenEngine implements Engine {
   constructor(parts: Parts) {
     const { governor, plan, maxSessions } = parts.options
     this.#parts = parts
+    this.plan = plan
     this.threads = plan.threads
     this.memoryLimitBytes = plan.memoryLimitBytes
     this.#places = new Gate(maxSessions ?? 16)

@@ -1,3 +1,5 @@
+import type { EnginePlan } from '../memory/index.ts'
+
 /** What the rest of Icebox knows of the SQL engine. DuckDB is behind it and nothing of DuckDB's types is in it. */
 
 /** A value bound to `$1`, `$2`, …: never pasted into text. */
@@ -86,5 +88,7 @@ export interface Engine extends AsyncDisposable {
   session(signal?: AbortSignal): Promise<EngineSession>
   readonly threads: number
   readonly memoryLimitBytes: number
+  /** What the engine was opened with: `planCopy` asks for it. */
+  readonly plan: EnginePlan
   memory(): Promise<EngineMemory>
 }

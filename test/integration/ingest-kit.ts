@@ -36,12 +36,19 @@ export interface Kit extends AsyncDisposable {
   read(sql: string, name?: string): Promise<Record<string, SqlValue>[]>
 }
 
-export async function openKit(options: { memoryLimitBytes?: number; threads?: number; sampleRows?: number } = {}): Promise<Kit> {
+export async function openKit(
+  options: { memoryLimitBytes?: number; threads?: number; sampleRows?: number } = {},
+): Promise<Kit> {
   const folder = await mkdtemp(join(tmpdir(), 'icebox-'))
   await mkdir(join(folder, 'spill'))
   const governor = Governor.create({ budgetBytes: 1024 * MiB })
   const engine = await openEngine({
-    plan: { memoryLimitBytes: options.memoryLimitBytes ?? 512 * MiB, threads: options.threads ?? 2, purgeAboveBytes: undefined },
+    plan: {
+      memoryLimitBytes: options.memoryLimitBytes ?? 512 * MiB,
+      threads: options.threads ?? 2,
+      copyThreads: options.threads ?? 2,
+      purgeAboveBytes: undefined,
+    },
     governor,
     spillDirectory: join(folder, 'spill'),
     maxSpillBytes: 4_000_000_000,

@@ -10,6 +10,7 @@ import {
   type SortOrder,
   Transaction,
 } from '../../iceberg/index.ts'
+import { planCopy } from '../../memory/index.ts'
 import { localPath } from '../../storage/index.ts'
 import { arrowBatches } from '../inspect/arrow.ts'
 import { KEY_PROPERTY, SOURCE_PROPERTY } from '../plan/import-key.ts'
@@ -209,6 +210,12 @@ async function write(
               ? goodRowsSelect(source, mapping)
               : sourceSelect(source, mapping, {
                   inOrder: plan.preserveOrder,
+                  bufferBytes: planCopy({
+                    engine: services.engine.plan,
+                    rowWidthBytes: plan.estimate.rowWidthBytes,
+                    targetFileBytes: services.settings.targetFileSizeBytes,
+                    ...(maxLineSizeBytes === undefined ? {} : { maxLineBytes: maxLineSizeBytes }),
+                  }).csvBufferBytes,
                   ...(maxLineSizeBytes === undefined ? {} : { maxLineSizeBytes }),
                 }),
           schema: target.schema,

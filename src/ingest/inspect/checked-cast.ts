@@ -74,15 +74,25 @@ export function checkedCast(type: Type, text: string, options: CastOptions): Che
             isPlainly: () => `strlen(${text}) = 10 AND ${text} < ':'`,
             isExact: matches(' *[0-9]{1,6}([-/])[0-9]{1,2}[-/][0-9]{1,2} *'),
           }
-        : { value: `CAST(strptime(${text}, ${quoteText(options.format)}) AS DATE)`, isPlainly: never, isExact: matches('[^ ]+') }
+        : {
+            value: `CAST(strptime(${text}, ${quoteText(options.format)}) AS DATE)`,
+            isPlainly: never,
+            isExact: matches('[^ ]+'),
+          }
     case 'timestamp':
       return options.format === undefined
         ? {
             value,
             isPlainly: () => `strlen(${text}) = 19 AND ${text}[17] = ':'`,
-            isExact: matches('[0-9]{4,6}-[0-9]{1,2}-[0-9]{1,2}([ T][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6}0*)?)?)?'),
+            isExact: matches(
+              '[0-9]{4,6}-[0-9]{1,2}-[0-9]{1,2}([ T][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6}0*)?)?)?',
+            ),
           }
-        : { value: `CAST(strptime(${text}, ${quoteText(options.format)}) AS TIMESTAMP)`, isPlainly: () => 'true', isExact: 'true' }
+        : {
+            value: `CAST(strptime(${text}, ${quoteText(options.format)}) AS TIMESTAMP)`,
+            isPlainly: () => 'true',
+            isExact: 'true',
+          }
     case 'timestamptz':
       return {
         value,
@@ -92,7 +102,11 @@ export function checkedCast(type: Type, text: string, options: CastOptions): Che
         ),
       }
     case 'time':
-      return { value, isPlainly: never, isExact: matches('([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,6}0*)?)?') }
+      return {
+        value,
+        isPlainly: never,
+        isExact: matches('([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,6}0*)?)?'),
+      }
     case 'timestamp_ns':
       return {
         value,

@@ -3,6 +3,7 @@ import { type Json, parseJson } from '../../base/index.ts'
 import type { Compression, SourceFormat } from '../source/format.ts'
 import { hiveColumns } from '../source/hive.ts'
 import type { SourceFile } from '../source/locate.ts'
+import { withLineSizes } from '../read/line-sizes.ts'
 import { explainJsonError } from '../read/json-errors.ts'
 import { jsonObjects, readJson } from '../read/json-select.ts'
 import type { FoundColumn, Inspection, JsonDescription, JsonShape, JsonStruct } from '../read/description.ts'
@@ -40,8 +41,21 @@ export async function inspectJson(
       context: { file: firstFile.path },
     })
   }
-  const options = scene.signal === undefined ? {} : { signal: scene.signal }
+  return withLineSizes(scene.maxLineSizeBytes, (maxObjectBytes) =>
+    inspectObjects(maxObjectBytes === undefined ? base : { ...base, maxObjectBytes }, used, scene, notes),
+  )
+}
+
+async function inspectObjects(
+  base: Omit<JsonDescription, 'shape'>,
+  used: readonly (SourceFile & { readonly compression: Compression })[],
+  scene: InspectScene,
+  notes: readonly string[],
+): Promise<Inspection> {
+  const { hive } = base
+  const firstPath = base.paths[0] ?? ''
   const empty: JsonDescription = { ...base, shape: { kind: 'struct', fields: [] } }
+  const options = scene.signal === undefined ? {} : { signal: scene.signal }
   try {
     const rows = await scene.session.all(
       `SELECT count(*) AS n, coalesce(avg(strlen(CAST(json AS VARCHAR))), 0) AS w, CAST(json_group_structure(json) AS VARCHAR) AS s, count(*) FILTER (WHERE json_type(json) <> 'OBJECT') AS odd FROM (SELECT json FROM ${jsonObjects(empty)} LIMIT ${scene.sampleRows})`,
@@ -52,15 +66,15 @@ export async function inspectJson(
     if (sampled === 0) throw emptySource(base.paths)
     if (Number(figures['odd'] ?? 0) > 0) {
       throw new IceboxError('source/format', {
-        message: `${firstFile.path} holds JSON values that are not objects`,
+        message: `${firstPath} holds JSON values that are not objects`,
         remedy: 'a row must be an object: {"name": value, …}',
-        context: { file: firstFile.path },
+        context: { file: firstPath },
       })
     }
     const shape = shapeOf(parseJson(String(figures['s'])), '')
     if (shape.kind !== 'struct') throw emptySource(base.paths, 'holds no objects')
-    checkShape(shape, firstFile.path)
-    checkNames([...shape.fields.map((field) => field.name), ...hive.map((column) => column.name)], firstFile.path)
+    checkShape(shape, firstPath)
+    checkNames([...shape.fields.map((field) => field.name), ...hive.map((column) => column.name)], firstPath)
     const description: JsonDescription = { ...base, shape }
     const columns = await decideColumns(description, shape, sampled, scene)
     const width = Number(figures['w'])

@@ -68,8 +68,7 @@ export function describePlan(plan: ImportPlan): string {
     )
   }
   if (plan.sortBy.length > 0) lines.push(`sorted within files by ${plan.sortBy.join(', ')}`)
-  const rows =
-    estimate.rows === undefined ? 'an unknown number of rows' : `about ${formatCount(estimate.rows)} rows`
+  const rows = estimate.rows === undefined ? 'an unknown number of rows' : `about ${formatCount(estimate.rows)} rows`
   lines.push(
     `${rows}, ${estimate.dataFiles} data file${estimate.dataFiles === 1 ? '' : 's'} of together ${formatBytes(estimate.tableBytes)}; needs ${formatBytes(estimate.memoryBytes)} of memory and ${formatBytes(estimate.diskBytes)} on disk`,
   )

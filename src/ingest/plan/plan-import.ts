@@ -118,7 +118,7 @@ export async function planImport(request: ImportRequest, services: IngestService
       ? sourceBytes
       : sourceBytes * (prepared.files[0]?.compression === 'none' ? TEXT_TO_PARQUET : 1),
   )
-  const threads = isOrdered ? 1 : services.engine.threads
+  const threads = isOrdered ? 1 : services.engine.plan.copyThreads
   const strategy = chooseStrategy({
     isPartitioned: layout.spec !== undefined && !isUnpartitioned(layout.spec),
     partitions,

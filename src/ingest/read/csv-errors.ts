@@ -65,6 +65,9 @@ export function badValueError(bad: BadValue, cause: unknown): IceboxError {
   })
 }
 
+/** DuckDB's `max_line_size` where none is given. */
+const DEFAULT_MAX_LINE_BYTES = 2_000_000
+
 /** Errors that DuckDB's CSV reader places itself. */
 function readError(text: string, cause: IceboxError, description: CsvDescription): IceboxError | undefined {
   const line = Number(/CSV Error on Line: (\d+)/.exec(text)?.[1] ?? Number.NaN)
@@ -78,6 +81,16 @@ function readError(text: string, cause: IceboxError, description: CsvDescription
       message: `${Number.isNaN(line) ? file : where}: a record is longer than ${formatBytes(limit)}`,
       remedy: 'raise ingest.max_line_size, or check that quotes are balanced',
       context: { ...context, limitBytes: limit },
+      cause,
+    })
+  }
+  if (/does not support a full read on this file/.test(text)) {
+    // What the parallel reader says of a record that is longer than its buffer.
+    const limit = description.maxLineSizeBytes ?? DEFAULT_MAX_LINE_BYTES
+    return new IceboxError('source/line-too-long', {
+      message: `${file}: a record is longer than ${formatBytes(limit)}`,
+      remedy: 'raise ingest.max_line_size, or check that quotes are balanced',
+      context: { file, limitBytes: limit },
       cause,
     })
   }

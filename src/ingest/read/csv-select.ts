@@ -5,6 +5,8 @@ import { columnsMap, quoteIdentifier, quoteList, quoteText } from '../sql.ts'
 import type { ColumnMapping, CsvDescription, CsvGroup } from './description.ts'
 
 export interface CsvReadOptions {
+  /** DuckDB's `buffer_size`, for each thread several; never below the longest line. */
+  readonly bufferBytes?: number
   /** DuckDB's `max_line_size`: its buffers are 16 times as large, so it grows only when a line needs it. */
   readonly maxLineSizeBytes?: number
   /** Rows that DuckDB cannot split go to its temporary table `icebox_rejects` instead of failing. */
@@ -28,7 +30,7 @@ export function readCsv(description: CsvDescription, group: CsvGroup, options: C
     ...(group.compression === 'none' ? [] : [`compression = ${quoteText(group.compression)}`]),
     ...(description.encoding === undefined ? [] : [`encoding = ${quoteText(description.encoding)}`]),
     ...(description.nullText === undefined ? [] : [`nullstr = ${quoteList(['', description.nullText])}`]),
-    ...lineSize(options.maxLineSizeBytes ?? description.maxLineSizeBytes),
+    ...buffers(options.maxLineSizeBytes ?? description.maxLineSizeBytes, options.bufferBytes),
     ...(options.storesRejects === true
       ? ["store_rejects = true, rejects_table = 'icebox_rejects', rejects_scan = 'icebox_reject_scans'"]
       : []),
@@ -42,8 +44,12 @@ export function readCsv(description: CsvDescription, group: CsvGroup, options: C
   return `read_csv(${settings.join(', ')})`
 }
 
-function lineSize(bytes: number | undefined): string[] {
-  return bytes === undefined ? [] : [`max_line_size = ${bytes}`, `buffer_size = ${bytes * 2}`]
+function buffers(maxLineBytes: number | undefined, bufferBytes: number | undefined): string[] {
+  const largest = Math.max(bufferBytes ?? 0, (maxLineBytes ?? 0) * 2)
+  return [
+    ...(maxLineBytes === undefined ? [] : [`max_line_size = ${maxLineBytes}`]),
+    ...(largest === 0 ? [] : [`buffer_size = ${largest}`]),
+  ]
 }
 
 /** The rows of all groups as the table's columns; a value that its type would change is an error. */

@@ -31,6 +31,8 @@ export interface JsonDescription {
   /** `unstructured`: objects one after another, each over any number of lines. */
   readonly layout: 'newline_delimited' | 'array' | 'unstructured'
   readonly shape: JsonStruct
+  /** Longest object that was seen to need it. */
+  readonly maxObjectBytes?: number
   readonly hive: readonly HiveColumn[]
 }
 

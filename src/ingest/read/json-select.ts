@@ -10,7 +10,7 @@ function common(description: JsonDescription, maxObjectBytes: number): string[] 
   return [
     quoteList(description.paths),
     `format = ${quoteText(description.layout)}`,
-    `maximum_object_size = ${maxObjectBytes}`,
+    `maximum_object_size = ${Math.max(maxObjectBytes, description.maxObjectBytes ?? 0)}`,
     ...(description.compression === 'none' ? [] : [`compression = ${quoteText(description.compression)}`]),
   ]
 }

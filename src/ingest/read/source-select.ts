@@ -7,6 +7,8 @@ import { quoteIdentifier } from '../sql.ts'
 export interface SelectOptions {
   /** Longest line or object; the reader's own default where undefined. */
   readonly maxLineSizeBytes?: number
+  /** Bytes of a CSV reader's buffer (`CopyPlan.csvBufferBytes`). */
+  readonly bufferBytes?: number
   /** Rows in the order of the files. */
   readonly inOrder?: boolean
 }
