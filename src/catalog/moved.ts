@@ -24,25 +24,26 @@ export async function movedRoot(
 }
 
 /**
- * The error for a metadata file that is not where the catalog says. Where the same file lies below the warehouse, the
- * lakehouse was moved: `lake/moved` names the old and the new root.
+ * Rejects `lake/moved`, naming the old and the new root, for metadata that is named elsewhere and lies below the warehouse:
+ * the lakehouse was moved, or copied. A copy must not work on the files of its original, which are where it says.
  */
-export async function missingMetadata(
+export async function refuseMoved(
   io: ObjectStore,
   warehouse: string,
   tableText: string,
   location: string,
-  cause: unknown,
-): Promise<IceboxError> {
+): Promise<void> {
   const moved = await movedRoot(io, warehouse, location)
-  if (moved !== undefined) {
-    return new IceboxError('lake/moved', {
-      message: `the files of ${tableText} are named at ${moved.from} and lie at ${moved.to}: the lakehouse was moved`,
-      remedy: 'move it back, or rewrite its metadata with icebox table relocate',
-      context: { table: tableText, oldRoot: moved.from, newRoot: moved.to, location },
-      cause,
-    })
-  }
+  if (moved === undefined) return
+  throw new IceboxError('lake/moved', {
+    message: `the files of ${tableText} are named at ${moved.from} and lie at ${moved.to}: the lakehouse was moved or copied`,
+    remedy: 'move it back, or rewrite its metadata with icebox table relocate',
+    context: { table: tableText, oldRoot: moved.from, newRoot: moved.to, location },
+  })
+}
+
+/** The error for a metadata file that is not where the catalog says. */
+export function missingMetadata(tableText: string, location: string, cause: unknown): IceboxError {
   return new IceboxError('storage/not-found', {
     message: `the current metadata of ${tableText} is missing: ${location}`,
     remedy: 'restore that file from a copy, or drop the table and register an older metadata file of its folder',

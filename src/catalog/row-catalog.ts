@@ -11,7 +11,7 @@ import {
 import { fileUri } from '../storage/index.ts'
 import { commitChange, commitCreation, tableExists, tableGone } from './commit.ts'
 import { MetadataCache } from './metadata-cache.ts'
-import { missingMetadata } from './moved.ts'
+import { missingMetadata, refuseMoved } from './moved.ts'
 import { checkTableName, namespaceKey, namespaceOf, tableText } from './names.ts'
 import { namespaceNotFound, tableNotFound } from './not-found.ts'
 import type { CatalogOptions, CatalogParts } from './parts.ts'
@@ -219,13 +219,13 @@ export class RowCatalog implements Catalog {
   private async readMetadata(table: TableIdentifier, location: string): Promise<TableMetadata> {
     const cached = this.parts.cache.get(location)
     if (cached !== undefined) return cached
+    await refuseMoved(this.parts.io, this.parts.warehouse, tableText(table), location)
     try {
       const metadata = await readTableMetadata(this.parts.io, location)
       this.parts.cache.put(location, metadata)
       return metadata
     } catch (error) {
-      if (!isIceboxError(error, 'storage/not-found')) throw error
-      throw await missingMetadata(this.parts.io, this.parts.warehouse, tableText(table), location, error)
+      throw isIceboxError(error, 'storage/not-found') ? missingMetadata(tableText(table), location, error) : error
     }
   }
 

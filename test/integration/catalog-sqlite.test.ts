@@ -1,4 +1,4 @@
-import { chmod, copyFile, mkdir, mkdtemp, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, cp, mkdir, mkdtemp, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from '@photostructure/sqlite'
@@ -284,16 +284,44 @@ describe('a database that another process holds', () => {
   })
 })
 
-describe('a lakehouse whose folder was moved', () => {
-  it('is recognised: the error names the old and the new root', async () => {
-    await makeCatalog()
-    const moved = join(folder, 'moved')
+describe('a lakehouse that is not where its metadata says', () => {
+  const moved = () => ({
+    code: 'lake/moved',
+    context: {
+      table: 'ns.t',
+      oldRoot: fileUri(join(folder, 'warehouse')),
+      newRoot: fileUri(join(folder, 'elsewhere')),
+    },
+  })
 
-    await rename(join(folder, 'warehouse'), moved)
-    const catalog = await open({ warehouse: fileUri(moved) })
-    await expect(catalog.loadTable(T)).rejects.toMatchObject({
-      code: 'lake/moved',
-      context: { table: 'ns.t', oldRoot: fileUri(join(folder, 'warehouse')), newRoot: fileUri(moved) },
+  it('is recognised when it was moved: the error names the old and the new root', async () => {
+    await makeCatalog()
+    await rename(join(folder, 'warehouse'), join(folder, 'elsewhere'))
+    const catalog = await open({ warehouse: fileUri(join(folder, 'elsewhere')) })
+    await expect(catalog.loadTable(T)).rejects.toMatchObject(moved())
+  })
+
+  it('is recognised when it was copied, and does not touch the files of the original', async () => {
+    const { metadataLocation } = await makeCatalog()
+    await cp(join(folder, 'warehouse'), join(folder, 'elsewhere'), { recursive: true })
+    const copy = await open({ warehouse: fileUri(join(folder, 'elsewhere')) })
+    await expect(copy.loadTable(T)).rejects.toMatchObject(moved())
+    await expect(copy.dropTable(T, { purge: true })).rejects.toMatchObject(moved())
+    await createStore().head(metadataLocation)
+    const original = await open()
+    expect((await original.loadTable(T)).metadataLocation).toBe(metadataLocation)
+  })
+
+  it('is not seen in a table that was registered from elsewhere', async () => {
+    const { metadataLocation } = await makeCatalog()
+    const other = await open({
+      create: true,
+      path: join(folder, 'other.sqlite'),
+      warehouse: fileUri(join(folder, 'other')),
     })
+    await other.createNamespace(['ns'])
+    await other.registerTable(T, metadataLocation)
+    const again = await open({ path: join(folder, 'other.sqlite'), warehouse: fileUri(join(folder, 'other')) })
+    expect((await again.loadTable(T)).metadataLocation).toBe(metadataLocation)
   })
 })
