@@ -84,8 +84,20 @@ function print(value: unknown, newline: string, step: string): string {
   if (typeof value === 'string') return quote(value)
   if (typeof value === 'number' && Number.isFinite(value)) return Object.is(value, -0) ? '-0.0' : String(value)
   if (typeof value === 'boolean' || typeof value === 'bigint' || value === null) return String(value)
+  if (newline === '' && isNative(value)) return JSON.stringify(value)
   if (Array.isArray(value)) return printArray(value, newline, step)
   return typeof value === 'object' ? printObject(value, newline, step) : refuse(value)
+}
+
+/** True where the native printer, several times as fast, prints the same: no bigint, nothing that it would turn into null. */
+function isNative(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isFinite(value) && !Object.is(value, -0)
+  if (typeof value !== 'object') return typeof value === 'string' || typeof value === 'boolean'
+  if (value === null) return true
+  if (Array.isArray(value)) return value.every(isNative)
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== null) return false
+  return Object.values(value).every((item) => item === undefined || isNative(item))
 }
 
 function printArray(array: readonly unknown[], newline: string, step: string): string {
