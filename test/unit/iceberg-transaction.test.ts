@@ -569,23 +569,35 @@ describe('spec, order, properties, format version', () => {
     expect(target.current.metadata).toMatchObject({ defaultSortOrderId: 1, sortOrders: { length: 2 } })
   })
 
-  it('sets and removes properties, and upgrades a version 1 table before it writes rows', async () => {
-    const { begin, target } = setUp(newTable({ formatVersion: 1 }))
-    await expect(
-      begin()
-        .append([fileOf([{ 1: 1n }])])
-        .commit(),
-    ).rejects.toMatchObject({ code: 'iceberg/unsupported' })
-    await begin()
-      .setProperties({ 'format-version': '2', a: '1' })
-      .append([fileOf([{ 1: 1n }])])
-      .commit()
-    expect(target.current.metadata).toMatchObject({ formatVersion: 2, properties: { a: '1' } })
+  it('sets and removes properties, and commits nothing where nothing changes', async () => {
+    const { begin, target } = setUp()
+    await begin().setProperties({ a: '1' }).commit()
+    expect(target.current.metadata.properties['a']).toBe('1')
     await begin().removeProperties(['a', 'not-there']).commit()
     expect(target.current.metadata.properties['a']).toBeUndefined()
     const before = target.commits
     await begin().removeProperties(['a']).setProperties({ 'format-version': '2' }).commit()
     expect(target.commits).toBe(before)
+  })
+
+  it('writes version 1 tables as version 1, merges them, and numbers only what follows an upgrade', async () => {
+    const { begin, target, paths, io } = setUp(newTable({ spec: BY_REGION, formatVersion: 1 }))
+    const files = Array.from({ length: 12 }, (_, at) => inRegion(at % 2 === 0 ? 'eu' : 'us'))
+    for (const file of files) await begin().append([file]).commit()
+    await begin()
+      .deleteFiles({ where: regionIs('us') })
+      .commit()
+    const kept = files.filter((_, at) => at % 2 === 0)
+    expect(await paths()).toEqual(sorted(...kept))
+    expect(target.current.metadata).toMatchObject({ formatVersion: 1, lastSequenceNumber: 0n })
+    expect(target.current.metadata.snapshots.map((snapshot) => snapshot.sequenceNumber)).toEqual(Array(13).fill(0n))
+    const last = inRegion('us')
+    await begin().setProperties({ 'format-version': '2' }).append([last]).commit()
+    expect(target.current.metadata).toMatchObject({ formatVersion: 2, lastSequenceNumber: 1n })
+    const tasks = await collect(planFiles({ metadata: target.current.metadata, io, filter: { op: 'true' } }).tasks)
+    const numbers = new Map(tasks.map((task) => [task.dataFile.filePath, task.sequenceNumber]))
+    expect([...numbers.values()].filter((number) => number === 0n)).toHaveLength(6)
+    expect(numbers.get(last.filePath)).toBe(1n)
   })
 
   it('keeps row lineage of a version 3 table: row ids are taken once (I18)', async () => {

@@ -60,17 +60,19 @@ function partitionField(field: WrittenPartitionField): Json {
 }
 
 /** The Avro schema of manifest entries (Iceberg spec, "Manifests"), in the field order of {@link encodeEntry}. */
-export function manifestEntrySchema(formatVersion: 2 | 3, partition: readonly WrittenPartitionField[]): Json {
+export function manifestEntrySchema(formatVersion: 1 | 2 | 3, partition: readonly WrittenPartitionField[]): Json {
   const dataFile = {
     type: 'record',
     name: 'r2',
     fields: [
-      required(134, 'content', 'int'),
+      ...(formatVersion >= 2 ? [required(134, 'content', 'int')] : []),
       required(100, 'file_path', 'string'),
       required(101, 'file_format', 'string'),
       required(102, 'partition', { type: 'record', name: 'r102', fields: partition.map(partitionField) }),
       required(103, 'record_count', 'long'),
       required(104, 'file_size_in_bytes', 'long'),
+      // Without use, but v1 requires it.
+      ...(formatVersion === 1 ? [required(105, 'block_size_in_bytes', 'long')] : []),
       optional(108, 'column_sizes', intMap(117, 118, 'long')),
       optional(109, 'value_counts', intMap(119, 120, 'long')),
       optional(110, 'null_value_counts', intMap(121, 122, 'long')),
@@ -79,10 +81,10 @@ export function manifestEntrySchema(formatVersion: 2 | 3, partition: readonly Wr
       optional(128, 'upper_bounds', intMap(129, 130, 'bytes')),
       optional(131, 'key_metadata', 'bytes'),
       optional(132, 'split_offsets', list(133, 'long')),
-      optional(135, 'equality_ids', list(136, 'int')),
+      ...(formatVersion >= 2 ? [optional(135, 'equality_ids', list(136, 'int'))] : []),
       optional(140, 'sort_order_id', 'int'),
       ...(formatVersion >= 3 ? [optional(142, 'first_row_id', 'long')] : []),
-      optional(143, 'referenced_data_file', 'string'),
+      ...(formatVersion >= 2 ? [optional(143, 'referenced_data_file', 'string')] : []),
       ...(formatVersion >= 3
         ? [optional(144, 'content_offset', 'long'), optional(145, 'content_size_in_bytes', 'long')]
         : []),
@@ -93,16 +95,20 @@ export function manifestEntrySchema(formatVersion: 2 | 3, partition: readonly Wr
     name: 'manifest_entry',
     fields: [
       required(0, 'status', 'int'),
-      optional(1, 'snapshot_id', 'long'),
-      optional(3, 'sequence_number', 'long'),
-      optional(4, 'file_sequence_number', 'long'),
+      ...(formatVersion === 1
+        ? [required(1, 'snapshot_id', 'long')]
+        : [
+            optional(1, 'snapshot_id', 'long'),
+            optional(3, 'sequence_number', 'long'),
+            optional(4, 'file_sequence_number', 'long'),
+          ]),
       required(2, 'data_file', dataFile),
     ],
   }
 }
 
 /** The Avro schema of a manifest list (Iceberg spec, "Manifest Lists"). */
-export function manifestListSchema(formatVersion: 2 | 3): Json {
+export function manifestListSchema(formatVersion: 1 | 2 | 3): Json {
   const summary = {
     type: 'record',
     name: 'r508',
@@ -113,6 +119,8 @@ export function manifestListSchema(formatVersion: 2 | 3): Json {
       optional(511, 'upper_bound', 'bytes'),
     ],
   }
+  // A v1 writer may have left counts out, and then they stay out.
+  const count = formatVersion === 1 ? optional : required
   return {
     type: 'record',
     name: 'manifest_file',
@@ -120,16 +128,20 @@ export function manifestListSchema(formatVersion: 2 | 3): Json {
       required(500, 'manifest_path', 'string'),
       required(501, 'manifest_length', 'long'),
       required(502, 'partition_spec_id', 'int'),
-      required(517, 'content', 'int'),
-      required(515, 'sequence_number', 'long'),
-      required(516, 'min_sequence_number', 'long'),
+      ...(formatVersion >= 2
+        ? [
+            required(517, 'content', 'int'),
+            required(515, 'sequence_number', 'long'),
+            required(516, 'min_sequence_number', 'long'),
+          ]
+        : []),
       required(503, 'added_snapshot_id', 'long'),
-      required(504, 'added_files_count', 'int'),
-      required(505, 'existing_files_count', 'int'),
-      required(506, 'deleted_files_count', 'int'),
-      required(512, 'added_rows_count', 'long'),
-      required(513, 'existing_rows_count', 'long'),
-      required(514, 'deleted_rows_count', 'long'),
+      count(504, 'added_files_count', 'int'),
+      count(505, 'existing_files_count', 'int'),
+      count(506, 'deleted_files_count', 'int'),
+      count(512, 'added_rows_count', 'long'),
+      count(513, 'existing_rows_count', 'long'),
+      count(514, 'deleted_rows_count', 'long'),
       optional(507, 'partitions', list(508, summary)),
       optional(519, 'key_metadata', 'bytes'),
       ...(formatVersion >= 3 ? [optional(520, 'first_row_id', 'long')] : []),

@@ -8,27 +8,33 @@ const CONTENT = { data: 0, 'position-deletes': 1, 'equality-deletes': 2 } as con
 /** As the reference implementation writes it; readers take any case. */
 const FORMAT = { parquet: 'PARQUET', avro: 'AVRO', orc: 'ORC', puffin: 'PUFFIN' } as const
 
+/** What the reference implementation writes where v1 asks for a block size, which nothing reads. */
+const V1_BLOCK_SIZE = 64n * 1024n * 1024n
+
 /** Writes an entry in the field order of `manifestEntrySchema`. */
 export function encodeEntry(
   encoder: AvroEncoder,
   entry: ManifestEntry,
-  formatVersion: 2 | 3,
+  formatVersion: 1 | 2 | 3,
   partition: readonly WrittenPartitionField[],
 ): void {
   encoder.int(STATUS[entry.status])
-  optionalLong(encoder, entry.snapshotId)
-  optionalLong(encoder, entry.sequenceNumber)
-  optionalLong(encoder, entry.fileSequenceNumber)
+  if (formatVersion === 1) encoder.long(entry.snapshotId ?? 0n)
+  else {
+    optionalLong(encoder, entry.snapshotId)
+    optionalLong(encoder, entry.sequenceNumber)
+    optionalLong(encoder, entry.fileSequenceNumber)
+  }
   encodeFile(encoder, entry.dataFile, formatVersion, partition)
 }
 
 function encodeFile(
   encoder: AvroEncoder,
   file: DataFile,
-  formatVersion: 2 | 3,
+  formatVersion: 1 | 2 | 3,
   partition: readonly WrittenPartitionField[],
 ): void {
-  encoder.int(CONTENT[file.content])
+  if (formatVersion >= 2) encoder.int(CONTENT[file.content])
   encoder.string(file.filePath)
   encoder.string(FORMAT[file.fileFormat])
   for (let at = 0; at < partition.length; at++) {
@@ -37,6 +43,7 @@ function encodeFile(
   }
   encoder.long(file.recordCount)
   encoder.long(file.fileSizeInBytes)
+  if (formatVersion === 1) encoder.long(V1_BLOCK_SIZE)
   longMap(encoder, file.columnSizes)
   longMap(encoder, file.valueCounts)
   longMap(encoder, file.nullValueCounts)
@@ -45,10 +52,10 @@ function encodeFile(
   bytesMap(encoder, file.upperBounds)
   optionalBytes(encoder, file.keyMetadata)
   list(encoder, file.splitOffsets, (value) => encoder.long(value))
-  list(encoder, file.equalityIds, (value) => encoder.int(value))
+  if (formatVersion >= 2) list(encoder, file.equalityIds, (value) => encoder.int(value))
   optionalInt(encoder, file.sortOrderId)
   if (formatVersion >= 3) optionalLong(encoder, file.firstRowId)
-  optionalString(encoder, file.referencedDataFile)
+  if (formatVersion >= 2) optionalString(encoder, file.referencedDataFile)
   if (formatVersion >= 3) {
     optionalLong(encoder, file.contentOffset)
     optionalLong(encoder, file.contentSizeInBytes)

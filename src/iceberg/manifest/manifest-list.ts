@@ -149,7 +149,7 @@ function summaryField<T>(
 }
 
 export interface WriteManifestListOptions {
-  readonly formatVersion: 2 | 3
+  readonly formatVersion: 1 | 2 | 3
   readonly snapshotId: bigint
   readonly parentSnapshotId?: bigint | undefined
   /** Of the snapshot; given to manifests that have none yet. */
@@ -183,7 +183,7 @@ export async function writeManifestList(
     writer.header(printJson(manifestListSchema(options.formatVersion)), {
       'snapshot-id': String(options.snapshotId),
       'parent-snapshot-id': options.parentSnapshotId === undefined ? 'null' : String(options.parentSnapshotId),
-      'sequence-number': String(options.sequenceNumber),
+      ...(options.formatVersion >= 2 && { 'sequence-number': String(options.sequenceNumber) }),
       ...(options.firstRowId !== undefined && { 'first-row-id': String(options.firstRowId) }),
       'format-version': String(options.formatVersion),
     }),
@@ -234,10 +234,17 @@ export function assignNumbers(options: WriteManifestListOptions): {
   return { manifests, nextRowId }
 }
 
-function encodeManifest(encoder: AvroEncoder, manifest: ManifestFile, formatVersion: 2 | 3): void {
+function encodeManifest(encoder: AvroEncoder, manifest: ManifestFile, formatVersion: 1 | 2 | 3): void {
   encoder.string(manifest.manifestPath)
   encoder.long(manifest.manifestLength)
   encoder.int(manifest.partitionSpecId)
+  if (formatVersion === 1) {
+    encoder.long(manifest.addedSnapshotId)
+    encodeOptionalCounts(encoder, manifest)
+    encodeSummaries(encoder, manifest.partitions)
+    encodeOptionalBytes(encoder, manifest.keyMetadata)
+    return
+  }
   encoder.int(manifest.content === 'data' ? 0 : 1)
   encoder.long(manifest.sequenceNumber)
   encoder.long(manifest.minSequenceNumber)
@@ -256,6 +263,17 @@ function encodeManifest(encoder: AvroEncoder, manifest: ManifestFile, formatVers
   else {
     encoder.int(1)
     encoder.long(manifest.firstRowId)
+  }
+}
+
+function encodeOptionalCounts(encoder: AvroEncoder, manifest: ManifestFile): void {
+  for (const count of [manifest.addedFilesCount, manifest.existingFilesCount, manifest.deletedFilesCount]) {
+    encoder.int(count === undefined ? 0 : 1)
+    if (count !== undefined) encoder.int(count)
+  }
+  for (const count of [manifest.addedRowsCount, manifest.existingRowsCount, manifest.deletedRowsCount]) {
+    encoder.int(count === undefined ? 0 : 1)
+    if (count !== undefined) encoder.long(count)
   }
 }
 

@@ -10,7 +10,7 @@ import { UNASSIGNED_SEQUENCE_NUMBER } from './manifest-list.ts'
 import { PartitionSummaries } from './partition-summary.ts'
 
 export interface WriteManifestOptions {
-  readonly formatVersion: 2 | 3
+  readonly formatVersion: 1 | 2 | 3
   /** The one that all files of the manifest were written with (I15). */
   readonly spec: PartitionSpec
   /** Types the partition values; its JSON goes into the file. */
@@ -67,7 +67,7 @@ class ManifestEncoding {
       'partition-spec': printJson(partitionFieldsToJson(spec)),
       'partition-spec-id': String(spec.specId),
       'format-version': String(formatVersion),
-      content,
+      ...(formatVersion >= 2 && { content }),
     })
     const append = (given: ManifestEntry) => {
       const entry = this.take(given)

@@ -20,7 +20,8 @@ export class ManifestWrites {
     const { metadata } = attempt
     this.#attempt = attempt
     this.snapshotId = snapshotId
-    this.sequenceNumber = metadata.lastSequenceNumber + 1n
+    // v1 has no sequence numbers; all of them read as 0.
+    this.sequenceNumber = metadata.formatVersion === 1 ? 0n : metadata.lastSequenceNumber + 1n
     this.#folder = metadataFolder(metadata.location, metadata.properties)
   }
 
@@ -35,7 +36,7 @@ export class ManifestWrites {
     const uri = `${this.#folder}/${this.snapshotId}-m${this.#count++}.avro`
     attempt.files.push(uri)
     const manifest = await writeManifest(attempt.io, uri, {
-      formatVersion: writtenVersion(metadata),
+      formatVersion: metadata.formatVersion,
       spec,
       schema: schemaOfSpec(metadata, spec),
       content,
@@ -53,7 +54,7 @@ export class ManifestWrites {
   async list(parentSnapshotId: bigint | undefined, manifests: readonly ManifestFile[]): Promise<WrittenList> {
     const attempt = this.#attempt
     const { metadata } = attempt
-    const formatVersion = writtenVersion(metadata)
+    const { formatVersion } = metadata
     const firstRowId = formatVersion >= 3 ? (metadata.nextRowId ?? 0n) : undefined
     const location = `${this.#folder}/snap-${this.snapshotId}.avro`
     attempt.files.push(location)
@@ -80,16 +81,6 @@ export interface WrittenList {
   /** v3: the row ids that the snapshot takes (Iceberg spec, "Row Lineage"). */
   readonly firstRowId?: bigint
   readonly addedRows?: bigint
-}
-
-/** The format version of the manifests. Throws `iceberg/unsupported` for version 1, whose manifests are read only. */
-function writtenVersion(metadata: TableMetadata): 2 | 3 {
-  if (metadata.formatVersion !== 1) return metadata.formatVersion
-  throw new IceboxError('iceberg/unsupported', {
-    message: 'the table is of format version 1, whose manifests this build reads and does not write',
-    remedy: "set the table property 'format-version' to '2' first; every current reader of version 1 reads version 2",
-    context: { formatVersion: 1 },
-  })
 }
 
 export function specOf(metadata: TableMetadata, specId: number): PartitionSpec {
