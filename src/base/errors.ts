@@ -50,5 +50,8 @@ export function systemCode(error: unknown): string | undefined {
 
 /** Makes a `switch` over a union fail to compile when a case is missing. */
 export function unreachable(value: never): never {
-  throw new IceboxError('internal/unreachable', { message: `no case for ${String(value)}`, remedy: 'report this as a bug of Icebox' })
+  throw new IceboxError('internal/unreachable', {
+    message: `no case for ${String(value)}`,
+    remedy: 'report this as a bug of Icebox',
+  })
 }

@@ -42,6 +42,13 @@ export function formatBytes(bytes: number | bigint): string {
     value /= 1000
     unit++
   }
-  const digits = unit === 0 ? value.toFixed(0) : value >= 99.95 ? value.toFixed(0) : value >= 9.995 ? value.toFixed(1) : value.toFixed(2)
+  const digits =
+    unit === 0
+      ? value.toFixed(0)
+      : value >= 99.95
+        ? value.toFixed(0)
+        : value >= 9.995
+          ? value.toFixed(1)
+          : value.toFixed(2)
   return `${sign}${digits.replace(/\.0+$/, '')} ${SHOWN[unit]}`
 }
