@@ -9,8 +9,6 @@ const CLAUSES = [
   'HAVING',
   'ORDER',
   'LIMIT',
-  'ON',
-  'USING',
   'JOIN',
   'SET',
   'VALUES',
@@ -71,6 +69,7 @@ function isFromOfExpression(tokens: readonly Token[], from: number): boolean {
   return isKeyword(tokens[previousSignificant(tokens, open)], ...FROM_TAKING_CALLS)
 }
 
+/** The keyword that a comma or bracket belongs to; ON and USING are part of FROM (and of DISTINCT ON, part of SELECT). */
 function clauseBefore(tokens: readonly Token[], index: number): Token | undefined {
   const token = tokens[index]
   const depth = token?.depth ?? 0

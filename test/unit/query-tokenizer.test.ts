@@ -1,0 +1,125 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { nameOf, stringValue, tokenize } from '../../src/query/text/tokenizer.ts'
+import { splitStatements } from '../../src/query/text/statements.ts'
+
+const kinds = (sql: string): string[] =>
+  tokenize(sql)
+    .filter((token) => token.kind !== 'space')
+    .map((token) => `${token.kind}:${token.text}`)
+
+describe('tokens', () => {
+  it('lose no character of any text', () => {
+    const piece = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.constantFrom(
+        "'",
+        '"',
+        '$$',
+        '$a$',
+        '--',
+        '/*',
+        '*/',
+        '\n',
+        "E'",
+        '\\',
+        "''",
+        '(',
+        ')',
+        ';',
+        '.',
+        '::',
+        ' ',
+        '·',
+      ),
+    )
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 30 }), (pieces) => {
+        const sql = pieces.join('')
+        const tokens = tokenize(sql)
+        expect(tokens.map((token) => token.text).join('')).toBe(sql)
+        let at = 0
+        for (const token of tokens) {
+          expect(token.start).toBe(at)
+          expect(token.end).toBeGreaterThan(token.start)
+          at = token.end
+        }
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it.each([
+    ["select 'it''s; -- no'", ['word:select', "string:'it''s; -- no'"]],
+    [String.raw`select E'a\'; b'`, ['word:select', String.raw`string:E'a\'; b'`]],
+    ['select $tag$ a; $$ b $tag$, $1', ['word:select', 'string:$tag$ a; $$ b $tag$', 'operator:,', 'parameter:$1']],
+    ['"a "" b"."C"', ['quoted:"a "" b"', 'operator:.', 'quoted:"C"']],
+    ['a /* x /* y */ ; */ b', ['word:a', 'comment:/* x /* y */ ; */', 'word:b']],
+    ['a -- b; c\nd', ['word:a', 'comment:-- b; c', 'word:d']],
+    [
+      'x::int, 1.5e-3, .5, 1_000, 0xFF',
+      [
+        'word:x',
+        'operator:::',
+        'word:int',
+        'operator:,',
+        'number:1.5e-3',
+        'operator:,',
+        'number:.5',
+        'operator:,',
+        'number:1_000',
+        'operator:,',
+        'number:0xFF',
+      ],
+    ],
+    [
+      'a->>1 <> b >= $x ?',
+      ['word:a', 'operator:->>', 'number:1', 'operator:<>', 'word:b', 'operator:>=', 'parameter:$x', 'parameter:?'],
+    ],
+    ['täble.größe$1', ['word:täble', 'operator:.', 'word:größe$1']],
+    ["x'00ff'", ["string:x'00ff'"]],
+    ['a[1..2]', ['word:a', 'operator:[', 'number:1', 'operator:.', 'number:.2', 'operator:]']],
+  ])('%s', (sql, expected) => {
+    expect(kinds(sql)).toEqual(expected)
+  })
+
+  it('count the depth of brackets, a bracket being outside itself', () => {
+    const depths = tokenize('a(b[c])d').map((token) => token.depth)
+    expect(depths).toEqual([0, 0, 1, 1, 2, 1, 0, 0])
+  })
+
+  it('give values without their quotes', () => {
+    expect(nameOf(tokenize('"a""b"')[0])).toBe('a"b')
+    expect(stringValue(tokenize("'a''b'")[0])).toBe("a'b")
+    expect(stringValue(tokenize(String.raw`E'a\n\x41\u00e9\''`)[0])).toBe("a\nAé'")
+    expect(stringValue(tokenize("$q$it's$q$")[0])).toBe("it's")
+    expect(stringValue(tokenize('word')[0])).toBeUndefined()
+  })
+})
+
+describe('statements', () => {
+  it('end at semicolons outside strings, comments and nothing else', () => {
+    const script = "select ';' ; -- a;b\n insert into t values ($$;$$);; /* ; */ select 1"
+    expect(splitStatements(script).map((statement) => statement.sql)).toEqual([
+      "select ';'",
+      'insert into t values ($$;$$)',
+      'select 1',
+    ])
+  })
+
+  it('keep their place in the script', () => {
+    const [, second] = splitStatements('select 1;\n  select 2')
+    expect(second?.offset).toBe(12)
+    expect(second?.tokens[0]?.start).toBe(0)
+  })
+
+  it('mark the place of what has no end', () => {
+    expect(() => splitStatements("select 1;\nselect 'abc")).toThrow("line 2, column 8)\nselect 'abc\n       ^")
+    expect(() => splitStatements('select "a')).toThrow('this quoted name has no end')
+    expect(() => splitStatements('select /* a')).toThrow('this comment has no end')
+  })
+
+  it('refuse brackets that nest without end', () => {
+    expect(() => splitStatements('('.repeat(2000))).toThrow('brackets nest deeper')
+  })
+})
