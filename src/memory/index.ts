@@ -1,6 +1,13 @@
 export { type AutoBudget, type AutoBudgetSources, resolveAutoBudget } from './auto-budget.ts'
 export { BillMeter, composeBill, type MemoryBill } from './bill.ts'
-export { type CopyPlan, type CopyPlanInput, estimateRowBytes, planCopy, rowGroupSize } from './copy-plan.ts'
+export {
+  alignCsvBuffer,
+  type CopyPlan,
+  type CopyPlanInput,
+  estimateRowBytes,
+  planCopy,
+  rowGroupSize,
+} from './copy-plan.ts'
 export {
   type AllocatorControl,
   type EnginePlan,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import {
+  alignCsvBuffer,
   decidePurge,
   type EnginePlan,
   estimateRowBytes,
@@ -93,6 +94,14 @@ describe('a COPY fits the limit of its engine', () => {
     expect(copy(100, 272, { maxLineBytes: 2e6 }).csvBufferBytes).toBeGreaterThanOrEqual(4e6)
     expect(copy(100, 272, { maxLineBytes: 64e6 }).csvBufferBytes).toBeGreaterThanOrEqual(128e6)
     expect(copy(4000, 272).csvBufferBytes).toBeLessThanOrEqual(16 * MiB)
+  })
+
+  it('has CSV buffers of multiples of 16 only: with others DuckDB fails valid files', () => {
+    for (const bytes of [1, 4_000_001, 4_000_008, 14_448_123, 128e6]) {
+      expect(alignCsvBuffer(bytes) % 16).toBe(0)
+      expect(alignCsvBuffer(bytes)).toBeGreaterThanOrEqual(bytes)
+    }
+    for (let limit = 50; limit < 900; limit += 7) expect(copy(limit, 272).csvBufferBytes % 16).toBe(0)
   })
 
   it('sorts with the threads of a statement that sorts', () => {

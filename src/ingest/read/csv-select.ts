@@ -1,3 +1,4 @@
+import { alignCsvBuffer } from '../../memory/index.ts'
 import { acceptsText, castOrFail, checkedCast } from '../inspect/checked-cast.ts'
 import { toDuckDbType } from '../types/mapping.ts'
 import { HELPER_PREFIX } from '../write/projection.ts'
@@ -45,7 +46,7 @@ export function readCsv(description: CsvDescription, group: CsvGroup, options: C
 }
 
 function buffers(maxLineBytes: number | undefined, bufferBytes: number | undefined): string[] {
-  const largest = Math.max(bufferBytes ?? 0, (maxLineBytes ?? 0) * 2)
+  const largest = alignCsvBuffer(Math.max(bufferBytes ?? 0, (maxLineBytes ?? 0) * 2))
   return [
     ...(maxLineBytes === undefined ? [] : [`max_line_size = ${maxLineBytes}`]),
     ...(largest === 0 ? [] : [`buffer_size = ${largest}`]),
