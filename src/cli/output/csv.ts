@@ -1,6 +1,6 @@
 import type { ColumnarBatch, ResultColumn, SqlValue } from '../../lakehouse/api.ts'
 import { base64Text, jsonText } from './json-value.ts'
-import { type ByteSink, type ResultWriter, TextBuffer } from './writer.ts'
+import { type ByteSink, isNumericType, isTemporalType, type ResultWriter, TextBuffer } from './writer.ts'
 
 /**
  * CSV as RFC 4180 has it, with line ends of `\n`: NULL is an empty field and an empty text is `""`, so that the two stay
@@ -10,16 +10,40 @@ export function csvWriter(sink: ByteSink): ResultWriter {
   const buffer = new TextBuffer(sink)
   return {
     async begin(columns: readonly ResultColumn[]) {
-      await buffer.add(`${columns.map((column) => quoted(column.name)).join(',')}\n`)
+      buffer.add(`${columns.map((column) => quoted(column.name)).join(',')}\n`)
     },
     async batch(batch: ColumnarBatch) {
-      const columns = batch.columns.map((_, index) => batch.column(index).map(csvField))
+      // Fields are made row by row: a second array for each column would double what the garbage collector has to keep.
+      const columns = batch.columns.map(({ type }, index) => ({
+        values: batch.column(index),
+        field: isBareType(type) ? bareField : csvField,
+      }))
       for (let row = 0; row < batch.rowCount; row++) {
-        await buffer.add(`${columns.map((column) => column[row] ?? '').join(',')}\n`)
+        let separator = ''
+        for (const { values, field } of columns) {
+          buffer.add(separator)
+          buffer.add(field(values[row] ?? null))
+          separator = ','
+        }
+        buffer.add('\n')
+        if (buffer.isFull) await buffer.flush()
       }
     },
     end: () => buffer.flush(),
   }
+}
+
+/** Types whose text never needs quotes. */
+function isBareType(type: string): boolean {
+  return isNumericType(type) || isTemporalType(type) || type === 'BOOLEAN' || type === 'UUID'
+}
+
+function bareField(value: SqlValue): string {
+  return value === null ? '' : plainText(value)
+}
+
+function plainText(value: Exclude<SqlValue, null>): string {
+  return typeof value === 'object' ? jsonText(value) : String(value)
 }
 
 /** One field. */

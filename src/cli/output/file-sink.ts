@@ -29,8 +29,7 @@ export async function openFileSink(path: string, cwd: string): Promise<FileSink>
     writingTo,
     async write(chunk) {
       try {
-        if (typeof chunk === 'string') await file.appendFile(chunk)
-        else await file.appendFile(chunk)
+        await writeAll(file, typeof chunk === 'string' ? Buffer.from(chunk) : chunk)
       } catch (error) {
         throw fileError(error, target)
       }
@@ -50,6 +49,11 @@ export async function openFileSink(path: string, cwd: string): Promise<FileSink>
       if (!inPlace) await unlink(writingTo)
     },
   }
+}
+
+/** A write may take less than it was given. */
+async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.byteLength; ) at += (await file.write(bytes, at)).bytesWritten
 }
 
 async function isSpecial(path: string): Promise<boolean> {

@@ -10,16 +10,17 @@ export function jsonWriter(sink: ByteSink): ResultWriter {
   return {
     async begin(columns) {
       keys = objectKeys(columns)
-      await buffer.add('[')
+      buffer.add('[')
     },
     async batch(batch) {
       for (const object of objectTexts(batch, keys)) {
-        await buffer.add(`${separator}${object}`)
+        buffer.add(`${separator}${object}`)
         separator = ',\n'
+        if (buffer.isFull) await buffer.flush()
       }
     },
     async end() {
-      await buffer.add(separator === '\n' ? ']\n' : '\n]\n')
+      buffer.add(separator === '\n' ? ']\n' : '\n]\n')
       await buffer.flush()
     },
   }
@@ -34,7 +35,10 @@ export function ndjsonWriter(sink: ByteSink): ResultWriter {
       keys = objectKeys(columns)
     },
     async batch(batch) {
-      for (const object of objectTexts(batch, keys)) await buffer.add(`${object}\n`)
+      for (const object of objectTexts(batch, keys)) {
+        buffer.add(`${object}\n`)
+        if (buffer.isFull) await buffer.flush()
+      }
     },
     end: () => buffer.flush(),
   }
@@ -47,10 +51,11 @@ export function rowsWriter(sink: ByteSink): ResultWriter {
   return {
     async begin() {},
     async batch(batch) {
-      const columns = batch.columns.map((_, index) => batch.column(index).map(jsonText))
+      const columns = batch.columns.map((_, index) => batch.column(index))
       for (let row = 0; row < batch.rowCount; row++) {
-        await buffer.add(`${separator}[${columns.map((column) => column[row] ?? 'null').join(',')}]`)
+        buffer.add(`${separator}[${columns.map((column) => jsonText(column[row] ?? null)).join(',')}]`)
         separator = ','
+        if (buffer.isFull) await buffer.flush()
       }
     },
     end: () => buffer.flush(),
@@ -62,8 +67,12 @@ function objectKeys(columns: readonly ResultColumn[]): string[] {
 }
 
 function* objectTexts(batch: ColumnarBatch, keys: readonly string[]): Iterable<string> {
-  const columns = keys.map((_, index) => batch.column(index).map(jsonText))
+  const columns = keys.map((_, index) => batch.column(index))
   for (let row = 0; row < batch.rowCount; row++) {
-    yield `{${keys.map((key, index) => key + (columns[index]?.[row] ?? 'null')).join(',')}}`
+    let object = ''
+    for (let index = 0; index < keys.length; index++) {
+      object += `${index === 0 ? '{' : ','}${keys[index] ?? ''}${jsonText(columns[index]?.[row] ?? null)}`
+    }
+    yield `${object}}`
   }
 }

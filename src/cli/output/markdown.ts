@@ -9,14 +9,17 @@ export function markdownWriter(sink: ByteSink): ResultWriter {
   const buffer = new TextBuffer(sink)
   return {
     async begin(columns) {
-      await buffer.add(line(columns.map((column) => escaped(displayText(column.name, MAX_CELL_CHARS)))))
-      await buffer.add(line(columns.map((column) => (isNumericType(column.type) ? '---:' : '---'))))
+      buffer.add(line(columns.map((column) => escaped(displayText(column.name, MAX_CELL_CHARS)))))
+      buffer.add(line(columns.map((column) => (isNumericType(column.type) ? '---:' : '---'))))
     },
     async batch(batch) {
       const columns = batch.columns.map((_, index) =>
         batch.column(index).map((value) => (value === null ? '' : escaped(displayText(value, MAX_CELL_CHARS)))),
       )
-      for (let row = 0; row < batch.rowCount; row++) await buffer.add(line(columns.map((column) => column[row] ?? '')))
+      for (let row = 0; row < batch.rowCount; row++) {
+        buffer.add(line(columns.map((column) => column[row] ?? '')))
+        if (buffer.isFull) await buffer.flush()
+      }
     },
     end: () => buffer.flush(),
   }

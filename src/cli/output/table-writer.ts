@@ -3,7 +3,7 @@ import type { ColumnarBatch } from '../../lakehouse/api.ts'
 import type { Style } from '../style.ts'
 import { displayText } from './display-value.ts'
 import { headingLines, hiddenColumnsNote, layOutTable, type TableColumn, type TableLayout, tableLine } from './table.ts'
-import { type ByteSink, isNumericType, type ResultWriter, TextBuffer } from './writer.ts'
+import { type ByteSink, isNumericType, isTemporalType, type ResultWriter, TextBuffer } from './writer.ts'
 
 export interface TableWriterOptions {
   /** Columns of the terminal; undefined for a pipe or a file: nothing is hidden then. */
@@ -31,11 +31,12 @@ export function tableWriter(sink: ByteSink, options: TableWriterOptions): Result
   let total = 0
 
   const write = async (row: readonly string[]) => {
-    if (layout !== undefined) await buffer.add(`${tableLine(layout, row, options.style)}\n`)
+    if (layout !== undefined) buffer.add(`${tableLine(layout, row, options.style)}\n`)
+    if (buffer.isFull) await buffer.flush()
   }
   const decide = async () => {
     layout = layOutTable(columns, waiting, options.width)
-    await buffer.add(`${headingLines(layout, options.style).join('\n')}\n`)
+    buffer.add(`${headingLines(layout, options.style).join('\n')}\n`)
     for (const row of waiting) await write(row)
     waiting = []
   }
@@ -46,6 +47,7 @@ export function tableWriter(sink: ByteSink, options: TableWriterOptions): Result
         name: displayText(column.name, MAX_CELL_CHARS),
         type: displayText(column.type.toLowerCase(), MAX_CELL_CHARS),
         align: isNumericType(column.type) ? 'right' : 'left',
+        isWhole: isNumericType(column.type) || isTemporalType(column.type),
       }))
     },
     async batch(batch) {
@@ -63,12 +65,11 @@ export function tableWriter(sink: ByteSink, options: TableWriterOptions): Result
       if (layout === undefined) await decide()
       const hidden = total - taken
       if (hidden > 0) {
-        await buffer.add(
+        buffer.add(
           `${options.style.dim(`… ${formatCount(hidden)} more row${hidden === 1 ? '' : 's'} (${formatCount(total)} in all); --max-rows all shows them`)}\n`,
         )
       }
-      if (layout !== undefined && layout.fit.hidden > 0)
-        await buffer.add(`${options.style.dim(hiddenColumnsNote(layout))}\n`)
+      if (layout !== undefined && layout.fit.hidden > 0) buffer.add(`${options.style.dim(hiddenColumnsNote(layout))}\n`)
       await buffer.flush()
     },
   }

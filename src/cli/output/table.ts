@@ -7,6 +7,8 @@ export interface TableColumn {
   /** A second line of the heading (the type); no such line where no column has one. */
   readonly type?: string
   readonly align: 'left' | 'right'
+  /** Cells are shown whole or, where the column does not fit, not at all: numbers and times, of which a piece misleads. */
+  readonly isWhole?: boolean
 }
 
 /** Cells wider than this are cut even where the output has no width (a pipe). */
@@ -29,10 +31,10 @@ export function layOutTable(
   const demands = columns.map((column, index) => {
     let widest = Math.max(textWidth(column.name), Math.min(textWidth(column.type ?? ''), MAX_TYPE_WIDTH), 1)
     for (const row of rows) widest = Math.max(widest, textWidth(row[index] ?? ''))
-    const isNumber = column.align === 'right'
+    const isWhole = column.isWhole ?? column.align === 'right'
     return {
-      width: width === undefined && !isNumber ? Math.min(widest, MAX_CELL_WIDTH_UNBOUNDED) : widest,
-      canShrink: !isNumber,
+      width: width === undefined && !isWhole ? Math.min(widest, MAX_CELL_WIDTH_UNBOUNDED) : widest,
+      canShrink: !isWhole,
     }
   })
   return { columns, fit: fitColumns(demands, width ?? Number.MAX_SAFE_INTEGER) }
@@ -76,7 +78,7 @@ export function tableLine(
     const align = column?.align ?? 'left'
     const text = row[index] ?? ''
     const isLast = at === layout.fit.shown.length - 1 && align === 'left'
-    const cut = align === 'right' && paint === undefined ? text : truncateText(text, width)
+    const cut = (column?.isWhole ?? align === 'right') && paint === undefined ? text : truncateText(text, width)
     const padded = isLast ? cut : padText(cut, width, align)
     if (paint !== undefined) return paint(padded)
     return text === 'NULL' ? style.dim(padded) : padded

@@ -44,9 +44,13 @@ export class TextBuffer {
     this.#sink = sink
   }
 
-  async add(text: string): Promise<void> {
+  /** Adds without waiting: a promise a row would take longer than the row. Ask {@link isFull} after each. */
+  add(text: string): void {
     this.#text += text
-    if (this.#text.length >= FLUSH_AT_CHARS) await this.flush()
+  }
+
+  get isFull(): boolean {
+    return this.#text.length >= FLUSH_AT_CHARS
   }
 
   async flush(): Promise<void> {
@@ -62,6 +66,13 @@ const NUMERIC = /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL(\(.
 /** True for types whose values are shown to the right. */
 export function isNumericType(type: string): boolean {
   return NUMERIC.test(type)
+}
+
+const TEMPORAL = /^(DATE|TIME|TIMESTAMP)(_|$| WITH)/
+
+/** True for dates, times and timestamps: their text has one length or nearly so. */
+export function isTemporalType(type: string): boolean {
+  return TEMPORAL.test(type)
 }
 
 /** Names for formats that are objects by name: a second `a` becomes `a_1`, as DuckDB names it in files. */
