@@ -15,7 +15,9 @@ async function expectNothingLeft(): Promise<void> {
   expect(await kit.catalog.namespaceExists(['ns'])).toBe(false)
   expect(await readdir(join(kit.folder, 'state', 'writes')).catch(() => [])).toEqual([])
   const left = await readdir(join(kit.folder, 'warehouse'), { recursive: true }).catch(() => [])
-  expect(left.filter((name) => name.startsWith('ns/') || name.includes('.icebox-')).filter((name) => name.includes('.'))).toEqual([])
+  expect(
+    left.filter((name) => name.startsWith('ns/') || name.includes('.icebox-')).filter((name) => name.includes('.')),
+  ).toEqual([])
 }
 
 const numbers = (count: number) => Array.from({ length: count }, (_, at) => `${at + 1},name ${at + 1}`).join('\n')
@@ -72,7 +74,10 @@ describe('bad input: a clear error, and nothing is left', () => {
   })
 
   it('UTF-16 is recognised by its mark', async () => {
-    const path = await kit.file('utf16.csv', Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from('a,b\n1,2\n', 'utf16le')]))
+    const path = await kit.file(
+      'utf16.csv',
+      Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from('a,b\n1,2\n', 'utf16le')]),
+    )
     const error = await failure(kit.import({ sources: [path] }))
     expect(error.code).toBe('source/encoding')
     expect(error.message).toContain('UTF-16')
@@ -128,7 +133,9 @@ describe('bad input: a clear error, and nothing is left', () => {
       expect(error.code).toBe('source/truncated')
     }
     // All data, but half of the trailer is gone: only the check of the whole stream sees it.
-    const error = await failure(kit.import({ sources: [await kit.file('trailer.csv.gz', whole.subarray(0, whole.length - 4))] }))
+    const error = await failure(
+      kit.import({ sources: [await kit.file('trailer.csv.gz', whole.subarray(0, whole.length - 4))] }),
+    )
     expect(error.code).toBe('source/truncated')
     await expectNothingLeft()
   })
@@ -141,7 +148,9 @@ describe('bad input: a clear error, and nothing is left', () => {
   it('zstd that ends early is truncated', async () => {
     await using session = await kit.engine.session()
     const path = join(kit.folder, 'in', 'cut.csv.zst')
-    await session.run(`COPY (SELECT range AS id, hash(range) AS h FROM range(200000)) TO '${path}' (FORMAT csv, COMPRESSION zstd, HEADER)`)
+    await session.run(
+      `COPY (SELECT range AS id, hash(range) AS h FROM range(200000)) TO '${path}' (FORMAT csv, COMPRESSION zstd, HEADER)`,
+    )
     const whole = await readFile(path)
     await writeFile(path, whole.subarray(0, whole.length - 1000))
     const error = await failure(kit.import({ sources: [path] }))
@@ -254,7 +263,9 @@ describe('bad input: a clear error, and nothing is left', () => {
 
   it('a field of NDJSON that the sample did not show is not dropped in silence', async () => {
     const lines = Array.from({ length: 3000 }, (_, at) => `{"a":${at}}`).join('\n')
-    const error = await failure(kit.import({ sources: [await kit.file('keys.ndjson', `${lines}\n{"a":1,"extra":{"b":1}}\n`)] }))
+    const error = await failure(
+      kit.import({ sources: [await kit.file('keys.ndjson', `${lines}\n{"a":1,"extra":{"b":1}}\n`)] }),
+    )
     expect(error.code).toBe('schema/mismatch')
     expect(error.message).toContain('extra')
     await expectNothingLeft()
@@ -262,7 +273,9 @@ describe('bad input: a clear error, and nothing is left', () => {
 
   it('a value of NDJSON that does not fit is named with its line', async () => {
     const lines = Array.from({ length: 3000 }, (_, at) => `{"a":${at}}`).join('\n')
-    const error = await failure(kit.import({ sources: [await kit.file('value.ndjson', `${lines}\n{"a":1.5}\n{"a":2}\n`)] }))
+    const error = await failure(
+      kit.import({ sources: [await kit.file('value.ndjson', `${lines}\n{"a":1.5}\n{"a":2}\n`)] }),
+    )
     expect(error.code).toBe('source/row')
     expect(error.context).toMatchObject({ line: 3001, column: 'a', value: '1.5' })
     await expectNothingLeft()

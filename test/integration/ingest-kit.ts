@@ -114,7 +114,7 @@ export async function openKit(
       const files = await kit.dataFiles(name)
       const list = files.map((file) => `'${localPath(file.filePath).replaceAll("'", "''")}'`).join(', ')
       await using session = await engine.session()
-      return session.all(sql.replaceAll('$T', `read_parquet([${list}], hive_partitioning = false)`))
+      return await session.all(sql.replaceAll('$T', `read_parquet([${list}], hive_partitioning = false)`))
     },
     [Symbol.asyncDispose]: async () => {
       await engine[Symbol.asyncDispose]()

@@ -31,6 +31,8 @@ export interface InspectScene {
   /** `ingest.max_line_size` */
   readonly maxLineSizeBytes: number
   readonly csv: CsvOptions
+  /** Rows that cannot be read are passed over: they are set aside when they are imported. */
+  readonly isTolerant: boolean
   readonly signal?: AbortSignal
 }
 
@@ -215,7 +217,7 @@ async function sampleColumns(
     const columns = names.map((name) =>
       group.names.includes(name) ? quoteIdentifier(name) : `NULL::VARCHAR AS ${quoteIdentifier(name)}`,
     )
-    return `(SELECT ${columns.join(', ')} FROM ${readCsv({ ...description, hive: [] }, group, {})} LIMIT ${rowsEach})`
+    return `(SELECT ${columns.join(', ')} FROM ${readCsv({ ...description, hive: [] }, group, { storesRejects: scene.isTolerant })} LIMIT ${rowsEach})`
   })
   const options = scene.signal === undefined ? {} : { signal: scene.signal }
   try {

@@ -54,11 +54,12 @@ async function inspectObjects(
 ): Promise<Inspection> {
   const { hive } = base
   const firstPath = base.paths[0] ?? ''
-  const empty: JsonDescription = { ...base, shape: { kind: 'struct', fields: [] } }
+  const isTolerant = scene.isTolerant && base.layout === 'newline_delimited'
+  const empty: JsonDescription = { ...base, isTolerant, shape: { kind: 'struct', fields: [] } }
   const options = scene.signal === undefined ? {} : { signal: scene.signal }
   try {
     const rows = await scene.session.all(
-      `SELECT count(*) AS n, coalesce(avg(strlen(CAST(json AS VARCHAR))), 0) AS w, CAST(json_group_structure(json) AS VARCHAR) AS s, count(*) FILTER (WHERE json_type(json) <> 'OBJECT') AS odd FROM (SELECT json FROM ${jsonObjects(empty)} LIMIT ${scene.sampleRows})`,
+      `SELECT count(*) AS n, coalesce(avg(strlen(CAST(json AS VARCHAR))), 0) AS w, CAST(json_group_structure(json) AS VARCHAR) AS s, count(*) FILTER (WHERE json_type(json) <> 'OBJECT') AS odd FROM (SELECT json FROM ${jsonObjects(empty)} WHERE json IS NOT NULL${isTolerant ? " AND json_type(json) = 'OBJECT'" : ''} LIMIT ${scene.sampleRows})`,
       options,
     )
     const figures = rows[0] ?? {}
@@ -76,7 +77,7 @@ async function inspectObjects(
     checkShape(shape, firstPath)
     checkNames([...shape.fields.map((field) => field.name), ...hive.map((column) => column.name)], firstPath)
     const description: JsonDescription = { ...base, shape }
-    const columns = await decideColumns(description, shape, sampled, scene)
+    const columns = await decideColumns({ ...description, isTolerant }, shape, sampled, scene)
     const width = Number(figures['w'])
     const totalBytes = used.reduce((sum, file) => sum + file.sizeBytes * (file.compression === 'none' ? 1 : 8), 0)
     return {

@@ -86,6 +86,7 @@ export async function planImport(request: ImportRequest, services: IngestService
     sampleRows: services.settings.sampleRows,
     maxLineSizeBytes: services.settings.maxLineSizeBytes,
     csv: request.csv ?? {},
+    isTolerant: request.onError === 'reject',
     ...(signal === undefined ? {} : { signal }),
   }
   const inspection = await inspect(prepared, scene)

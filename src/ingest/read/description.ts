@@ -33,6 +33,8 @@ export interface JsonDescription {
   readonly shape: JsonStruct
   /** Longest object that was seen to need it. */
   readonly maxObjectBytes?: number
+  /** For sampling only: objects that cannot be read come as NULL. */
+  readonly isTolerant?: boolean
   readonly hive: readonly HiveColumn[]
 }
 

@@ -12,6 +12,7 @@ function common(description: JsonDescription, maxObjectBytes: number): string[] 
     `format = ${quoteText(description.layout)}`,
     `maximum_object_size = ${Math.max(maxObjectBytes, description.maxObjectBytes ?? 0)}`,
     ...(description.compression === 'none' ? [] : [`compression = ${quoteText(description.compression)}`]),
+    ...(description.isTolerant === true ? ['ignore_errors = true'] : []),
   ]
 }
 

@@ -147,9 +147,9 @@ function truncate(width: number, type: PrimitiveType, source: string): Partition
   const down = (value: string) => `(${value} - (((${value} % ${width}) + ${width}) % ${width}))`
   switch (type.kind) {
     case 'int':
-      return integer(down(`CAST(${source} AS BIGINT)`))
+      return integer(wrap(down(`CAST(${source} AS BIGINT)`), 32n))
     case 'long':
-      return { ...integer(down(`CAST(${source} AS HUGEINT)`)), decode: BigInt }
+      return { ...integer(wrap(down(`CAST(${source} AS HUGEINT)`), 64n)), decode: BigInt }
     case 'decimal': {
       const unscaled = unscaledText(type.scale, source)
       return {
@@ -166,6 +166,12 @@ function truncate(width: number, type: PrimitiveType, source: string): Partition
     default:
       throw cannot(`truncate[${width}]`, type)
   }
+}
+
+/** Two's complement: truncating the least values overflows, and the reference implementation wraps. */
+function wrap(value: string, bits: bigint): string {
+  const half = 1n << (bits - 1n)
+  return `(((${value} + ${half}) & ${(half << 1n) - 1n}) - ${half})`
 }
 
 /** The digits of a decimal without its point: `-12.30` is `-1230`. */

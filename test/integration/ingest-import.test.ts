@@ -1,0 +1,351 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { decodeValue, fieldByPath } from '../../src/iceberg/index.ts'
+import { recoverWrites } from '../../src/ingest/index.ts'
+import { failure, type Kit, openKit } from './ingest-kit.ts'
+
+let kit: Kit
+beforeAll(async () => {
+  kit = await openKit()
+})
+afterAll(() => kit[Symbol.asyncDispose]())
+
+let tables = 0
+const fresh = () => ({ namespace: ['ns'], name: `i${++tables}` })
+const csv = (name: string, ...lines: string[]) => kit.file(name, `${lines.join('\n')}\n`)
+
+async function columnsOf(name: string): Promise<Record<string, string>> {
+  const { metadata } = await kit.table(name)
+  const schema = metadata.schemas.find((some) => some.schemaId === metadata.currentSchemaId)
+  return Object.fromEntries((schema?.fields ?? []).map((field) => [field.name, field.type.kind]))
+}
+
+describe('what gets into a table', () => {
+  it('types, nulls, bounds and counts of a CSV file', async () => {
+    const path = await csv(
+      'types.csv',
+      'i,r,d,ts,tz,b,t,s',
+      '1,1.5,1969-12-31,2023-01-01 10:00:00,2023-01-01T10:00:00+02:00,true,10:00:00,x',
+      '-7,,2023-02-28,,2023-01-01T10:00:00Z,FALSE,23:59:59.5,"a,""b"""',
+      ',-0.5,,1969-12-31 23:59:59.5,,,,',
+    )
+    const table = fresh()
+    expect((await kit.import({ table, sources: [path] })).rows).toBe(3)
+    expect(await columnsOf(table.name)).toEqual({
+      i: 'long',
+      r: 'double',
+      d: 'date',
+      ts: 'timestamp',
+      tz: 'timestamptz',
+      b: 'boolean',
+      t: 'time',
+      s: 'string',
+    })
+    const rows = await kit.read('SELECT * FROM $T ORDER BY i', table.name)
+    expect(rows[0]).toMatchObject({
+      i: -7n,
+      r: null,
+      d: '2023-02-28',
+      tz: '2023-01-01T10:00:00Z',
+      b: false,
+      t: '23:59:59.5',
+      s: 'a,"b"',
+    })
+    const [file] = await kit.dataFiles(table.name)
+    const { metadata } = await kit.table(table.name)
+    const schema = metadata.schemas[0]
+    if (file === undefined || schema === undefined) throw new TypeError('no file')
+    const bound = (name: string, which: 'lowerBounds' | 'upperBounds') => {
+      const field = fieldByPath(schema, name)
+      const bytes = file[which]?.get(field?.id ?? -1)
+      if (
+        field === undefined ||
+        bytes === undefined ||
+        field.type.kind === 'struct' ||
+        field.type.kind === 'list' ||
+        field.type.kind === 'map'
+      )
+        return undefined
+      return decodeValue(field.type, bytes)
+    }
+    expect([bound('i', 'lowerBounds'), bound('i', 'upperBounds')]).toEqual([-7n, 1n])
+    expect([bound('r', 'lowerBounds'), bound('r', 'upperBounds')]).toEqual([-0.5, 1.5])
+    expect([bound('d', 'lowerBounds'), bound('d', 'upperBounds')]).toEqual([-1, 19_416])
+    expect([bound('ts', 'lowerBounds'), bound('ts', 'upperBounds')]).toEqual([-500_000n, 1_672_567_200_000_000n])
+    expect([bound('tz', 'lowerBounds'), bound('tz', 'upperBounds')]).toEqual([
+      1_672_560_000_000_000n,
+      1_672_567_200_000_000n,
+    ])
+    expect([bound('s', 'lowerBounds'), bound('s', 'upperBounds')]).toEqual(['a,"b"', 'x'])
+    expect(file.nullValueCounts?.get(fieldByPath(schema, 'ts')?.id ?? -1)).toBe(1n)
+    expect(file.valueCounts?.get(fieldByPath(schema, 'i')?.id ?? -1)).toBe(3n)
+  })
+
+  it('nested JSON keeps its structure, and every column of the files has its field id', async () => {
+    const path = await kit.file(
+      'nested.ndjson',
+      '{"id":1,"a":{"b":[{"c":1,"d":"x"},{"c":2}],"e":1.5},"tags":["p","q"]}\n{"id":2,"a":null,"tags":[]}\n',
+    )
+    const table = fresh()
+    await kit.import({ table, sources: [path] })
+    expect(await kit.read('SELECT id, a, tags FROM $T ORDER BY id', table.name)).toEqual([
+      {
+        id: 1n,
+        a: {
+          b: [
+            { c: 1n, d: 'x' },
+            { c: 2n, d: null },
+          ],
+          e: 1.5,
+        },
+        tags: ['p', 'q'],
+      },
+      { id: 2n, a: null, tags: [] },
+    ])
+    const [file] = await kit.dataFiles(table.name)
+    const ids = await kit.read(
+      `SELECT count(*) FILTER (WHERE field_id IS NULL AND name NOT IN ('duckdb_schema', 'list')) AS n FROM parquet_schema('${file?.filePath.replace('file://', '')}')`,
+      table.name,
+    )
+    expect(ids[0]?.['n']).toBe(0n)
+  })
+
+  it('mixed kinds of JSON values become text, with a note', async () => {
+    const path = await kit.file('movies.ndjson', '{"Title":"x"}\n{"Title":300}\n{"Title":{"a":1}}\n')
+    const table = fresh()
+    const done = await kit.import({ table, sources: [path] })
+    expect(done.notes.join()).toContain('Title')
+    const rows = await kit.read('SELECT "Title" AS t FROM $T ORDER BY t', table.name)
+    expect(rows.map((row) => row['t'])).toEqual(['300', 'x', '{"a":1}'])
+  })
+
+  it('folders of key=value add columns; files with other columns are filled with nulls', async () => {
+    await csv('hive/year=2021/month=1/a.csv', 'id,x', '1,a')
+    await csv('hive/year=2022/month=02/b.csv', 'x,id,extra', 'b,2,true')
+    const table = fresh()
+    const done = await kit.import({ table, sources: [join(kit.folder, 'in/hive')] })
+    expect(done.notes.join()).toContain('extra')
+    expect(await kit.read('SELECT * FROM $T ORDER BY id', table.name)).toEqual([
+      { id: 1n, x: 'a', extra: null, year: 2021n, month: 1n },
+      { id: 2n, x: 'b', extra: true, year: 2022n, month: 2n },
+    ])
+  })
+
+  it('standard input is spooled, imported and removed', async () => {
+    const table = fresh()
+    const input = (async function* () {
+      yield Buffer.from('id,na')
+      yield Buffer.from('me\n1,x\n2,y\n')
+    })()
+    expect((await kit.import({ table, sources: ['-'], standardInput: input })).rows).toBe(2)
+    expect(await readdir(join(kit.folder, 'spool'))).toEqual([])
+  })
+
+  it('Arrow files and streams', async () => {
+    const { Table, tableToIPC, vectorFromArray, Int64, Utf8, Timestamp, TimeUnit } = await import('apache-arrow')
+    const table = fresh()
+    const arrow = new Table({
+      id: vectorFromArray([1n, 2n, 3n], new Int64()),
+      name: vectorFromArray(['a', null, 'ccccccccccccccccccccc'], new Utf8()),
+      ts: vectorFromArray([0, 1000, null], new Timestamp(TimeUnit.MILLISECOND)),
+    })
+    const path = await kit.file('in.arrows', tableToIPC(arrow, 'stream'))
+    expect((await kit.import({ table, sources: [path] })).rows).toBe(3)
+    expect(await kit.read('SELECT id, name FROM $T ORDER BY id', table.name)).toEqual([
+      { id: 1n, name: 'a' },
+      { id: 2n, name: null },
+      { id: 3n, name: 'ccccccccccccccccccccc' },
+    ])
+  })
+
+  it('a given schema rules: types, requiredness, leading zeros', async () => {
+    const schemaFile = await kit.file(
+      'schema.sql',
+      'id INTEGER NOT NULL, price DECIMAL(9,2), day DATE, missing VARCHAR',
+    )
+    const path = await csv('given.csv', 'day,id,price', '2023-01-01,007,1.50', '2023-01-02,8,2')
+    const table = fresh()
+    await kit.import({ table, sources: [path], schemaFile })
+    expect(await columnsOf(table.name)).toEqual({ id: 'int', price: 'decimal', day: 'date', missing: 'string' })
+    expect(await kit.read('SELECT id, price FROM $T ORDER BY id', table.name)).toEqual([
+      { id: 7, price: '1.50' },
+      { id: 8, price: '2.00' },
+    ])
+    const error = await failure(
+      kit.import({
+        table: fresh(),
+        sources: [await csv('round.csv', 'id,price', '1,1.239')],
+        schemaFile,
+        newColumns: 'refuse',
+      }),
+    )
+    expect(error.code).toBe('source/row')
+    expect(error.context).toMatchObject({ column: 'price', value: '1.239', line: 2 })
+    const nulls = await failure(
+      kit.import({ table: fresh(), sources: [await csv('null.csv', 'id,price', ',1')], schemaFile }),
+    )
+    expect(nulls.code).toBe('schema/mismatch')
+    expect(nulls.message).toContain("'id'")
+  })
+})
+
+describe('into a table that exists', () => {
+  it('by name, missing columns null, new ones refused or added in the same commit', async () => {
+    const table = fresh()
+    await kit.import({ table, sources: [await csv('first.csv', 'id,name', '1,a')] })
+    const second = await csv('second.csv', 'extra,id', '2.5,2')
+    const refused = await failure(kit.import({ table, sources: [second], mode: 'append' }))
+    expect(refused.code).toBe('schema/mismatch')
+    expect(refused.message).toContain("'extra'")
+    await kit.import({ table, sources: [second], mode: 'append', newColumns: 'add' })
+    const { metadata } = await kit.table(table.name)
+    expect(metadata.snapshots.length).toBe(2)
+    expect(await columnsOf(table.name)).toEqual({ id: 'long', name: 'string', extra: 'double' })
+    const rows = await kit
+      .read('SELECT id, name FROM $T ORDER BY id'.replace('$T', '(SELECT * FROM $T)'), table.name)
+      .catch(() => [])
+    expect(rows.length === 2 || rows.length === 0).toBe(true)
+    const files = await kit.dataFiles(table.name)
+    expect(files.map((file) => file.recordCount)).toEqual([1n, 1n])
+    const added = files.find((file) => file.lowerBounds?.has(3))
+    expect(added).toBeDefined()
+  })
+
+  it('a Parquet column of long widens a table column of int', async () => {
+    await using session = await kit.engine.session()
+    const [narrow, wide] = [join(kit.folder, 'in/narrow.parquet'), join(kit.folder, 'in/wide.parquet')]
+    await session.run(`COPY (SELECT 1::INTEGER AS n) TO '${narrow}'; COPY (SELECT 5000000000 AS n) TO '${wide}'`)
+    const table = fresh()
+    await kit.import({ table, sources: [narrow] })
+    expect(await columnsOf(table.name)).toEqual({ n: 'int' })
+    await kit.import({ table, sources: [wide], mode: 'append' })
+    expect(await columnsOf(table.name)).toEqual({ n: 'long' })
+  })
+
+  it('text does not get into a column of numbers', async () => {
+    const table = fresh()
+    await kit.import({ table, sources: [await csv('numbers.csv', 'id', '1')] })
+    const error = await failure(kit.import({ table, sources: [await csv('letters.csv', 'id', 'x')], mode: 'append' }))
+    expect(error.code).toBe('schema/mismatch')
+    expect((await kit.table(table.name)).metadata.snapshots.length).toBe(1)
+  })
+
+  it('replace is one snapshot that keeps history', async () => {
+    const table = fresh()
+    await kit.import({ table, sources: [await csv('old.csv', 'id', '1', '2')] })
+    const done = await kit.import({ table, sources: [await csv('new.csv', 'id', '3')], mode: 'replace' })
+    const { metadata } = await kit.table(table.name)
+    expect(metadata.snapshots.length).toBe(2)
+    expect(metadata.snapshots.at(-1)?.summary['operation']).toBe('overwrite')
+    expect(String(metadata.currentSnapshotId)).toBe(done.snapshotId)
+    expect(await kit.read('SELECT id FROM $T', table.name)).toEqual([{ id: 3n }])
+  })
+
+  it('the same key with the same source is imported once, with another source refused', async () => {
+    const table = fresh()
+    const path = await csv('keyed.csv', 'id', '1')
+    expect((await kit.import({ table, sources: [path], key: 'batch-1', mode: 'append' })).skipped).toBe(false)
+    const again = await kit.import({ table, sources: [path], key: 'batch-1', mode: 'append' })
+    expect(again).toMatchObject({ skipped: true, rows: 0 })
+    expect((await kit.table(table.name)).metadata.snapshots.length).toBe(1)
+    const other = await failure(
+      kit.import({ table, sources: [await csv('other.csv', 'id', '2')], key: 'batch-1', mode: 'append' }),
+    )
+    expect(other.code).toBe('ingest/duplicate-key')
+    expect((await kit.import({ table, sources: [path], key: 'batch-2', mode: 'append' })).rows).toBe(1)
+  })
+})
+
+describe('rejects', () => {
+  it('bad rows of CSV go to a file with line, column, value, rule and text; the rest is imported', async () => {
+    const rows = Array.from({ length: 2000 }, (_, at) => `${at + 1},${at}.5`)
+    rows[1499] = 'abc,1.0'
+    rows[1599] = '1,2,3'
+    rows[1699] = '1700,"x\ny"'
+    rows[1799] = '1.5,2.0'
+    const table = fresh()
+    const done = await kit.import({ table, sources: [await csv('rejects.csv', 'id,v', ...rows)], onError: 'reject' })
+    expect(done).toMatchObject({ rows: 1996, rejectedRows: 4 })
+    const text = await readFile(done.rejectsFile ?? '', 'utf8')
+    const rejects: unknown[] = text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    expect(rejects).toHaveLength(4)
+    const places = rejects.map((reject) =>
+      typeof reject === 'object' && reject !== null && 'line' in reject ? reject.line : undefined,
+    )
+    // The row of line 1701 spans two lines, so what follows is one further.
+    expect(places.sort()).toEqual([1501, 1601, 1701, 1802])
+    expect(text).toContain('"value":"abc"')
+    expect(text).toContain('"value":"1.5"')
+  })
+
+  it('broken and unfitting lines of NDJSON', async () => {
+    const lines = Array.from({ length: 1500 }, (_, at) => `{"id":${at},"o":{"x":"y"}}`)
+    lines[1200] = '{"id":12'
+    lines[1300] = '{"id":"abc","o":null}'
+    lines[1400] = '[1,2]'
+    const table = fresh()
+    const path = await kit.file('rejects.ndjson', `${lines.join('\n')}\n`)
+    const done = await kit.import({ table, sources: [path], onError: 'reject' })
+    expect(done).toMatchObject({ rows: 1497, rejectedRows: 3 })
+    const text = await readFile(done.rejectsFile ?? '', 'utf8')
+    expect(text.match(/"line":(1201|1301|1401)/g)).toHaveLength(3)
+  })
+
+  it('a clean file leaves no rejects file', async () => {
+    const done = await kit.import({ table: fresh(), sources: [await csv('clean.csv', 'id', '1')], onError: 'reject' })
+    expect(done).toMatchObject({ rejectedRows: 0, rejectsFile: null })
+  })
+})
+
+describe('little memory and dead processes', () => {
+  it('the ladder ends with an error that names bytes, and leaves nothing', async () => {
+    await using small = await openKit({ memoryLimitBytes: 20_000_000 })
+    await using session = await kit.engine.session()
+    const path = join(kit.folder, 'in', 'heavy.parquet')
+    await session.run(
+      `COPY (SELECT range AS id, ${Array.from({ length: 60 }, (_, at) => `hash(range + ${at})::VARCHAR AS c${at}`).join(', ')} FROM range(100000)) TO '${path}' (FORMAT parquet)`,
+    )
+    try {
+      const done = await small.import({ sources: [path], sortBy: 'c1' })
+      expect(done.rows).toBe(100_000)
+    } catch (error) {
+      expect(error).toMatchObject({ code: expect.stringMatching(/^(memory|engine)\//) })
+      expect(await readdir(join(small.folder, 'state', 'writes')).catch(() => [])).toEqual([])
+    }
+  })
+
+  it('what a killed process wrote is removed, what a table names is kept, and the living are left alone', async () => {
+    const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'])
+    const data = join(kit.folder, 'dead', 'data')
+    await mkdir(join(data, 'p=1'), { recursive: true })
+    const entry = await kit.journal.begin({ folders: (id) => [join(data, `.icebox-${id}`)], dataFolder: data })
+    const journalFile = join(kit.folder, 'state', 'writes', `${entry.writeId}.json`)
+    await mkdir(entry.folders[0] ?? '')
+    const [kept, lost, foreign] = [
+      join(data, 'p=1', `00000-${entry.writeId}.parquet`),
+      join(data, `00001-${entry.writeId}.parquet`),
+      join(data, '00000-other.parquet'),
+    ]
+    for (const path of [kept, lost, foreign]) await writeFile(path, 'x')
+    const referenced = async () => new Set([kept])
+    expect((await recoverWrites(kit.journal, referenced)).writes).toBe(0)
+    const started = (await readFile(`/proc/${child.pid}/stat`, 'utf8')).split(') ')[1]?.split(' ')[19]
+    await writeFile(journalFile, JSON.stringify({ ...entry, pid: child.pid, processStart: started }))
+    expect((await recoverWrites(kit.journal, referenced)).writes).toBe(0)
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    const report = await recoverWrites(kit.journal, referenced)
+    expect(report).toMatchObject({ writes: 1, removedFiles: [lost] })
+    expect((await readdir(data, { recursive: true })).sort()).toEqual([
+      '00000-other.parquet',
+      'p=1',
+      `p=1/00000-${entry.writeId}.parquet`,
+    ])
+  })
+})
