@@ -125,6 +125,25 @@ describe('classifyFile by statistics', () => {
     expect(classify(file, { op: 'not-starts-with', fieldId: 2, value: 'c' })).toBe('all')
   })
 
+  it('does not believe "no nulls" below a struct, which may itself be null', () => {
+    const schema = {
+      schemaId: 0,
+      identifierFieldIds: [],
+      fields: [
+        {
+          id: 9,
+          name: 's',
+          required: false,
+          type: { kind: 'struct', fields: [{ id: 1, name: 'x', type: { kind: 'long' }, required: false }] },
+        },
+      ],
+    } as const
+    const by = (predicate: Predicate) => classifyFile(ids(5n), predicate, schema, NO_SPEC)
+    expect(by({ op: 'is-null', fieldId: 1 })).toBe('some')
+    expect(by(compare('lt', 9n))).toBe('some')
+    expect(by(compare('gt', 9n))).toBe('none')
+  })
+
   it('does not use the statistics of list elements', () => {
     const schema = {
       schemaId: 0,

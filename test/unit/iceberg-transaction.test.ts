@@ -355,6 +355,46 @@ describe('conflicts (I6)', () => {
     ).rejects.toMatchObject({ code: 'table/conflict' })
   })
 
+  it('does not commit files whose field ids another writer took meanwhile', async () => {
+    const { begin, target, written } = setUp()
+    const base = target.current
+    await begin()
+      .updateSchema((u) => u.addColumn('theirs', { kind: 'int' }))
+      .commit()
+    const files = await written()
+    const commit = begin(base)
+      .updateSchema((u) => u.addColumn('mine', { kind: 'int' }))
+      .append([inRegion('eu')])
+      .commit()
+    await expect(commit).rejects.toMatchObject({ code: 'table/conflict' })
+    expect(await written()).toEqual(files)
+    // Without new columns of its own the append fits the wider schema.
+    await begin(base)
+      .append([inRegion('eu')])
+      .commit()
+    expect(target.current.metadata.currentSchemaId).toBe(1)
+  })
+
+  it('does not append to a column that became required meanwhile, since its files may hold nulls', async () => {
+    const { begin, target } = setUp()
+    const base = target.current
+    await begin()
+      .updateSchema((u) => u.requireColumn('id'))
+      .commit()
+    await expect(
+      begin(base)
+        .append([inRegion('eu')])
+        .commit(),
+    ).rejects.toMatchObject({
+      code: 'table/conflict',
+      message: expect.stringContaining("'id' required") as string,
+    })
+    await begin()
+      .append([inRegion('eu')])
+      .commit()
+    expect(target.current.metadata.snapshots).toHaveLength(1)
+  })
+
   it('two writers that add a column each get both, with ids of their own', async () => {
     const { begin, target } = setUp()
     const base = target.current

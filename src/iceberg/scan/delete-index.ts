@@ -1,7 +1,7 @@
 import { IceboxError } from '../../base/index.ts'
 import type { DataFile, ManifestEntry } from '../spec/manifest.ts'
 import { isUnpartitioned } from '../spec/partition.ts'
-import { fieldById } from '../spec/schema.ts'
+import { fieldPlace } from '../spec/schema.ts'
 import { isPrimitive } from '../spec/type-text.ts'
 import type { PartitionSpec, PartitionTuple, Schema } from '../spec/types.ts'
 import { compareCodePoints, compareForFilter } from './compare.ts'
@@ -107,8 +107,10 @@ export class DeleteIndex {
   /** False when the statistics of both files show that no row can be equal in all the columns. */
   #equalityMightHit(deletes: DataFile, data: DataFile): boolean {
     return (deletes.equalityIds ?? []).every((id) => {
-      const type = fieldById(this.#schema, id)?.type
-      if (type === undefined || !isPrimitive(type)) return true
+      const place = fieldPlace(this.#schema, id)
+      const type = place?.field.type
+      // Below a struct, which may itself be null, writers count nulls differently.
+      if (type === undefined || !isPrimitive(type) || place?.parentId !== undefined) return true
       const left = factsOfFile(deletes, id, type)
       const right = factsOfFile(data, id, type)
       // Null equals null in equality deletes, and NaN equals NaN; bounds know of neither.

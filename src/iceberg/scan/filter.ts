@@ -34,12 +34,14 @@ interface SpecProjection {
 export class TableFilter {
   readonly #predicate: PlainPredicate
   readonly #types: ReadonlyMap<PredicateLeaf, PrimitiveType>
+  readonly #nested: ReadonlySet<PredicateLeaf>
   readonly #projections: ReadonlyMap<number, SpecProjection>
 
   constructor(predicate: Predicate, schema: Schema, specs: readonly PartitionSpec[]) {
     this.#predicate = withoutNot(predicate)
     const leaves = leavesOf(this.#predicate)
     this.#types = leafTypes(leaves, schema)
+    this.#nested = new Set(leaves.filter((leaf) => fieldPlace(schema, leaf.fieldId)?.parentId !== undefined))
     this.#projections = new Map(specs.map((spec) => [spec.specId, project(leaves, this.#types, spec, schema)]))
   }
 
@@ -96,12 +98,17 @@ export class TableFilter {
 
   #metricsMight(leaf: PredicateLeaf, facts: FactsOf): boolean {
     const type = this.#types.get(leaf)
-    return type === undefined || mightMatch(leaf, facts(leaf.fieldId, type))
+    return type === undefined || mightMatch(leaf, this.#usable(leaf, facts(leaf.fieldId, type)))
   }
 
   #metricsMust(file: DataFile, leaf: PredicateLeaf): boolean {
     const type = this.#types.get(leaf)
-    return type !== undefined && mustMatch(leaf, factsOfFile(file, leaf.fieldId, type))
+    return type !== undefined && mustMatch(leaf, this.#usable(leaf, factsOfFile(file, leaf.fieldId, type)))
+  }
+
+  /** Writers differ in whether a null struct counts as a null of its fields: below a struct, "no nulls" is not believed. */
+  #usable(leaf: PredicateLeaf, facts: Facts): Facts {
+    return facts.hasNull === false && this.#nested.has(leaf) ? { ...facts, hasNull: undefined } : facts
   }
 }
 

@@ -74,7 +74,8 @@ export async function produceSnapshot(attempt: Attempt, change: SnapshotChange):
       ref: { ...metadata.refs['main'], snapshotId: snapshot.snapshotId, type: 'branch' },
     },
   ]
-  return { updates, guards: ['main-snapshot'] }
+  // Files are written for a schema: when another writer changed it, the transaction looks again whether they fit.
+  return { updates, guards: change.added.length > 0 ? ['main-snapshot', 'schema'] : ['main-snapshot'] }
 }
 
 /** Named after what the snapshot does, not after the action: a replacement of nothing is an append. */

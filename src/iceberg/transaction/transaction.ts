@@ -12,6 +12,7 @@ import { appendAction, type AppendOptions } from './append.ts'
 import { deleteFilesAction, type DeleteFilesOptions } from './delete-files.ts'
 import { overwriteAction, type OverwriteOptions } from './overwrite.ts'
 import { outcomeOf, retryPolicy, waitBefore } from './policy.ts'
+import { checkFilesStillFit } from './rebase.ts'
 import { removePropertiesAction, setPropertiesAction } from './properties.ts'
 import type { SchemaUpdate } from './schema-update.ts'
 import { replaceSortOrderAction } from './sort-order.ts'
@@ -34,6 +35,8 @@ export interface TransactionOptions {
   /** 0 to 1, for the waits between retries. */
   readonly random?: () => number
   readonly sleep?: (ms: number, signal: AbortSignal | undefined) => Promise<void>
+  /** Told of files of a failed attempt that could not be removed; they are left to orphan removal. */
+  readonly onCleanupFailure?: (error: unknown) => void
 }
 
 export interface CommitResult {
@@ -57,6 +60,8 @@ export class Transaction {
   readonly #options: TransactionOptions
   readonly #cache: ManifestCache
   readonly #actions: TableAction[] = []
+  #addsFiles = false
+  #changesSchemaOrSpec = false
   #isUsed = false
 
   constructor(options: TransactionOptions) {
@@ -66,11 +71,13 @@ export class Transaction {
 
   /** Adds data files. */
   append(files: readonly DataFile[], options?: AppendOptions): this {
+    this.#addsFiles ||= files.length > 0
     return this.#add(appendAction(files, options))
   }
 
   /** Puts files in the place of others, in one snapshot. */
   overwrite(options: OverwriteOptions): this {
+    this.#addsFiles ||= options.added.length > 0
     return this.#add(overwriteAction(options))
   }
 
@@ -80,10 +87,12 @@ export class Transaction {
   }
 
   updateSchema(change: (update: SchemaUpdate) => void): this {
+    this.#changesSchemaOrSpec = true
     return this.#add(updateSchemaAction(change))
   }
 
   updateSpec(change: (update: SpecUpdate) => void): this {
+    this.#changesSchemaOrSpec = true
     return this.#add(updateSpecAction(change))
   }
 
@@ -135,6 +144,9 @@ export class Transaction {
       if (this.#options.creates === true || retries >= policy.maxRetries || isLate) throw outcome.error
       await sleep(waitMs, signal)
       base = await this.#options.target.load()
+      if (this.#addsFiles) {
+        checkFilesStillFit(this.#options.base.metadata, base.metadata, this.#changesSchemaOrSpec)
+      }
     }
   }
 
@@ -182,12 +194,16 @@ export class Transaction {
   }
 
   /**
-   * Files of an attempt that surely failed (I7). One that cannot be removed now is an orphan that orphan removal finds; the
-   * error that ended the attempt matters more, so a failure here does not replace it.
+   * Files of an attempt that surely failed (I7). One that cannot be removed now is left to orphan removal: the error that
+   * ended the attempt matters more, so a failure here is reported beside it and does not replace it.
    */
   async #removeFiles(attempt: Attempt): Promise<void> {
     if (attempt.files.length === 0) return
-    await this.#options.io.delete(attempt.files).then(undefined, () => undefined)
+    try {
+      await this.#options.io.delete(attempt.files)
+    } catch (error) {
+      this.#options.onCleanupFailure?.(error)
+    }
   }
 }
 
