@@ -20,7 +20,7 @@ export class Interrupts {
   }
 
   /** Returns true for the first interrupt that nobody took over: the moment to say that a second one kills. */
-  interrupt(reason = 'cancelled by Ctrl-C'): boolean {
+  interrupt(reason = 'stopped by Ctrl-C'): boolean {
     if (this.#handler !== undefined) {
       this.#handler()
       return false

@@ -24,6 +24,8 @@ export interface Presentation {
   readonly maxRows: number
   /** Row count, time and memory after each result, on standard error. */
   readonly footer: boolean
+  /** Told how many rows were read so far, after each batch. */
+  readonly onRows?: (rows: number) => void
 }
 
 export interface Presented {
@@ -50,6 +52,7 @@ export async function presentStatement(
     for await (const batch of statement.batches) {
       rows += batch.rowCount
       await writer.batch(batch)
+      how.onRows?.(rows)
     }
     await writer.end()
   } else {

@@ -317,7 +317,7 @@ describe('the command line', () => {
     expect(interrupts.interrupt()).toBe(true)
     const ran = await runWith(['sql', 'select 1'], { lake, interrupts })
     expect(ran.code).toBe(130)
-    expect(ran.err).toContain('cancelled by Ctrl-C')
+    expect(ran.err).toContain('cancelled: stopped by Ctrl-C')
     expect(kills).toBe(0)
     interrupts.interrupt()
     expect(kills).toBe(1)

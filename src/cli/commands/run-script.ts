@@ -3,6 +3,7 @@ import type { CommandLakehouse } from '../../lakehouse/api.ts'
 import type { CommandContext } from '../context.ts'
 import { type Presentation, type Presented, presentStatement } from '../present.ts'
 import { progressFor } from '../progress/index.ts'
+import { queryProgress } from '../progress/query-progress.ts'
 import { splitStatements } from '../shell/statement-splitter.ts'
 
 /** Runs statements one after another and writes their results; the first that fails ends it. Returns what the last one gave. */
@@ -22,22 +23,11 @@ export async function runScript(
   using bar = await progressFor(context)
   const sink = { write: (chunk: string | Uint8Array) => (bar.clear(), how.sink.write(chunk)) }
   let last: Presented | undefined
-  const statements = lake.run(sql, [], {
-    signal,
-    onProgress: (progress) =>
-      bar.update({
-        phase: 'query',
-        rows: progress.rows,
-        fraction: progress.fraction,
-        bytesRead: undefined,
-        bytesTotal: undefined,
-        rssBytes: process.memoryUsage.rss(),
-        budgetBytes: lake.budgetBytes,
-      }),
-  })
+  const { onProgress, onRows } = queryProgress(bar, lake.budgetBytes)
+  const statements = lake.run(sql, [], { signal, onProgress })
   for await (const result of statements) {
     if (last?.hasRows === true && how.format === 'table') await how.sink.write('\n')
-    last = await presentStatement(context, result, { ...how, sink })
+    last = await presentStatement(context, result, { ...how, sink, onRows })
     bar.clear()
   }
   return last

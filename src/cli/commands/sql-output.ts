@@ -7,6 +7,7 @@ import { documentText } from '../output/json-value.ts'
 import type { OutputFormat } from '../output/writer.ts'
 import { presentStatement } from '../present.ts'
 import { progressFor } from '../progress/index.ts'
+import { queryProgress } from '../progress/query-progress.ts'
 import { splitStatements } from '../shell/statement-splitter.ts'
 import { makeStyle } from '../style.ts'
 
@@ -81,22 +82,15 @@ async function rowsInto(
 ): Promise<Written> {
   try {
     using bar = await progressFor(context)
+    const { onProgress, onRows } = queryProgress(bar, lake.budgetBytes)
+    const { signal } = context
     const options: RunSqlOptions = {
-      signal: context.signal,
-      onProgress: ({ rows, fraction }) =>
-        bar.update({
-          phase: 'query',
-          rows,
-          fraction,
-          bytesRead: undefined,
-          bytesTotal: undefined,
-          rssBytes: process.memoryUsage.rss(),
-          budgetBytes: lake.budgetBytes,
-        }),
+      signal,
+      onProgress,
       ...(target.format === 'parquet' ? { parquetFile: file.writingTo } : {}),
     }
     let written: Written | undefined
-    for await (const result of lake.run(sql, [], options)) written = await one(context, result, target, file)
+    for await (const result of lake.run(sql, [], options)) written = await one(context, result, target, file, onRows)
     if (written === undefined)
       throw new IceboxError('usage/invalid', {
         message: 'the statement gave no result',
@@ -114,6 +108,7 @@ async function one(
   result: StatementResult,
   target: OutputTarget,
   file: FileSink,
+  onRows: (rows: number) => void,
 ): Promise<Written> {
   if (target.format === 'parquet') {
     await using statement = result
@@ -133,6 +128,7 @@ async function one(
     style: makeStyle(false),
     maxRows: target.maxRows,
     footer: false,
+    onRows,
   }
   const { rows, summary } = await presentStatement(context, result, how)
   return { rows, summary }

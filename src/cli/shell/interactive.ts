@@ -105,7 +105,7 @@ async function carryOut(
   const { stdin, stderr } = context.io
   const statement = new AbortController()
   using _cancel = context.interrupts.takeOver(() => {
-    statement.abort(new IceboxError('cancelled', { message: 'the statement was cancelled by Ctrl-C' }))
+    statement.abort(new IceboxError('cancelled', { message: 'the statement was stopped by Ctrl-C' }))
   })
   editor.pause()
   stdin.setRawMode?.(false)
