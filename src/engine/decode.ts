@@ -1,5 +1,6 @@
 import { IceboxError } from '../base/index.ts'
 import { type Binding, TYPE, type Vector } from './binding.ts'
+import { decodeBytes, decodeTexts } from './decode-strings.ts'
 import type { SqlValue } from './port.ts'
 import {
   bignumValue,
@@ -137,7 +138,17 @@ function decodePlain(binding: Binding, vector: Vector, id: number, count: number
     }
     case TYPE.DATE: {
       const data = int32(binding, vector, count)
-      return each(count, validity, (row) => dateText(data[row] ?? 0))
+      // Days repeat much within a chunk, and their texts can be shared.
+      const texts = new Map<number, string>()
+      return each(count, validity, (row) => {
+        const day = data[row] ?? 0
+        let text = texts.get(day)
+        if (text === undefined) {
+          text = dateText(day)
+          texts.set(day, text)
+        }
+        return text
+      })
     }
     case TYPE.TIME: {
       const wide = new WideIntegers(bytesOf(binding, vector, count * 8))
@@ -173,14 +184,20 @@ function decodePlain(binding: Binding, vector: Vector, id: number, count: number
       )
     }
     case TYPE.VARCHAR:
-      return decodeStrings(binding, vector, count, validity)
+      return decodeTexts(binding, vector, count, (row) => isValid(validity, row))
     case TYPE.BLOB:
     case TYPE.GEOMETRY:
-      return decodeBytes(binding, vector, count, validity, (bytes) => new Uint8Array(bytes))
+      return decodeBytes(
+        binding,
+        vector,
+        count,
+        (row) => isValid(validity, row),
+        (bytes) => new Uint8Array(bytes),
+      )
     case TYPE.BIT:
-      return decodeBytes(binding, vector, count, validity, bitText)
+      return decodeBytes(binding, vector, count, (row) => isValid(validity, row), bitText)
     case TYPE.BIGNUM:
-      return decodeBytes(binding, vector, count, validity, bignumValue)
+      return decodeBytes(binding, vector, count, (row) => isValid(validity, row), bignumValue)
     default:
       throw new IceboxError('sql/unsupported', {
         message: `a result column of DuckDB's type number ${id} cannot be read`,
@@ -293,40 +310,6 @@ function timestamps(
 
 function nanosOfDayText(nanos: bigint): string {
   return timestampText(Number(nanos / 1_000_000_000n), Number(nanos % 1_000_000_000n)).slice(11)
-}
-
-/** `duckdb_string_t`: four bytes of length, then twelve bytes inline, or a prefix of four and a pointer. */
-const STRING_BYTES = 16
-const INLINE_BYTES = 12
-
-function decodeStrings(binding: Binding, vector: Vector, count: number, validity: Validity): SqlValue[] {
-  return decodeBytes(binding, vector, count, validity, (bytes) =>
-    Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'),
-  )
-}
-
-function decodeBytes(
-  binding: Binding,
-  vector: Vector,
-  count: number,
-  validity: Validity,
-  convert: (bytes: Uint8Array) => SqlValue,
-): SqlValue[] {
-  const data = bytesOf(binding, vector, count * STRING_BYTES)
-  const view = new DataView(data.buffer, data.byteOffset, count * STRING_BYTES)
-  return each(count, validity, (row) => {
-    const at = row * STRING_BYTES
-    const length = view.getUint32(at, true)
-    if (length <= INLINE_BYTES) return convert(data.subarray(at + 4, at + 4 + length))
-    return convert(binding.get_data_from_pointer(exactBuffer(data), data.byteOffset + at + 8, length))
-  })
-}
-
-/** The binding declares plain ArrayBuffers; a vector's data is never shared memory. */
-function exactBuffer(bytes: Uint8Array): ArrayBuffer {
-  const { buffer } = bytes
-  if (buffer instanceof ArrayBuffer) return buffer
-  throw new IceboxError('internal/unreachable', { message: 'vector data in shared memory' })
 }
 
 function decodeLists(

@@ -1,6 +1,7 @@
 import { cancelledError, IceboxError } from '../base/index.ts'
 import { ChunkBatch } from './batch.ts'
 import type { Binding, Connection, Result } from './binding.ts'
+import { ChunkCollector } from './chunk-collector.ts'
 import type { ColumnarBatch, ResultColumn, ResultStream } from './port.ts'
 import { type EngineType, readType, typeText } from './types.ts'
 
@@ -22,6 +23,7 @@ export class ResultRows implements ResultStream {
   readonly columns: readonly ResultColumn[]
   readonly #options: ResultRowsOptions
   readonly #types: readonly EngineType[]
+  readonly #collector: ChunkCollector
   #result: Result | undefined
   #fetching: Promise<unknown> | undefined
   #isStarted = false
@@ -33,6 +35,7 @@ export class ResultRows implements ResultStream {
     this.#types = Array.from({ length: binding.column_count(options.result) }, (_, index) =>
       readType(binding, binding.column_logical_type(options.result, index)),
     )
+    this.#collector = new ChunkCollector(this.#types)
     this.columns = this.#types.map((type, index) => ({
       name: binding.column_name(options.result, index),
       type: typeText(type),
@@ -72,7 +75,9 @@ export class ResultRows implements ResultStream {
     const chunk = await fetch
     this.#fetching = undefined
     if (chunk !== null && binding.data_chunk_get_size(chunk) > 0) {
-      return new ChunkBatch(binding, chunk, this.columns, this.#types)
+      const batch = new ChunkBatch(binding, chunk, this.columns, this.#types)
+      this.#collector.handedOut(batch.rowCount)
+      return batch
     }
     const returnType: number = binding.result_return_type(result)
     const hasFailed = returnType === FAILED
