@@ -66,7 +66,7 @@ export function or(args: readonly Predicate[]): Predicate {
 }
 
 /** Thrown and caught in this file: the text is not of the grammar. */
-class NotUnderstood {}
+class NotUnderstood extends Error {}
 
 interface ColumnOperand {
   readonly field: NestedField

@@ -1,4 +1,4 @@
-import { IceboxError, isIceboxError, messageOf, nearestNames } from '../../base/index.ts'
+import { IceboxError, isIceboxError, nearestNames } from '../../base/index.ts'
 import type { Catalog } from '../../catalog/index.ts'
 import { originalOffset, type Replacement } from '../resolve/replace.ts'
 import { placeOf } from '../text/place.ts'
@@ -17,6 +17,8 @@ export async function explainError(
   replacements: readonly Replacement[],
   catalog: Catalog,
 ): Promise<unknown> {
+  const missing = missingFile(error, statement)
+  if (missing !== undefined) return missing
   if (!isIceboxError(error, 'sql/') && !isIceboxError(error, 'engine/failed')) return error
   const offset = offsetOf(error.message, sent)
   const place =
@@ -36,6 +38,22 @@ export async function explainError(
       ...error.context,
       ...(place === undefined ? {} : { line: place.line, column: place.column }),
     },
+    cause: error,
+  })
+}
+
+/** A file that the engine did not find and that the statement does not name is one of a table. */
+function missingFile(error: unknown, statement: StatementText): IceboxError | undefined {
+  if (!isIceboxError(error, 'source/not-found') && !isIceboxError(error, 'engine/failed')) return undefined
+  const path =
+    /No files found that match the pattern "(.*?)"/.exec(error.message)?.[1] ??
+    /Cannot open file "(.*?)": No such file/.exec(error.message)?.[1]
+  if (path === undefined || statement.sql.includes(path)) return undefined
+  return new IceboxError('storage/not-found', {
+    message: `the table names the file ${path}, which is not there`,
+    remedy:
+      'if the folder was moved: icebox table relocate, or iceberg_scan(…, allow_moved_paths => true); if the file was deleted, read an earlier snapshot',
+    context: { file: path },
     cause: error,
   })
 }
@@ -77,5 +95,3 @@ async function nearestTables(message: string, catalog: Catalog): Promise<string 
   if (near.length > 0) return `did you mean ${near.slice(0, 3).join(' or ')}?`
   return all.length === 0 ? 'there are no tables yet: icebox import makes one' : 'list what is there with SHOW TABLES'
 }
-
-export { messageOf }

@@ -13,6 +13,7 @@ import { openStream, prepare, type QueryParts, runOptions, type SessionState } f
 import { doneResult, streamResult } from './results.ts'
 import { allowedSetting, createStatement, describeTable, showSchemas, showTables } from './show.ts'
 import { findTable, needTable, tableText, writtenTable } from './table-names.ts'
+import { textOf } from './write.ts'
 
 export interface Executed {
   readonly result: StatementResult
@@ -181,8 +182,8 @@ async function runExplain(
     const plan = await prepared.lease.session.all(`${statement.prefix} ${prepared.sql}`, runOptions(options))
     const columns = ['explain_key', 'explain_value'].map((name) => ({ name, type: 'VARCHAR' }))
     const rows = plan.map((row) => [
-      String(row['explain_key']),
-      withColumnNames(String(row['explain_value']), prepared.tables),
+      textOf(row['explain_key']),
+      withColumnNames(textOf(row['explain_value']), prepared.tables),
     ])
     const figures = statement.isAnalyze ? meter.figures() : undefined
     const report = scanReportText(prepared.scans, figures)

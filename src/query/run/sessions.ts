@@ -58,7 +58,7 @@ export class SessionPool {
   /** Moves idle sessions out of a space that is to be detached. */
   async leave(database: string): Promise<void> {
     for (const pooled of this.#idle) {
-      if (pooled.current.startsWith(`${quoteName(database)}`)) await use(pooled, undefined)
+      if (pooled.current.startsWith(quoteName(database))) await use(pooled, undefined)
     }
   }
 

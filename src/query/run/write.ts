@@ -1,4 +1,5 @@
 import { IceboxError, isIceboxError } from '../../base/index.ts'
+import type { SqlValue } from '../../engine/index.ts'
 import { commitTarget, type TableIdentifier } from '../../catalog/index.ts'
 import {
   type CommitResult,
@@ -30,6 +31,11 @@ export interface WritableQuery extends AsyncDisposable {
   readonly columns: readonly QueryColumn[]
 }
 
+/** A text column of a result of our own statement. */
+export function textOf(value: SqlValue | undefined): string {
+  return typeof value === 'string' ? value : ''
+}
+
 const STAGED = 'temp."icebox·rows"'
 
 /**
@@ -47,7 +53,7 @@ export async function writableQuery(prepared: Prepared, options: StatementOption
     const rows = await session.all(`DESCRIBE SELECT * FROM (${sql}\n)`, signal === undefined ? {} : { signal })
     return {
       sql,
-      columns: rows.map((row) => ({ name: String(row['column_name']), type: String(row['column_type']) })),
+      columns: rows.map((row) => ({ name: textOf(row['column_name']), type: textOf(row['column_type']) })),
       [Symbol.asyncDispose]: async () => {
         if (isStaged) await session.run(`DROP TABLE IF EXISTS ${STAGED}`)
       },

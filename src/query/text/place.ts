@@ -20,10 +20,10 @@ export function placeOf(sql: string, offset: number): Place {
   const inLine = at - lineStart
   const from = inLine > WIDTH - 20 ? inLine - (WIDTH - 30) : 0
   const shown = `${from > 0 ? '…' : ''}${line.slice(from, from + WIDTH)}${line.length > from + WIDTH ? '…' : ''}`
-  const caret = [...line.slice(from, inLine)].length + (from > 0 ? 1 : 0)
+  const caret = codePoints(line.slice(from, inLine)) + (from > 0 ? 1 : 0)
   return {
     line: sql.slice(0, at).split('\n').length,
-    column: [...sql.slice(lineStart, at)].length + 1,
+    column: codePoints(sql.slice(lineStart, at)) + 1,
     marked: `${shown}\n${' '.repeat(caret)}^`,
   }
 }
@@ -36,4 +36,9 @@ export function syntaxError(sql: string, offset: number, what: string, remedy?: 
     ...(remedy === undefined ? {} : { remedy }),
     context: { line: place.line, column: place.column, offset },
   })
+}
+
+/** Characters as a terminal counts them, near enough: surrogate pairs are one. */
+function codePoints(text: string): number {
+  return text.replaceAll(/[\ud800-\udbff][\udc00-\udfff]/g, '_').length
 }

@@ -1,0 +1,237 @@
+import { mkdir, rename, stat, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { commitTarget, type TableIdentifier } from '../../src/catalog/index.ts'
+import { type DataFile, type Literal, Transaction } from '../../src/iceberg/index.ts'
+import { joinUri, localPath } from '../../src/storage/index.ts'
+import { openQueryLake, type QueryLake } from './query-lake.ts'
+
+let lake: QueryLake
+beforeAll(async () => {
+  lake = await openQueryLake()
+  await lake.run('CREATE SCHEMA e')
+})
+afterAll(async () => {
+  await lake[Symbol.asyncDispose]()
+})
+
+/** Appends a Parquet file as another tool would add it: as it is, under a name that Icebox would not give. */
+async function addFile(
+  name: string,
+  file: string,
+  select: string,
+  copy = '',
+  partition: readonly (Literal | null)[] = [],
+): Promise<void> {
+  const identifier: TableIdentifier = { namespace: ['e'], name }
+  const base = await lake.catalog.loadTable(identifier)
+  const uri = joinUri(base.metadata.location, 'data', file)
+  await mkdir(dirname(localPath(uri)), { recursive: true })
+  await using session = await lake.engine.session()
+  await session.run(`COPY (${select}) TO '${localPath(uri)}' (FORMAT parquet${copy})`)
+  const [count] = await session.all(`SELECT count(*)::VARCHAR AS n FROM '${localPath(uri)}'`)
+  const dataFile: DataFile = {
+    content: 'data',
+    filePath: uri,
+    fileFormat: 'parquet',
+    specId: base.metadata.defaultSpecId,
+    partition,
+    recordCount: BigInt(typeof count?.['n'] === 'string' ? count['n'] : 0),
+    fileSizeInBytes: BigInt((await stat(localPath(uri))).size),
+  }
+  await new Transaction({ target: commitTarget(lake.catalog, identifier), io: lake.io, base })
+    .append([dataFile])
+    .commit()
+}
+
+describe('evolved schemas', () => {
+  it('columns follow their ids through renames, drops, reuse of names, moves and widening', async () => {
+    await lake.run(`CREATE TABLE e.top (a INTEGER, b VARCHAR, c FLOAT, d DECIMAL(5,2));
+      INSERT INTO e.top VALUES (1, 'old b', 0.5, 1.25);
+      ALTER TABLE e.top RENAME COLUMN a TO a2;
+      ALTER TABLE e.top DROP COLUMN b;
+      ALTER TABLE e.top ADD COLUMN b VARCHAR FIRST;
+      ALTER TABLE e.top ADD COLUMN a VARCHAR;
+      ALTER TABLE e.top ALTER COLUMN a2 SET DATA TYPE BIGINT, ALTER COLUMN c SET DATA TYPE DOUBLE, ALTER COLUMN d SET DATA TYPE DECIMAL(9,2);
+      INSERT INTO e.top (a2, b, c, d, a) VALUES (9223372036854775807, 'new b', 1e300, 1234567.25, 'x')`)
+    expect(await lake.rows('SELECT b, a2, c, d, a FROM e.top ORDER BY a2')).toEqual([
+      [null, 1n, 0.5, '1.25', null],
+      ['new b', 9223372036854775807n, 1e300, '1234567.25', 'x'],
+    ])
+    expect(await lake.rows("SELECT count(*) FROM e.top WHERE b = 'old b'")).toEqual([[0n]])
+  })
+
+  it('fields inside structs, lists and maps follow their ids too', async () => {
+    await lake.run(`CREATE TABLE e.nested (id BIGINT, s STRUCT(x INTEGER, y VARCHAR, z STRUCT(p INTEGER)), l STRUCT(u INTEGER, v INTEGER)[], m MAP(VARCHAR, STRUCT(k INTEGER)));
+      INSERT INTO e.nested VALUES (1, {'x': 1, 'y': 'one', 'z': {'p': 7}}, [{'u': 1, 'v': 2}, NULL], MAP {'a': {'k': 5}}), (2, NULL, NULL, NULL);
+      ALTER TABLE e.nested RENAME COLUMN s.x TO x2;
+      ALTER TABLE e.nested DROP COLUMN s.y;
+      ALTER TABLE e.nested ADD COLUMN s.y INTEGER;
+      ALTER TABLE e.nested RENAME COLUMN s.z.p TO q;
+      ALTER TABLE e.nested RENAME COLUMN l.element.u TO w;
+      ALTER TABLE e.nested ADD COLUMN l.element.u INTEGER;
+      ALTER TABLE e.nested RENAME COLUMN m.value.k TO k2;
+      INSERT INTO e.nested VALUES (3, {'x2': 3, 'z': {'q': 8}, 'y': 30}, [{'w': 5, 'v': 6, 'u': 7}], MAP {'b': {'k2': 6}})`)
+    expect(await lake.rows('SELECT s, l, m FROM e.nested ORDER BY id')).toEqual([
+      [{ x2: 1, z: { q: 7 }, y: null }, [{ w: 1, v: 2, u: null }, null], [['a', { k2: 5 }]]],
+      [null, null, null],
+      [{ x2: 3, z: { q: 8 }, y: 30 }, [{ w: 5, v: 6, u: 7 }], [['b', { k2: 6 }]]],
+    ])
+    expect(await lake.rows('SELECT id FROM e.nested WHERE s.x2 = 1 AND s.z.q = 7')).toEqual([[1n]])
+  })
+
+  it('a struct all of whose fields were replaced is there and empty, not an error and not null', async () => {
+    await lake.run(`CREATE TABLE e.swapped (id BIGINT, s STRUCT(a INTEGER));
+      INSERT INTO e.swapped VALUES (1, {'a': 1}), (2, NULL);
+      ALTER TABLE e.swapped ADD COLUMN s.b INTEGER;
+      ALTER TABLE e.swapped DROP COLUMN s.a`)
+    expect(await lake.rows('SELECT s FROM e.swapped ORDER BY id')).toEqual([[{ b: null }], [null]])
+  })
+})
+
+describe('files without field ids', () => {
+  it('are read through the name mapping, which keeps the old names of renamed columns', async () => {
+    await lake.run(`CREATE TABLE e.mapped (id BIGINT, name VARCHAR, s STRUCT(a INTEGER));
+      ALTER TABLE e.mapped SET TBLPROPERTIES ('schema.name-mapping.default' = '[{"field-id":1,"names":["id","old_id"]},{"field-id":2,"names":["name"]},{"field-id":3,"names":["s"],"fields":[{"field-id":4,"names":["a","old_a"]}]}]')`)
+    await addFile('mapped', 'one.parquet', "SELECT 1 AS old_id, 'x' AS name, {'old_a': 5} AS s, 'extra' AS more")
+    await addFile('mapped', 'two.parquet', "SELECT 'y' AS name, 2::SMALLINT AS id")
+    await lake.run("INSERT INTO e.mapped VALUES (3, 'z', {'a': 6})")
+    expect(await lake.rows('SELECT * FROM e.mapped ORDER BY id')).toEqual([
+      [1n, 'x', { a: 5 }],
+      [2n, 'y', null],
+      [3n, 'z', { a: 6 }],
+    ])
+    expect(await lake.rows("SELECT count(*) FROM e.mapped WHERE name = 'x' AND id = 1")).toEqual([[1n]])
+  })
+
+  it('are read by name where the table has no mapping', async () => {
+    await lake.run('CREATE TABLE e.byname (id BIGINT, name VARCHAR)')
+    await addFile('byname', 'x.parquet', "SELECT 'n' AS name, 7 AS id")
+    expect(await lake.rows('SELECT * FROM e.byname')).toEqual([[7n, 'n']])
+  })
+
+  it('get the columns that they lack from identity partitions (hive layout)', async () => {
+    await lake.run(
+      'CREATE TABLE e.hive (id BIGINT, day DATE, region VARCHAR, n DECIMAL(9,2)) PARTITIONED BY (day, region, n)',
+    )
+    await addFile('hive', 'day=2020-01-02/region=eu/a.parquet', 'SELECT 1 AS id', '', [18263, 'eu', -150n])
+    await addFile('hive', 'day=2020-01-03/region=__HIVE/b.parquet', 'SELECT 2 AS id', '', [18264, null, null])
+    await lake.run("INSERT INTO e.hive VALUES (3, '2020-01-04', 'us', 2.5)")
+    expect(await lake.rows('SELECT * FROM e.hive ORDER BY id')).toEqual([
+      [1n, '2020-01-02', 'eu', '-1.50'],
+      [2n, '2020-01-03', null, null],
+      [3n, '2020-01-04', 'us', '2.50'],
+    ])
+    expect(await lake.rows("SELECT id FROM e.hive WHERE region = 'eu' AND n < 0")).toEqual([[1n]])
+  })
+
+  it('a column named like a virtual one of the reader keeps its values', async () => {
+    await lake.run(
+      "CREATE TABLE e.reserved (file_row_number BIGINT, filename VARCHAR); INSERT INTO e.reserved VALUES (42, 'mine')",
+    )
+    expect(await lake.rows('SELECT file_row_number, filename FROM e.reserved')).toEqual([[42n, 'mine']])
+  })
+})
+
+describe('time travel and branches', () => {
+  it('reads a snapshot by id and time with the columns of its time', async () => {
+    await lake.run("CREATE TABLE e.travel (a INTEGER, b VARCHAR); INSERT INTO e.travel VALUES (1, 'x')")
+    const [[first, at]] = (await lake.rows('SELECT snapshot_id, committed_at::VARCHAR FROM e.travel.snapshots')) as [
+      [bigint, string],
+    ]
+    await lake.run(
+      'ALTER TABLE e.travel RENAME COLUMN a TO a2; ALTER TABLE e.travel DROP COLUMN b; INSERT INTO e.travel VALUES (2)',
+    )
+    expect(await lake.rows('SELECT a2 FROM e.travel ORDER BY 1')).toEqual([[1], [2]])
+    expect(
+      await lake.rows(
+        `SELECT travel.a, t2.b FROM e.travel AT (VERSION => ${first}) JOIN e.travel AT (VERSION => ${first}) AS t2 USING (a)`,
+      ),
+    ).toEqual([[1, 'x']])
+    expect(await lake.rows(`SELECT * FROM e.travel AT (TIMESTAMP => TIMESTAMPTZ '${at}')`)).toEqual([[1, 'x']])
+    expect(
+      await lake.rows(
+        `SELECT now.n - before.n FROM (SELECT count(*) AS n FROM e.travel) now, (SELECT count(*) AS n FROM e.travel AT (VERSION => '${first}')) before`,
+      ),
+    ).toEqual([[1n]])
+    expect(await lake.rows(`SELECT record_count FROM e."travel$files" AT (VERSION => ${first})`)).toEqual([[1n]])
+    await expect(lake.rows('SELECT * FROM e.travel AT (VERSION => 12345)')).rejects.toMatchObject({
+      code: 'iceberg/unknown-snapshot',
+    })
+    await expect(lake.rows("SELECT * FROM e.travel AT (TIMESTAMP => '1999-01-01')")).rejects.toMatchObject({
+      code: 'iceberg/unknown-snapshot',
+    })
+    await expect(lake.rows("SELECT * FROM e.travel AT (TIMESTAMP => 'yesterday')")).rejects.toMatchObject({
+      code: 'sql/syntax',
+    })
+  })
+
+  it('reads tags with the columns of their snapshot, branches with those of the table', async () => {
+    await lake.run('CREATE TABLE e.refs (a INTEGER); INSERT INTO e.refs VALUES (1)')
+    const identifier = { namespace: ['e'], name: 'refs' }
+    const base = await lake.catalog.loadTable(identifier)
+    const snapshotId = base.metadata.currentSnapshotId ?? 0n
+    await lake.catalog.commitTable(
+      identifier,
+      base,
+      [],
+      [
+        { action: 'set-snapshot-ref', refName: 'v1.0', ref: { snapshotId, type: 'tag' } },
+        { action: 'set-snapshot-ref', refName: 'dev', ref: { snapshotId, type: 'branch' } },
+      ],
+    )
+    await lake.run('ALTER TABLE e.refs ADD COLUMN b INTEGER; INSERT INTO e.refs VALUES (2, 2)')
+    expect(await lake.rows("SELECT * FROM e.refs AT (VERSION => 'v1.0')")).toEqual([[1]])
+    expect(await lake.rows("SELECT * FROM e.refs AT (VERSION => 'dev')")).toEqual([[1, null]])
+    expect(await lake.rows("SELECT count(*) FROM e.refs AT (VERSION => 'main')")).toEqual([[2n]])
+  })
+})
+
+describe('tables and names of other writers', () => {
+  it('iceberg_scan reads a metadata file, a folder by its hint, and a folder without one, adopted or not', async () => {
+    await lake.run(
+      'CREATE TABLE e.foreign_one (a INTEGER); INSERT INTO e.foreign_one VALUES (1); INSERT INTO e.foreign_one VALUES (2)',
+    )
+    const { metadata, metadataLocation } = await lake.catalog.loadTable({ namespace: ['e'], name: 'foreign_one' })
+    const folder = localPath(metadata.location)
+    await lake.run('DROP TABLE e.foreign_one')
+    expect(await lake.rows(`SELECT count(*) FROM iceberg_scan('${folder}')`)).toEqual([[2n]])
+    expect(await lake.rows(`SELECT sum(a) FROM iceberg_scan('${metadataLocation}') AS t WHERE a > 1`)).toEqual([[2n]])
+    await writeFile(join(folder, 'metadata', 'version-hint.text'), '1')
+    expect(await lake.rows(`SELECT count(*) FROM iceberg_scan('${folder}')`)).toEqual([[1n]])
+    expect(await lake.rows(`SELECT count(*) FROM iceberg_scan('${folder}', version => '2')`)).toEqual([[2n]])
+    await rename(folder, `${folder}-moved`)
+    await expect(lake.rows(`SELECT * FROM iceberg_scan('${folder}-moved')`)).rejects.toMatchObject({
+      code: 'storage/not-found',
+    })
+    expect(
+      await lake.rows(
+        `SELECT count(*) FROM iceberg_scan('${folder}-moved', allow_moved_paths => true, version => '2')`,
+      ),
+    ).toEqual([[2n]])
+    await expect(lake.rows(`SELECT * FROM iceberg_scan('${lake.folder}/nowhere')`)).rejects.toMatchObject({
+      code: 'storage/not-found',
+    })
+    await expect(lake.rows(`SELECT * FROM iceberg_scan('${folder}', frob => 1)`)).rejects.toMatchObject({
+      code: 'sql/unsupported',
+    })
+  })
+
+  it('tables and columns that differ by case only can all be read', async () => {
+    const column = (id: number, name: string) => ({ id, name, type: { kind: 'int' as const }, required: false })
+    await lake.createTable('e.Twin', { schemaId: 0, identifierFieldIds: [], fields: [column(1, 'x')] })
+    await lake.createTable('e.twin', { schemaId: 0, identifierFieldIds: [], fields: [column(1, 'x')] })
+    await lake.run('INSERT INTO e."Twin" VALUES (1); INSERT INTO e."twin" VALUES (2)')
+    expect(await lake.rows('SELECT x FROM e."Twin"')).toEqual([[1]])
+    expect(await lake.rows('SELECT a.x, b.x FROM e."Twin" a, e.twin b')).toEqual([[1, 2]])
+    await lake.run('CREATE TABLE e.caseless (a INTEGER); INSERT INTO e.caseless VALUES (1)')
+    expect(await lake.rows('SELECT A FROM E.CASELESS')).toEqual([[1]])
+  })
+
+  it('schemas named like something of the engine hold tables like others', async () => {
+    await lake.run(
+      'CREATE SCHEMA main; CREATE SCHEMA temp; CREATE SCHEMA "a.b"; CREATE TABLE main.t AS SELECT 1 AS x; CREATE TABLE temp.t AS SELECT 2 AS x; CREATE TABLE "a.b".t AS SELECT 3 AS x',
+    )
+    expect(await lake.rows('SELECT m.x, t.x, n.x FROM main.t m, temp.t t, "a.b".t n')).toEqual([[1, 2, 3]])
+  })
+})
