@@ -7,6 +7,7 @@ import { jsonWriter, ndjsonWriter, rowsWriter } from './output/json.ts'
 import { markdownWriter } from './output/markdown.ts'
 import { tableWriter } from './output/table-writer.ts'
 import { visibleLines } from './output/text-width.ts'
+import { isTextResult, textWriter } from './output/text-writer.ts'
 import type { ByteSink, OutputFormat, ResultWriter } from './output/writer.ts'
 import { errorObjectJson } from './report-error.ts'
 import type { Style } from './style.ts'
@@ -47,7 +48,8 @@ export async function presentStatement(
   const hasRows = statement.columns.length > 0
   let rows = 0
   if (hasRows) {
-    const writer = await rowWriter(how.format, how)
+    const isText = how.format === 'table' && isTextResult(statement.columns)
+    const writer = isText ? textWriter(how.sink) : await rowWriter(how.format, how)
     await writer.begin(statement.columns)
     for await (const batch of statement.batches) {
       rows += batch.rowCount

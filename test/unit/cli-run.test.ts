@@ -43,6 +43,18 @@ describe('icebox sql', () => {
     expect(ran.err).toBe('2 rows · 12 ms · peak 96 MB of 256 MB\n')
   })
 
+  it('prints a plan as lines, not as one cell of a table', async () => {
+    const plan = {
+      columns: [
+        { name: 'explain_key', type: 'VARCHAR' },
+        { name: 'explain_value', type: 'VARCHAR' },
+      ],
+      rows: [['plan', '┌─┐\n│x│\n└─┘\n']],
+    }
+    const ran = await runWith(['sql', 'explain select 1'], { lake: new FakeLake(() => plan) })
+    expect(ran.out).toBe('┌─┐\n│x│\n└─┘\n')
+  })
+
   it('--quiet leaves only the rows', async () => {
     const ran = await runWith(['--quiet', 'sql', 'select 1', '--format', 'csv'], { lake: new FakeLake(() => numbers) })
     expect(ran).toEqual({ code: 0, out: 'n\n1\n9007199254740993\n', err: '' })

@@ -116,6 +116,26 @@ describe('table', () => {
     expect(lines.slice(3)).toEqual(['[1, NULL, {a: x}]', '\\x01ff'])
   })
 
+  it('shows maps as maps, which come as lists of pairs', async () => {
+    const map = { name: 'm', type: 'MAP(VARCHAR, BIGINT)' }
+    expect(
+      (
+        await table(
+          [map],
+          [
+            [
+              [
+                ['a', 1n],
+                ['b', null],
+              ],
+            ],
+            [null],
+          ],
+        )
+      ).slice(3),
+    ).toEqual(['{a: 1, b: NULL}', 'NULL'])
+  })
+
   it('shows the heading of a result without rows', async () => {
     expect(await table([id], [], { width: 80 })).toEqual(['    id', 'bigint', '──────'])
   })

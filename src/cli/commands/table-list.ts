@@ -51,9 +51,10 @@ export function isoMinute(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 16)}Z`
 }
 
-/** `*` stands for any text, `?` for one character; case does not matter. */
+/** A namespace matches all in it; `*` stands for any text, `?` for one character; case does not matter. */
 export function matchesPattern(name: string, pattern: string | undefined): boolean {
   if (pattern === undefined) return true
+  if (name.toLowerCase().startsWith(`${pattern.toLowerCase()}.`)) return true
   const source = pattern
     .replace(/[.+^${}()|[\]\\]/g, '\\$&')
     .replaceAll('*', '.*')

@@ -3,8 +3,8 @@ import { isList } from './json-value.ts'
 import { visibleText } from './text-width.ts'
 
 /** A value as people read it in a table, at most about `limit` characters: nothing longer is built, however large the value. */
-export function displayText(value: SqlValue, limit: number): string {
-  const text = rawText(value, limit)
+export function displayText(value: SqlValue, limit: number, type = ''): string {
+  const text = isMap(value, type) ? mapText(value, limit) : rawText(value, limit)
   return visibleText(text.length > limit ? `${text.slice(0, limit)}…` : text)
 }
 
@@ -12,6 +12,17 @@ function rawText(value: SqlValue, limit: number): string {
   if (value === null) return 'NULL'
   if (typeof value === 'object') return compound(value, limit)
   return Object.is(value, -0) ? '-0' : String(value)
+}
+
+/** Maps come as lists of pairs; only the type tells them apart. */
+function isMap(value: SqlValue, type: string): value is readonly SqlValue[] {
+  return type.startsWith('MAP(') && Array.isArray(value)
+}
+
+function mapText(pairs: readonly SqlValue[], limit: number): string {
+  const show = (pair: SqlValue) =>
+    Array.isArray(pair) ? pair.map((side: SqlValue) => rawText(side, limit)).join(': ') : rawText(pair, limit)
+  return gathered('{', pairs, show, '}', limit)
 }
 
 function compound(

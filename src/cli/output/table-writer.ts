@@ -76,11 +76,11 @@ export function tableWriter(sink: ByteSink, options: TableWriterOptions): Result
 }
 
 function firstRows(batch: ColumnarBatch, count: number): string[][] {
-  const columns = batch.columns.map((_, index) =>
+  const columns = batch.columns.map(({ type }, index) =>
     batch
       .column(index)
       .slice(0, count)
-      .map((value) => displayText(value, MAX_CELL_CHARS)),
+      .map((value) => displayText(value, MAX_CELL_CHARS, type)),
   )
   return Array.from({ length: count }, (_, row) => columns.map((column) => column[row] ?? ''))
 }

@@ -16,8 +16,8 @@ export function defineTable(program: Command, run: Runner): void {
     .command('list')
     .alias('ls')
     .description('all tables with rows, files and size')
-    .argument('[pattern]', 'only names that match, such as sales.*')
-    .addHelpText('after', "\nExample:\n  $ icebox table list\n  $ icebox table list 'sales.*' --json")
+    .argument('[pattern]', 'a namespace, or names that match, such as sales.o*')
+    .addHelpText('after', '\nExample:\n  $ icebox table list\n  $ icebox table list sales --json')
     .action((pattern: string | undefined) =>
       run(async (context) => (await import('../commands/table-list.ts')).tableList(context, pattern)),
     )

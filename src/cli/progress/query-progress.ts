@@ -31,6 +31,7 @@ export function queryProgress(bar: ProgressBar, budgetBytes: number): QueryProgr
     },
     onRows(count) {
       rows = count
+      show()
     },
   }
 }

@@ -9,7 +9,7 @@ export interface DotCommand {
 /** What the shell does beside SQL. */
 export const DOT_COMMANDS: readonly DotCommand[] = [
   { name: '.help', usage: '.help', does: 'this list' },
-  { name: '.tables', usage: '.tables [PATTERN]', does: 'the tables; a pattern is like sales.*' },
+  { name: '.tables', usage: '.tables [PATTERN]', does: 'the tables; a pattern is like sales or sales.o*' },
   { name: '.schema', usage: '.schema [TABLE]', does: 'the columns of a table, or of all' },
   { name: '.mode', usage: '.mode [FORMAT]', does: 'how rows are written: table, csv, json, ndjson, markdown' },
   { name: '.maxrows', usage: '.maxrows N|all', does: 'rows that a table shows' },
