@@ -12,7 +12,7 @@ import { csvSelect } from '../read/csv-select.ts'
 import type { ColumnMapping, CsvDescription, JsonDescription, SourceDescription } from '../read/description.ts'
 import { lines } from '../read/json-errors.ts'
 import { goodJsonRow, jsonColumns, ndjsonLines } from '../read/json-select.ts'
-import { quoteIdentifier } from '../sql.ts'
+import { quoteIdentifier, textOf } from '../sql.ts'
 
 /** More than this is a wrong schema, not bad rows. */
 const MOST_REJECTS = 100_000
@@ -102,7 +102,7 @@ async function* rejectedCsv(
         )
   const skipped = new Map<string, Set<number>>()
   for (const row of unread) {
-    const file = String(row['file'])
+    const file = textOf(row['file'])
     const line = Number(row['line'])
     const known = skipped.get(file) ?? new Set<number>()
     if (known.has(line)) continue
@@ -110,10 +110,10 @@ async function* rejectedCsv(
     yield {
       file,
       line,
-      column: String(row['name']),
+      column: textOf(row['name']),
       value: '',
-      rule: String(row['rule']).split('\n')[0] ?? '',
-      raw: String(row['raw'] ?? ''),
+      rule: textOf(row['rule']).split('\n')[0] ?? '',
+      raw: textOf(row['raw']),
     }
   }
   for (const group of description.groups) {
@@ -148,7 +148,7 @@ async function* rejectedLines(
       `SELECT line, s IS NULL AS broken${checks.join('')} FROM ${ndjsonLines(one)} WHERE s IS NULL OR NOT (${goodJsonRow(one, mapping, 's.')}) LIMIT ${MOST_REJECTS}`,
       scene.signal === undefined ? {} : { signal: scene.signal },
     )
-    const bad = new Map(rows.map((row) => [String(row['line']), row]))
+    const bad = new Map(rows.map((row) => [textOf(row['line']), row]))
     if (bad.size === 0) continue
     let number = 0
     for await (const line of lines(path, description, scene.signal)) {
@@ -162,7 +162,7 @@ async function* rejectedLines(
         file: path,
         line: number,
         column: column?.source ?? '',
-        value: String(row[`b${at}`] ?? ''),
+        value: textOf(row[`b${at}`]),
         rule,
         raw: line.slice(0, 10_000),
       }

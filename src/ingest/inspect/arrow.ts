@@ -119,20 +119,21 @@ function truncated(path: string, why: string, cause?: unknown): IceboxError {
 }
 
 async function duckDbType(type: DataType, column: string): Promise<string> {
-  const { DataType: T } = await import('apache-arrow')
+  const arrow = await import('apache-arrow')
+  const T = arrow.DataType
   if (T.isNull(type)) return 'VARCHAR'
   if (T.isBool(type)) return 'BOOLEAN'
   if (T.isInt(type))
     return `${type.isSigned ? '' : 'U'}${({ 8: 'TINYINT', 16: 'SMALLINT', 32: 'INTEGER', 64: 'BIGINT' } as const)[type.bitWidth]}`
-  if (T.isFloat(type)) return type.precision === 2 ? 'DOUBLE' : 'FLOAT'
+  if (T.isFloat(type)) return type.precision === arrow.Precision.DOUBLE ? 'DOUBLE' : 'FLOAT'
   if (T.isUtf8(type) || T.isLargeUtf8(type)) return 'VARCHAR'
   if (T.isBinary(type) || T.isLargeBinary(type) || T.isFixedSizeBinary(type)) return 'BLOB'
   if (T.isDecimal(type) && type.bitWidth <= 128) return `DECIMAL(${type.precision},${type.scale})`
-  if (T.isDate(type)) return type.unit === 0 ? 'DATE' : 'TIMESTAMP'
+  if (T.isDate(type)) return type.unit === arrow.DateUnit.DAY ? 'DATE' : 'TIMESTAMP'
   if (T.isTime(type)) return 'TIME'
   if (T.isTimestamp(type)) {
     if (type.timezone !== null && type.timezone !== undefined && type.timezone !== '') return 'TIMESTAMP WITH TIME ZONE'
-    return type.unit === 3 ? 'TIMESTAMP_NS' : 'TIMESTAMP'
+    return type.unit === arrow.TimeUnit.NANOSECOND ? 'TIMESTAMP_NS' : 'TIMESTAMP'
   }
   if (T.isDictionary(type)) return duckDbType(type.dictionary, column)
   if (T.isList(type) || T.isFixedSizeList(type)) {
@@ -148,8 +149,12 @@ async function duckDbType(type: DataType, column: string): Promise<string> {
     return `STRUCT(${fields.join(', ')})`
   }
   throw new IceboxError('schema/unsupported-type', {
-    message: `column '${column}' has the Arrow type ${type.toString()}, which cannot be imported`,
+    message: `column '${column}' has the Arrow type ${describeType(type)}, which cannot be imported`,
     remedy: 'cast it, or leave the column out',
-    context: { column, type: type.toString() },
+    context: { column, type: describeType(type) },
   })
+}
+
+function describeType(type: DataType): string {
+  return type[Symbol.toStringTag]
 }

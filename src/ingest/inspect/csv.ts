@@ -7,7 +7,7 @@ import { type HiveColumn, hiveColumns } from '../source/hive.ts'
 import type { SourceFile } from '../source/locate.ts'
 import type { CsvDescription, CsvGroup, FoundColumn, Inspection } from '../read/description.ts'
 import { readCsv } from '../read/csv-select.ts'
-import { quoteIdentifier, quoteText } from '../sql.ts'
+import { quoteIdentifier, quoteText, textOf } from '../sql.ts'
 import { parseStaticType } from '../types/static-type.ts'
 import { acceptsText, checkedCast } from './checked-cast.ts'
 import { decide, type Evidence, newEvidence, observe, type TextDecision } from './classify.ts'
@@ -166,7 +166,7 @@ async function headText(
     const rows = await scene.session.all(
       `SELECT line FROM read_csv(${quoteText(file.path)}, compression = 'zstd', auto_detect = false, header = false, quote = '', escape = '', delim = '\x01', columns = {'line': 'VARCHAR'}, parallel = false) LIMIT 500`,
     )
-    return { text: rows.map((row) => `${String(row['line'] ?? '')}\n`).join(''), isWhole: true }
+    return { text: rows.map((row) => `${textOf(row['line'])}\n`).join(''), isWhole: true }
   }
   const head = file.compression === 'gzip' ? await readGzipHead(file.path, bytes) : await readHead(file.path, bytes)
   const isWhole = head.length < bytes

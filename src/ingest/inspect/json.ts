@@ -7,7 +7,7 @@ import { withLineSizes } from '../read/line-sizes.ts'
 import { explainJsonError } from '../read/json-errors.ts'
 import { jsonObjects, readJson } from '../read/json-select.ts'
 import type { FoundColumn, Inspection, JsonDescription, JsonShape, JsonStruct } from '../read/description.ts'
-import { quoteIdentifier } from '../sql.ts'
+import { quoteIdentifier, textOf } from '../sql.ts'
 import { decide, newEvidence, observe, type TextDecision } from './classify.ts'
 import { emptySource, foundInPath, type InspectScene } from './csv.ts'
 import { checkNames } from './names.ts'
@@ -72,7 +72,7 @@ async function inspectObjects(
         context: { file: firstPath },
       })
     }
-    const shape = shapeOf(parseJson(String(figures['s'])), '')
+    const shape = shapeOf(parseJson(textOf(figures['s'])), '')
     if (shape.kind !== 'struct') throw emptySource(base.paths, 'holds no objects')
     checkShape(shape, firstPath)
     checkNames([...shape.fields.map((field) => field.name), ...hive.map((column) => column.name)], firstPath)

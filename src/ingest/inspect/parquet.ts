@@ -2,7 +2,7 @@ import { IceboxError, isIceboxError } from '../../base/index.ts'
 import { hiveColumns } from '../source/hive.ts'
 import type { SourceFile } from '../source/locate.ts'
 import type { FoundColumn, Inspection, ParquetGroup } from '../read/description.ts'
-import { quoteText } from '../sql.ts'
+import { quoteText, textOf } from '../sql.ts'
 import { emptySource, foundInPath, type InspectScene } from './csv.ts'
 import { checkNames } from './names.ts'
 
@@ -20,7 +20,7 @@ export async function inspectParquet(files: readonly SourceFile[], scene: Inspec
           `DESCRIBE SELECT * FROM read_parquet(${quoteText(file.path)}, hive_partitioning = false)`,
           options,
         )
-      ).map((row) => ({ name: String(row['column_name']), type: String(row['column_type']) }))
+      ).map((row) => ({ name: textOf(row['column_name']), type: textOf(row['column_type']) }))
       const footer = (
         await scene.session.all(
           `SELECT coalesce(sum(n), 0) AS n, coalesce(sum(b), 0) AS b FROM (SELECT row_group_id, any_value(row_group_num_rows) AS n, any_value(row_group_bytes) AS b FROM parquet_metadata(${quoteText(file.path)}) GROUP BY row_group_id)`,

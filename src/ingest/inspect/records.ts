@@ -1,3 +1,8 @@
+import { IceboxError } from '../../base/index.ts'
+
+/** More than any line may have: a quote was not closed. */
+const MAX_RECORD_CHARACTERS = 128_000_000
+
 /** How a CSV file is written. */
 export interface CsvDialect {
   readonly delimiter: string
@@ -21,6 +26,7 @@ export interface CsvRecord {
 export class RecordSplitter {
   readonly #dialect: Pick<CsvDialect, 'delimiter' | 'quote' | 'escape'>
   #rest = ''
+  #isQuoted = false
   #line = 1
 
   constructor(dialect: Pick<CsvDialect, 'delimiter' | 'quote' | 'escape'>) {
@@ -30,20 +36,46 @@ export class RecordSplitter {
   /** Records that are complete with this text; the last one only with `isLast`. */
   *push(text: string, isLast: boolean): Generator<CsvRecord> {
     const all = this.#rest + text
+    const { quote } = this.#dialect
     let start = 0
+    let at = this.#rest.length
+    let lineEnd = -1
     for (;;) {
-      const end = this.#recordEnd(all, start)
-      if (end < 0) break
-      const raw = all.slice(start, end)
-      yield* this.#record(raw)
-      this.#line += 1
-      start = end + 1
+      if (lineEnd < at) lineEnd = all.indexOf('\n', at)
+      const mark = quote === '' ? -1 : all.indexOf(quote, at)
+      if (mark >= 0 && (this.#isQuoted || lineEnd < 0 || mark < lineEnd)) {
+        if (!this.#isQuoted || !this.#isEscaped(all, mark)) this.#isQuoted = !this.#isQuoted
+        at = mark + 1
+      } else if (lineEnd < 0 || this.#isQuoted) {
+        break
+      } else {
+        yield* this.#record(all.slice(start, lineEnd))
+        this.#line += 1
+        start = lineEnd + 1
+        at = start
+      }
     }
     this.#rest = all.slice(start)
+    if (this.#rest.length > MAX_RECORD_CHARACTERS) {
+      throw new IceboxError('source/line-too-long', {
+        message: `the record that begins in line ${this.#line} has no end`,
+        remedy: 'check that its quotes are closed',
+        context: { line: this.#line, limitBytes: MAX_RECORD_CHARACTERS },
+      })
+    }
     if (isLast && this.#rest !== '') {
       yield* this.#record(this.#rest)
       this.#rest = ''
     }
+  }
+
+  /** An odd number of escapes stands before the place; a doubled quote needs no care, it opens again at once. */
+  #isEscaped(text: string, at: number): boolean {
+    const { quote, escape } = this.#dialect
+    if (escape === quote) return false
+    let count = 0
+    while (text[at - 1 - count] === escape) count++
+    return count % 2 === 1
   }
 
   *#record(text: string): Generator<CsvRecord> {
@@ -51,29 +83,6 @@ export class RecordSplitter {
     const line = this.#line
     this.#line += countLineEnds(raw)
     if (raw !== '') yield { fields: this.#fields(raw), line, raw }
-  }
-
-  /** Place of the line end that ends the record, or -1 where it is not in the text. */
-  #recordEnd(text: string, start: number): number {
-    const { quote } = this.#dialect
-    let at = start
-    for (;;) {
-      const end = text.indexOf('\n', at)
-      if (end < 0 || quote === '') return end
-      // Line ends inside quotes: an odd number of quotes lies before.
-      if (this.#quotesBalance(text, start, end)) return end
-      at = end + 1
-    }
-  }
-
-  #quotesBalance(text: string, start: number, end: number): boolean {
-    const { quote, escape } = this.#dialect
-    let isQuoted = false
-    for (let at = text.indexOf(quote, start); at >= 0 && at < end; at = text.indexOf(quote, at + 1)) {
-      if (isQuoted && escape !== quote && text[at - 1] === escape) continue
-      isQuoted = !isQuoted
-    }
-    return !isQuoted
   }
 
   #fields(raw: string): string[] {

@@ -162,8 +162,7 @@ async function lineWith(
       const object: unknown = JSON.parse(line)
       if (typeof object !== 'object' || object === null) continue
       const found: unknown = Object.entries(object).find(([name]) => name === column)?.[1]
-      if (found !== undefined && (String(found).slice(0, 200) === value || line.includes(value)))
-        return { line: number, raw: line.slice(0, 10_000) }
+      if (found !== undefined && line.includes(value)) return { line: number, raw: line.slice(0, 10_000) }
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error
     }

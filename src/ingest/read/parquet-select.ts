@@ -34,6 +34,6 @@ export function exactCast(from: string, to: Type, source: string, column: string
     return fail(`${cast} <> ${source}`)
   if (to.kind === 'date' && from.startsWith('TIMESTAMP')) return fail(`${cast} <> ${source}`)
   if (to.kind === 'float' && from === 'DOUBLE') return fail(`CAST(${cast} AS DOUBLE) <> ${source}`)
-  if (to.kind === 'decimal' && (/^DECIMAL/.test(from) || from === 'DOUBLE')) return fail(`${cast} <> ${source}`)
+  if (to.kind === 'decimal' && (from.startsWith('DECIMAL') || from === 'DOUBLE')) return fail(`${cast} <> ${source}`)
   return cast
 }

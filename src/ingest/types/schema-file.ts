@@ -1,3 +1,4 @@
+import { textOf } from '../sql.ts'
 import { readFile } from 'node:fs/promises'
 import { IceboxError, messageOf, parseJson } from '../../base/index.ts'
 import type { EngineSession } from '../../engine/index.ts'
@@ -38,12 +39,12 @@ async function schemaOfSql(text: string, path: string, session: EngineSession): 
     const rows = await session.all('DESCRIBE icebox_schema')
     const ids = new TemporaryIds()
     const fields = rows.map((row): NestedField => {
-      const name = String(row['column_name'])
+      const name = textOf(row['column_name'])
       const id = ids.next()
       return {
         id,
         name,
-        type: toIcebergType(String(row['column_type']), { column: name, ids }).type,
+        type: toIcebergType(textOf(row['column_type']), { column: name, ids }).type,
         required: row['null'] === 'NO',
       }
     })

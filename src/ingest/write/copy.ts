@@ -1,5 +1,5 @@
 import type { EngineSession, RunOptions, SqlValue } from '../../engine/index.ts'
-import { quoteText } from '../sql.ts'
+import { quoteText, textOf } from '../sql.ts'
 import { pairs } from './metrics.ts'
 
 /** One COPY to Parquet into a folder of its own. */
@@ -52,12 +52,12 @@ export async function* runCopy(
   for await (const batch of stream) {
     for (const row of batch.rows()) {
       yield {
-        path: String(row['filename']),
-        rows: BigInt(String(row['count'])),
-        sizeBytes: BigInt(String(row['file_size_bytes'])),
+        path: textOf(row['filename']),
+        rows: BigInt(textOf(row['count'])),
+        sizeBytes: BigInt(textOf(row['file_size_bytes'])),
         statistics: row['column_statistics'] ?? null,
         keys: new Map(
-          pairs(row['partition_keys']).map(([name, value]) => [name, value === null ? null : String(value)]),
+          pairs(row['partition_keys']).map(([name, value]) => [name, value === null ? null : textOf(value)]),
         ),
       }
     }

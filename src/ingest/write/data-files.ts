@@ -15,7 +15,7 @@ import {
 } from '../../iceberg/index.ts'
 import { planCopy } from '../../memory/index.ts'
 import { joinUri, localPath } from '../../storage/index.ts'
-import { quoteText } from '../sql.ts'
+import { quoteText, textOf } from '../sql.ts'
 import { type CopiedFile, runCopy } from './copy.ts'
 import { fieldIdsClause } from './field-ids.ts'
 import { fileError, publish, removeFolder, syncPath } from './files.ts'
@@ -131,7 +131,7 @@ const PARTITIONED_ROW_GROUP = 8_192
 
 async function columnsOf(session: EngineSession, select: string, signal: AbortSignal | undefined): Promise<string[]> {
   const rows = await session.all(`DESCRIBE ${select}`, signal === undefined ? {} : { signal })
-  return rows.map((row) => String(row['column_name']))
+  return rows.map((row) => textOf(row['column_name']))
 }
 
 /** `write.parquet.row-group-limit` of DuckDB's own Iceberg writer is in rows; ours is a table property in rows too. */

@@ -1,3 +1,4 @@
+import { textOf } from '../sql.ts'
 import { IceboxError } from '../../base/index.ts'
 import type { EngineSession, SqlValue } from '../../engine/index.ts'
 import { applyTransform, type Literal, type PrimitiveType, type Transform, typeToString } from '../../iceberg/index.ts'
@@ -195,9 +196,9 @@ function bucket(buckets: number, type: PrimitiveType, source: string, prefix: st
     case 'binary':
       return called(buckets, type, source, 'BLOB', (value) => (value instanceof Uint8Array ? value : new Uint8Array()))
     case 'uuid':
-      return called(buckets, type, `CAST(${source} AS VARCHAR)`, 'VARCHAR', (value) => exact(type, String(value)))
+      return called(buckets, type, `CAST(${source} AS VARCHAR)`, 'VARCHAR', (value) => exact(type, textOf(value)))
     case 'decimal':
-      return called(buckets, type, unscaledText(type.scale, source), 'VARCHAR', (value) => BigInt(String(value)))
+      return called(buckets, type, unscaledText(type.scale, source), 'VARCHAR', (value) => BigInt(textOf(value)))
     default:
       throw cannot(`bucket[${buckets}]`, type)
   }

@@ -1,0 +1,102 @@
+import { describe, expect, it } from 'vitest'
+import { decide, newEvidence, observe } from '../../src/ingest/inspect/classify.ts'
+import { detectDialect } from '../../src/ingest/inspect/dialect.ts'
+import { RecordSplitter } from '../../src/ingest/inspect/records.ts'
+
+function decision(...values: string[]) {
+  const evidence = newEvidence()
+  for (const value of values) observe(evidence, value)
+  return decide(evidence)
+}
+
+describe('the type of texts', () => {
+  it.each([
+    [['1', '-2', '+3'], 'BIGINT'],
+    [['9223372036854775807', '-9223372036854775808'], 'BIGINT'],
+    [['9223372036854775808'], 'DECIMAL(38,0)'],
+    [['12345678901234567890', '1.25'], 'DECIMAL(38,2)'],
+    [['1'.repeat(39)], 'VARCHAR'],
+    [['007', '12'], 'VARCHAR'],
+    [['0', '10'], 'BIGINT'],
+    [['1', '2.5', '1e3'], 'DOUBLE'],
+    [['true', 'FALSE'], 'BOOLEAN'],
+    [['true', '1'], 'VARCHAR'],
+    [['2023-01-31'], 'DATE'],
+    [['2023-02-30'], 'VARCHAR'],
+    [['2023-01-31', '2023-01-31 10:00:00'], 'TIMESTAMP'],
+    [['2023-01-31T10:00:00Z', '2023-01-31T10:00:00+02:00'], 'TIMESTAMP WITH TIME ZONE'],
+    [['2023-01-31T10:00:00Z', '2023-01-31T10:00:00'], 'VARCHAR'],
+    [['10:00:00', '23:59:59.5'], 'TIME'],
+    [['24:00:00'], 'VARCHAR'],
+    [['a', '1'], 'VARCHAR'],
+    [[], 'VARCHAR'],
+  ])('%j is %s', (values, type) => {
+    expect(decision(...values).type).toBe(type)
+  })
+
+  it('a decision that could have been another says so', () => {
+    expect(decision('007').note).toContain('leading zeros')
+    expect(decision('12345678901234567890').note).toContain('64 bits')
+    expect(decision('1', 'x').note).toContain("'1' and 'x'")
+    expect(decision('1', '2').note).toBeUndefined()
+  })
+
+  it('dates that read two ways are settled by a number that can only be a day, else not at all', () => {
+    expect(decision('01/02/2023')).toMatchObject({ isAmbiguous: true })
+    expect(decision('01/02/2023', '13/02/2023')).toMatchObject({ type: 'DATE', format: '%d/%m/%Y' })
+    expect(decision('01/02/2023', '02/28/2023')).toMatchObject({ type: 'DATE', format: '%m/%d/%Y' })
+    expect(decision('13.02.23', '01.02.23')).toMatchObject({ type: 'DATE', format: '%d.%m.%y' })
+    expect(decision('13/02/2023', '02/13/2023').type).toBe('VARCHAR')
+    expect(decision('13/02/2023', '13-02-2023').type).toBe('VARCHAR')
+    expect(decision('1/13/2023 9:05 PM')).toMatchObject({ type: 'TIMESTAMP', format: '%m/%d/%Y %I:%M %p' })
+  })
+})
+
+describe('the dialect of a CSV file', () => {
+  const detect = (text: string, extension = 'csv') => detectDialect(text, true, {}, extension)
+
+  it.each([
+    ['a,b,c\n1,2\n1,2,3\n4,5,6\n', ','],
+    ['a;b;c\n1,5;2;3\n', ';'],
+    ['a\tb\n1,2\t3,4\n', '\t'],
+    ['a|b|c\n1|2|3\n', '|'],
+    ['only\n1\n', ','],
+    ['"x,y";b\n"1,2";3\n', ';'],
+  ])('%j is separated by %j: the first line rules', (text, delimiter) => {
+    expect(detect(text).delimiter).toBe(delimiter)
+  })
+
+  it('a first line with numbers or dates is no header, one of names is', () => {
+    expect(detect('1,a\n2,b\n').hasHeader).toBe(false)
+    expect(detect('2023-01-01,a\n').hasHeader).toBe(false)
+    expect(detect('id,name\n1,a\n').hasHeader).toBe(true)
+    expect(detect('name,city\nbob,rome\n').notes.join()).toContain('all columns hold text')
+    expect(detect('1,a\n').notes.join()).toContain('column0 to column1')
+  })
+})
+
+describe('records', () => {
+  const split = (chunks: string[], dialect = { delimiter: ',', quote: '"', escape: '"' }) => {
+    const splitter = new RecordSplitter(dialect)
+    return [...chunks.flatMap((chunk) => [...splitter.push(chunk, false)]), ...splitter.push('', true)]
+  }
+
+  it('quoted line ends stay in their record, and lines are counted through them', () => {
+    expect(split(['a,b\n1,"x\ny"\n\n2,"q""q,"\r\n3,'])).toEqual([
+      { fields: ['a', 'b'], line: 1, raw: 'a,b' },
+      { fields: ['1', 'x\ny'], line: 2, raw: '1,"x\ny"' },
+      { fields: ['2', 'q"q,'], line: 5, raw: '2,"q""q,"' },
+      { fields: ['3', ''], line: 6, raw: '3,' },
+    ])
+  })
+
+  it('a text cut anywhere gives the same records', () => {
+    const text = 'a,b\n1,"x\ny"\n2,"q""q"\n'
+    const whole = split([text])
+    for (let at = 1; at < text.length; at++) expect(split([text.slice(0, at), text.slice(at)])).toEqual(whole)
+  })
+
+  it('backslashes escape where they are the escape', () => {
+    expect(split(['1,"a\\"b\\\\"\n'], { delimiter: ',', quote: '"', escape: '\\' })[0]?.fields).toEqual(['1', 'a"b\\'])
+  })
+})
