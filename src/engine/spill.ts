@@ -41,12 +41,6 @@ export async function openSpillFolder(directory: string): Promise<SpillFolder> {
 let opened = 0
 const uniqueSuffix = (): number => opened++
 
-/** Bytes free for this user on the disk of a folder. */
-export async function freeDiskBytes(directory: string): Promise<number> {
-  const { bavail, bsize } = await statfs(directory)
-  return bavail * bsize
-}
-
 async function refuseMemory(directory: string): Promise<void> {
   const { type } = await statfs(directory)
   if (!MEMORY_FILE_SYSTEMS.has(type >>> 0)) return

@@ -93,7 +93,7 @@ export class BillMeter implements Disposable {
 }
 
 /** The bill of peaks by name: levels below another (`import 3/staging`) are part of it and not counted again. */
-export function composeBill(input: {
+function composeBill(input: {
   readonly budgetBytes: number
   readonly peakRssBytes: number
   readonly peaks: ReadonlyMap<string, number>

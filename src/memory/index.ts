@@ -1,5 +1,5 @@
 export { type AutoBudget, type AutoBudgetSources, resolveAutoBudget } from './auto-budget.ts'
-export { BillMeter, composeBill, type MemoryBill } from './bill.ts'
+export { BillMeter, type MemoryBill } from './bill.ts'
 export {
   alignCsvBuffer,
   type CopyPlan,
@@ -13,7 +13,6 @@ export {
   type EnginePlan,
   type EnginePlanInput,
   expectedBaseBytes,
-  LEAST_ENGINE_BYTES,
   planEngine,
 } from './engine-plan.ts'
 export { Governor, type GovernorOptions, type Reservation, type ReserveOptions } from './governor.ts'
