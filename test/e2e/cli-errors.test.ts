@@ -103,6 +103,19 @@ describe('a lakehouse', () => {
     },
   )
 
+  it.skipIf(process.getuid?.() !== 0)(
+    'that may not be written is refused by name, and doctor says what to do',
+    async () => {
+      await chmod(folder.path, 0o755)
+      for (const args of [['table', 'list'], ['import', 'a.b', folder.in('orders.csv')], ['doctor']]) {
+        const ran = await icebox(['-C', lake, ...args], { cwd: '/', uid: NOBODY })
+        expect(ran.code).toBe(1)
+        expect(ran.out + ran.err).toContain('storage/denied')
+        expect(ran.out + ran.err).toContain('write access')
+      }
+    },
+  )
+
   it('whose catalog is no database is named, and left as it is', async () => {
     const other = folder.in('damaged')
     await icebox(['init', other])

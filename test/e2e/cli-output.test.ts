@@ -179,6 +179,19 @@ describe('ending early', () => {
     expect(ran.err).toContain('cancelled')
   })
 
+  it('a second Ctrl-C ends the process at once', async () => {
+    const ran = await icebox(['import', 'a.never', '-', '--format', 'csv'], {
+      cwd: lake,
+      onStart: (child) => {
+        child.stdin.write(`a,b\n${'1,2\n'.repeat(500_000)}`, () => {
+          child.kill('SIGINT')
+          child.kill('SIGINT')
+        })
+      },
+    })
+    expect(ran.code === 130 || ran.signal === 'SIGINT').toBe(true)
+  })
+
   it('Ctrl-C cancels an import from standard input; the table is not there', async () => {
     const ran = await icebox(['import', 'a.never', '-', '--format', 'csv'], {
       cwd: lake,

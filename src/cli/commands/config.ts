@@ -34,11 +34,12 @@ export async function configExplain(context: CommandContext, key: string | undef
 export function explainText(rows: readonly ExplainRow[], style: Style, width: number): string {
   const paragraphs = rows.map((row) => {
     const value = `${style.bold(row.key)} = ${style.green(visibleText(row.value))}${row.note === '' ? '' : ` (${row.note})`}`
-    const source = row.source === 'default' ? 'default' : `from ${row.source}; default ${row.default}`
+    const source = row.source === 'default' ? 'default' : `from ${row.source.replace(/^.*\/(icebox\.yaml line)/, '$1')}`
+    const otherwise = row.value === row.default ? '' : `; default ${row.default}`
     const status = row.status === 'in effect' ? '' : `${row.status}. `
     const facts = [
       ...wrapped(`${status}${row.effect}`, width - 4),
-      ...wrapped(`${source}; ${row.type}: ${row.allowed}`, width - 4).map(style.dim),
+      ...wrapped(`${source}${otherwise}; allowed: ${row.allowed}`, width - 4).map(style.dim),
     ]
     return [value, ...facts.map((line) => `    ${line}`)].join('\n')
   })

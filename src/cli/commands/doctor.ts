@@ -74,6 +74,6 @@ async function lakeFacts(
     return { kind: 'open', directory, tables, isWritable: folder.isWritable, freeBytes: folder.freeBytes, spill }
   } catch (error) {
     if (!isIceboxError(error)) throw error
-    return { kind: 'broken', directory, code: error.code, message: error.message }
+    return { kind: 'broken', directory, code: error.code, message: error.message, remedy: error.remedy }
   }
 }

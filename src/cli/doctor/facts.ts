@@ -24,7 +24,13 @@ export interface DoctorFacts {
 
 export type LakeFacts =
   | { readonly kind: 'none'; readonly message: string }
-  | { readonly kind: 'broken'; readonly directory: string; readonly code: string; readonly message: string }
+  | {
+      readonly kind: 'broken'
+      readonly directory: string
+      readonly code: string
+      readonly message: string
+      readonly remedy: string | undefined
+    }
   | {
       readonly kind: 'open'
       readonly directory: string

@@ -119,7 +119,7 @@ function lake({ lake: facts }: DoctorFacts): Finding[] {
         'lakehouse',
         `${facts.directory}: ${facts.code}: ${facts.message}`,
         'fail',
-        'the message says what to do',
+        facts.remedy ?? 'the message says what to do',
       ),
     ]
   return [
@@ -128,8 +128,8 @@ function lake({ lake: facts }: DoctorFacts): Finding[] {
       : finding(
           'lakehouse',
           `${facts.directory} is read-only`,
-          'warn',
-          'queries work; imports need a folder that can be written',
+          'fail',
+          'give this user write access: the catalog and .icebox are written',
         ),
     facts.freeBytes < LITTLE_SPACE_BYTES
       ? finding(
