@@ -60,7 +60,10 @@ async function endOfParsing(error: CommanderError, said: { out: string; err: str
   const [message = '', suggestion] = error.message.replace(/^error: /, '').split('\n')
   throw new IceboxError('usage/invalid', {
     message: suggestion === undefined ? message : `${message} ${suggestion}`,
-    remedy: 'add --help to see what the command takes',
+    remedy:
+      error.code === 'commander.excessArguments'
+        ? 'put SQL and patterns in quotes, as one word: icebox sql "select 1"; add --help to see what the command takes'
+        : 'add --help to see what the command takes',
     cause: error,
   })
 }

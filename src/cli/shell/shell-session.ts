@@ -30,6 +30,7 @@ export class ShellSession {
   #how: Presentation
   #file: FileSink | undefined
   #hasQuit = false
+  #showedRows = false
 
   constructor(context: CommandContext, lake: CommandLakehouse, options: SqlOptions, isTerminal: boolean) {
     this.#context = context
@@ -81,7 +82,9 @@ export class ShellSession {
   async #run(statement: string, signal: AbortSignal): Promise<void> {
     const file = this.#file
     const how = file === undefined ? this.#how : { ...this.#how, sink: file, width: undefined, style: makeStyle(false) }
-    await runScript(this.#context, this.#lake, statement, how, signal)
+    if (this.#showedRows && !this.#isTerminal && how.format === 'table') await how.sink.write('\n')
+    const last = await runScript(this.#context, this.#lake, statement, how, signal)
+    this.#showedRows = last?.hasRows === true
   }
 
   async #dot(text: string, signal: AbortSignal, depth: number): Promise<void> {
