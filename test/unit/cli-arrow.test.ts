@@ -64,6 +64,12 @@ describe('ISO times', () => {
     expect(timeOfDay('23:59:59.999999', 6)).toBe(86_399_999_999n)
     expect(instantOf('2024-01-02T03:04:05.678901Z', 6)).toBe(BigInt(Date.UTC(2024, 0, 2, 3, 4, 5)) * 1000n + 678_901n)
     expect(instantOf('1969-12-31T23:59:59.5', 6)).toBe(-500_000n)
+    expect(instantOf('9999-12-31T23:59:59.999999', 6)).toBe(253_402_300_799_999_999n)
+    expect(instantOf('2024-01-02T03:04:05', 0)).toBe(1_704_164_645n)
+    expect(instantOf('2024-01-02T03:04:05.123456789', 9)).toBe(1_704_164_645_123_456_789n)
+    expect(instantOf('infinity', 6)).toBe(9_223_372_036_854_775_807n)
+    expect(() => instantOf('2024-01-02 03:04:05', 6)).toThrow(IceboxError)
+    expect(() => instantOf('2024-01-02T03:0x:05', 6)).toThrow(IceboxError)
   })
 })
 

