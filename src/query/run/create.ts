@@ -33,7 +33,7 @@ export async function runCreateTable(
     const schema = create.schema ?? { schemaId: 0, fields: [], identifierFieldIds: [] }
     if (existing !== undefined)
       return replace(create, existing, schema, undefined, statement, options, parts, services, meter)
-    await createEmpty(create, identifier, schema, statement, services)
+    await createEmpty(create, identifier, schema, statement, services, options)
     return doneResult('create table', `created table ${tableText(identifier)}`, meter)
   }
   await using prepared = await prepare(parts, create.query, state, options)
@@ -89,9 +89,11 @@ async function createEmpty(
   schema: Schema,
   statement: StatementText,
   services: QueryServices,
+  options: StatementOptions,
 ): Promise<void> {
   try {
-    await services.catalog.createTable(identifier, requestOf(create, schema, statement))
+    const base = await services.catalog.stageTable(identifier, requestOf(create, schema, statement))
+    await commit(services, identifier, base, () => {}, options, true)
   } catch (error) {
     // Another process made it meanwhile: that is what IF NOT EXISTS asks for.
     if (create.mode !== 'if not exists' || !isIceboxError(error, 'table/exists')) throw error

@@ -4,6 +4,7 @@ import { commitTarget, type TableIdentifier } from '../../catalog/index.ts'
 import {
   type CommitResult,
   type LoadedTable,
+  metadataFolder,
   type NestedField,
   type PartitionSpec,
   type Schema,
@@ -50,7 +51,8 @@ export async function writableQuery(prepared: Prepared, options: StatementOption
     if (isStaged)
       await session.run(`CREATE OR REPLACE TEMP TABLE ${STAGED.slice(5)} AS ${prepared.sql}`, runOptions(options))
     const sql = isStaged ? `SELECT * FROM ${STAGED}` : prepared.sql
-    const rows = await session.all(`DESCRIBE SELECT * FROM (${sql}\n)`, signal === undefined ? {} : { signal })
+    const described = /^summarize\b/i.test(sql) ? `SELECT * FROM (${sql}\n)` : sql
+    const rows = await session.all(`DESCRIBE ${described}`, signal === undefined ? {} : { signal })
     return {
       sql,
       columns: rows.map((row) => ({ name: textOf(row['column_name']), type: textOf(row['column_type']) })),
@@ -147,18 +149,22 @@ export async function commitWritten(
   options: StatementOptions,
   creates = false,
 ): Promise<CommitResult> {
+  let result: CommitResult
   try {
-    const result = await commit(services, identifier, base, change, options, creates)
-    await written.settle()
-    return result
+    await written.hold()
+    result = await transact(services, identifier, base, change, options, creates)
   } catch (error) {
     // Whether the change is in the table is not known: its files stay, orphan removal finds them if it is not.
     if (isIceboxError(error, 'catalog/commit-unknown')) await written.settle()
     else await written.discard()
     throw error
   }
+  // The table names the files by now: nothing that fails from here on may remove them.
+  await written.settle()
+  return result
 }
 
+/** Commits a change that adds no files. */
 export async function commit(
   services: QueryServices,
   identifier: TableIdentifier,
@@ -166,6 +172,23 @@ export async function commit(
   change: (transaction: Transaction) => void,
   options: StatementOptions,
   creates = false,
+): Promise<CommitResult> {
+  const { location, properties } = base.metadata
+  const entry = await services.journal.begin({ metadataFolder: metadataFolder(location, properties) })
+  try {
+    return await transact(services, identifier, base, change, options, creates)
+  } finally {
+    await services.journal.end(entry)
+  }
+}
+
+async function transact(
+  services: QueryServices,
+  identifier: TableIdentifier,
+  base: LoadedTable,
+  change: (transaction: Transaction) => void,
+  options: StatementOptions,
+  creates: boolean,
 ): Promise<CommitResult> {
   const transaction = new Transaction({
     target: commitTarget(services.catalog, identifier),

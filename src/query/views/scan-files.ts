@@ -5,6 +5,8 @@ import {
   isPrimitive,
   type Literal,
   type NestedField,
+  type Schema,
+  sameType,
   type TableMetadata,
   type Type,
 } from '../../iceberg/index.ts'
@@ -92,6 +94,30 @@ export function requireReadable(file: DataFile): void {
       context: { file: file.filePath, format: file.fileFormat },
     })
   }
+}
+
+/**
+ * True where the table has had the same columns, under the same names and types, since it was made: each file of our own
+ * then has exactly these. Schemas are numbered from 0, so a gap shows that one was removed from the metadata.
+ */
+export function isUnevolved(metadata: TableMetadata, schema: Schema): boolean {
+  const names = new Set(schema.fields.map((field) => field.name.toLowerCase()))
+  return (
+    names.size === schema.fields.length &&
+    metadata.schemas.every((known, at) => known.schemaId === at && sameColumns(known, schema))
+  )
+}
+
+function sameColumns(a: Schema, b: Schema): boolean {
+  return (
+    a.fields.length === b.fields.length &&
+    a.fields.every((field, at) => {
+      const other = b.fields[at]
+      return (
+        other !== undefined && other.id === field.id && other.name === field.name && sameType(other.type, field.type)
+      )
+    })
+  )
 }
 
 /**

@@ -10,6 +10,8 @@ export interface FileGroup {
   readonly files: readonly string[]
   readonly rows: bigint
   readonly routes: readonly ColumnRoute[]
+  /** True where every file has exactly the columns of the table, by their names: read without a map of fields. */
+  readonly isNative: boolean
   /** Fields that only the equality deletes need. */
   readonly hiddenIds: readonly number[]
   /** Positions deleted from these files: a relation with the columns `file` (local path) and `pos`. */
@@ -37,7 +39,8 @@ export function viewSql(table: number, columns: readonly ViewColumn[], groups: r
   if (groups.length === 0) return emptySql(columns)
   const [only] = groups
   if (groups.length === 1 && only !== undefined && isPlain(only)) {
-    return `SELECT ${named.join(', ')} FROM ${readParquet(table, only)}`
+    if (!only.isNative) return `SELECT ${named.join(', ')} FROM ${readParquet(table, only)}`
+    return `SELECT ${columns.map(({ name }) => quoteName(name)).join(', ')} FROM ${readNative(only)}`
   }
   const branches = groups.map((group) => branchSql(table, group))
   return `SELECT ${named.join(', ')} FROM (${branches.join(' UNION ALL ')})`
@@ -65,6 +68,16 @@ export function readParquet(
   return `read_parquet([${files.join(', ')}], schema = MAP {${entries.join(', ')}}${rows})`
 }
 
+/**
+ * `read_parquet` as anyone would write it: DuckDB then opens the first file when it binds and, of a single file, knows the
+ * statistics, which a map of fields keeps from it.
+ */
+function readNative(group: FileGroup): string {
+  const files = group.files.map((file) => quoteText(globEscaped(file)))
+  const rows = group.files.length === 1 ? '' : `, explicit_cardinality = ${group.rows > 0n ? group.rows : 1n}`
+  return `read_parquet([${files.join(', ')}], hive_partitioning = false${rows})`
+}
+
 function isPlain(group: FileGroup): boolean {
   return (
     group.positions === undefined &&
@@ -74,6 +87,10 @@ function isPlain(group: FileGroup): boolean {
 }
 
 function branchSql(table: number, group: FileGroup): string {
+  if (group.isNative && isPlain(group)) {
+    const own = group.routes.map(({ field }) => `${quoteName(field.name)} AS ${quoteName(scanColumn(table, field.id))}`)
+    return `SELECT ${own.join(', ')} FROM ${readNative(group)}`
+  }
   const shown = group.routes.filter(({ field }) => !group.hiddenIds.includes(field.id))
   const columns = shown.map(({ field, convert }) => {
     const column = quoteName(scanColumn(table, field.id))

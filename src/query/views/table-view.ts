@@ -18,7 +18,14 @@ import { quoteText } from '../text/names.ts'
 import { viewColumns } from './columns.ts'
 import { type ColumnRoute, routesByIds, routesByShape } from './projection.ts'
 import { readType } from './read-type.ts'
-import { groupByDeletes, identityValues, nestedNamesAreStable, requireReadable, type TaskGroup } from './scan-files.ts'
+import {
+  groupByDeletes,
+  identityValues,
+  isUnevolved,
+  nestedNamesAreStable,
+  requireReadable,
+  type TaskGroup,
+} from './scan-files.ts'
 import { type EqualityDeletes, emptySql, type FileGroup, viewSql } from './scan-sql.ts'
 import type { FileShape, ShapeCache } from './shape.ts'
 
@@ -73,7 +80,7 @@ export async function buildTableView(
   return viewSql(builder.table, columns, groups)
 }
 
-type Routed = Pick<FileGroup, 'files' | 'rows' | 'routes'>
+type Routed = Pick<FileGroup, 'files' | 'rows' | 'routes' | 'isNative'>
 
 /** Divides files by the way their columns are found. */
 async function routed(
@@ -90,7 +97,9 @@ async function routed(
     builder,
   )
   const mapping = mappingOf(source)
-  const parts = new Map<string, { files: string[]; rows: bigint; routes: readonly ColumnRoute[] }>()
+  // Rows without deletes need no place in their file, so the reader's virtual columns cannot clash with the table's.
+  const mayBeNative = !group.hasPositions && group.equality.length === 0 && isUnevolved(source.metadata, source.schema)
+  const parts = new Map<string, { files: string[]; rows: bigint; routes: readonly ColumnRoute[]; isNative: boolean }>()
   for (const { dataFile } of group.tasks) {
     const file = source.locate(dataFile.filePath)
     const shape = shapes.get(file)
@@ -104,7 +113,7 @@ async function routed(
     if (part === undefined) {
       const routes =
         shape === undefined ? routesByIds(fields, constants) : routesByShape(fields, shape, mapping, constants)
-      part = { files: [], rows: 0n, routes }
+      part = { files: [], rows: 0n, routes, isNative: mayBeNative && shape === undefined }
       parts.set(key, part)
     }
     part.files.push(file)

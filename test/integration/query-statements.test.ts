@@ -1,0 +1,241 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { planFiles } from '../../src/iceberg/index.ts'
+import { openQueryLake, type QueryLake } from './query-lake.ts'
+
+let lake: QueryLake
+beforeAll(async () => {
+  lake = await openQueryLake()
+  await lake.run('CREATE SCHEMA w')
+})
+afterAll(async () => {
+  await lake[Symbol.asyncDispose]()
+})
+
+const message = async (sql: string): Promise<string | undefined> => (await lake.run(sql)).at(-1)?.message
+
+describe('INSERT', () => {
+  it('puts columns where their list, their place or their name says, others are null', async () => {
+    await lake.run('CREATE TABLE w.i (a BIGINT, b VARCHAR, c DECIMAL(5,2))')
+    expect(await message("INSERT INTO w.i VALUES (1, 'x', 1.5), (2, NULL, NULL)")).toBe('inserted 2 rows into w.i')
+    await lake.run("INSERT INTO w.i (c, a) SELECT 2.25, 3; INSERT INTO w.i BY NAME SELECT 'y' AS B, 4 AS a")
+    expect(await message('WITH n AS (SELECT 5 AS v) INSERT INTO w.i (a) SELECT v FROM n')).toBe(
+      'inserted 1 row into w.i',
+    )
+    expect(await lake.rows('SELECT * FROM w.i ORDER BY a')).toEqual([
+      [1n, 'x', '1.50'],
+      [2n, null, null],
+      [3n, null, '2.25'],
+      [4n, 'y', null],
+      [5n, null, null],
+    ])
+    await expect(lake.run('INSERT INTO w.i SELECT 1')).rejects.toMatchObject({ code: 'schema/mismatch' })
+    await expect(lake.run('INSERT INTO w.i BY NAME SELECT 1 AS zz')).rejects.toMatchObject({
+      code: 'sql/unknown-column',
+    })
+    await expect(lake.run("INSERT INTO w.i (a) VALUES ('abc')")).rejects.toMatchObject({ code: 'sql/type' })
+    await expect(lake.run('INSERT INTO w.nope VALUES (1)')).rejects.toMatchObject({ code: 'sql/unknown-table' })
+    expect(await lake.rows('SELECT count(*) FROM w.i')).toEqual([[5n]])
+  })
+
+  it('binds parameters', async () => {
+    await lake.run('CREATE TABLE w.params (a BIGINT, b VARCHAR)')
+    await lake.run('INSERT INTO w.params VALUES ($1, $2)', [7, "it's"])
+    expect(await lake.rows('SELECT * FROM w.params')).toEqual([[7n, "it's"]])
+  })
+
+  it('reads the table that it writes, as it was', async () => {
+    await lake.run(
+      'CREATE TABLE w.self AS SELECT 1 AS a; INSERT INTO w.self SELECT a + 1 FROM w.self; INSERT INTO w.self FROM w.self',
+    )
+    expect(await lake.rows('SELECT a FROM w.self ORDER BY a')).toEqual([[1], [1], [2], [2]])
+  })
+
+  it('refuses nulls in a required column, and leaves the table and its folder as they were', async () => {
+    await lake.run('CREATE TABLE w.required (a BIGINT NOT NULL, b BIGINT)')
+    await expect(lake.run('INSERT INTO w.required VALUES (NULL, 1)')).rejects.toMatchObject({ code: 'schema/mismatch' })
+    await expect(lake.run('INSERT INTO w.required (b) VALUES (1)')).rejects.toMatchObject({ code: 'schema/mismatch' })
+    expect(await lake.rows('SELECT count(*) FROM w.required')).toEqual([[0n]])
+    expect(await lake.rows(`SELECT count(*) FROM glob('${lake.folder}/warehouse/w/required/data/**')`)).toEqual([[0n]])
+  })
+
+  it('OVERWRITE replaces the partitions of its rows, or all of an unpartitioned table', async () => {
+    await lake.run(
+      "CREATE TABLE w.parts (p VARCHAR, v BIGINT) PARTITIONED BY (p); INSERT INTO w.parts VALUES ('a', 1), ('a', 2), ('b', 3)",
+    )
+    await lake.run("INSERT OVERWRITE w.parts VALUES ('a', 9), ('c', 4)")
+    expect(await lake.rows('SELECT * FROM w.parts ORDER BY ALL')).toEqual([
+      ['a', 9n],
+      ['b', 3n],
+      ['c', 4n],
+    ])
+    await lake.run('CREATE TABLE w.whole AS SELECT range AS v FROM range(10); INSERT OVERWRITE w.whole SELECT 1')
+    expect(await lake.rows('SELECT v FROM w.whole')).toEqual([[1n]])
+    await lake.run('INSERT OVERWRITE w.whole SELECT 1 WHERE false')
+    expect(await lake.rows('SELECT count(*) FROM w.whole')).toEqual([[0n]])
+  })
+
+  it('of ordered rows keeps their order in the files', async () => {
+    await lake.run('CREATE TABLE w.ordered AS SELECT range AS v FROM range(300000) ORDER BY v DESC')
+    const { metadata } = await lake.catalog.loadTable({ namespace: ['w'], name: 'ordered' })
+    for await (const { dataFile } of planFiles({ metadata, io: lake.io, filter: { op: 'true' } }).tasks) {
+      const path = dataFile.filePath.replace('file://', '')
+      expect(
+        await lake.rows(
+          `SELECT count(*) FROM (SELECT v - lag(v) OVER (ORDER BY file_row_number) AS step FROM read_parquet('${path}')) WHERE step > 0`,
+        ),
+      ).toEqual([[0n]])
+    }
+  })
+})
+
+describe('CREATE and DROP', () => {
+  it('AS makes a table with the columns of its query, empty ones too', async () => {
+    expect(
+      await message(
+        "CREATE TABLE w.made PARTITIONED BY (truncate(1, s)) AS SELECT 1::TINYINT AS t, 'x' AS s, NULL AS n, [{'a': 1}] AS l, 5::UBIGINT AS u, TIMESTAMPTZ '2020-01-01' AS tz",
+      ),
+    ).toBe('created table w.made with 1 row')
+    expect((await lake.rows('DESCRIBE w.made')).map((row) => row.slice(0, 2))).toEqual([
+      ['t', 'INTEGER'],
+      ['s', 'VARCHAR'],
+      ['n', 'INTEGER'],
+      ['l', 'STRUCT("a" INTEGER)[]'],
+      ['u', 'DECIMAL(20,0)'],
+      ['tz', 'TIMESTAMP WITH TIME ZONE'],
+    ])
+    expect(await lake.rows('SELECT * FROM w.made')).toEqual([[1, 'x', null, [{ a: 1 }], '5', '2020-01-01T00:00:00Z']])
+    expect(await message('CREATE TABLE w.nothing AS SELECT 1 AS a WHERE false')).toBe(
+      'created table w.nothing with 0 rows',
+    )
+    expect(await lake.rows('SELECT * FROM w.nothing')).toEqual([])
+    await expect(lake.run('CREATE TABLE w.bad AS SELECT 1 AS a, 2 AS A')).rejects.toMatchObject({
+      code: 'source/columns',
+    })
+    await expect(lake.run('CREATE TABLE w.bad AS SELECT INTERVAL 1 DAY AS i')).rejects.toMatchObject({
+      code: 'schema/unsupported-type',
+    })
+    await expect(lake.run("CREATE TABLE w.bad AS SELECT error('no') AS a")).rejects.toMatchObject({ code: 'sql/type' })
+    expect((await lake.rows('SHOW TABLES FROM w')).map(([, name]) => name)).not.toContain('bad')
+  })
+
+  it('IF NOT EXISTS and OR REPLACE do what they say, and a plain CREATE refuses', async () => {
+    await lake.run('CREATE TABLE w.twice AS SELECT 1 AS a')
+    expect(await message('CREATE TABLE IF NOT EXISTS w.twice AS SELECT 2 AS a')).toContain('exists already')
+    await expect(lake.run('CREATE TABLE w.twice (a INT)')).rejects.toMatchObject({ code: 'table/exists' })
+    await lake.run('CREATE OR REPLACE TABLE w.twice AS SELECT 3 AS a')
+    expect(await lake.rows('SELECT a FROM w.twice')).toEqual([[3]])
+    expect(await lake.rows('SELECT count(*) FROM w.twice.snapshots')).toEqual([[2n]])
+    await expect(lake.run('CREATE OR REPLACE TABLE w.twice (z INT)')).rejects.toMatchObject({ code: 'sql/unsupported' })
+    await expect(lake.run('CREATE TABLE nowhere.t (a INT)')).rejects.toMatchObject({ code: 'namespace/not-found' })
+    await expect(lake.run('CREATE TABLE t (a INT)')).rejects.toMatchObject({ code: 'sql/syntax' })
+  })
+
+  it('SHOW CREATE TABLE makes the same table again', async () => {
+    await lake.run(`CREATE TABLE w.shape (id BIGINT NOT NULL COMMENT 'it''s', "a b" STRUCT(x INTEGER NOT NULL, y FIXED(4)[]), ts TIMESTAMP)
+      PARTITIONED BY (day(ts), bucket(8, id) AS shard) SORTED BY (id DESC, truncate(4, id)) TBLPROPERTIES ('k' = 'v')`)
+    const [[first]] = (await lake.rows('SHOW CREATE TABLE w.shape')) as [[string]]
+    await lake.run('DROP TABLE w.shape PURGE')
+    await lake.run(first)
+    expect(await lake.rows('SHOW CREATE TABLE w.shape')).toEqual([[first]])
+  })
+
+  it('DROP removes the name, PURGE the files, and SCHEMA only what is empty', async () => {
+    await lake.run('CREATE SCHEMA d; CREATE TABLE d.t AS SELECT 1 AS a')
+    await expect(lake.run('DROP SCHEMA d')).rejects.toMatchObject({ code: 'namespace/not-empty' })
+    await lake.run('DROP TABLE d.t PURGE; DROP TABLE IF EXISTS d.t; DROP SCHEMA d; DROP SCHEMA IF EXISTS d')
+    expect(await lake.rows(`SELECT count(*) FROM glob('${lake.folder}/warehouse/d/t/**/*.parquet')`)).toEqual([[0n]])
+    await expect(lake.run('DROP TABLE d.t')).rejects.toMatchObject({ code: 'sql/unknown-table' })
+  })
+})
+
+describe('DELETE', () => {
+  it('takes whole partitions and files away without reading them, and refuses single rows', async () => {
+    await lake.run(`CREATE TABLE w.del (d DATE, v BIGINT, s VARCHAR) PARTITIONED BY (month(d));
+      INSERT INTO w.del SELECT DATE '2020-01-01' + range::INTEGER, range, CASE WHEN range % 2 = 0 THEN NULL ELSE 's' END FROM range(90)`)
+    expect(await message("DELETE FROM w.del WHERE date_trunc('month', d) = DATE '2020-01-01'")).toBe(
+      'deleted 31 rows in 1 file of w.del',
+    )
+    expect(await message("DELETE FROM w.del AS x WHERE x.d >= '2020-02-01' AND x.d < '2020-03-01'")).toBe(
+      'deleted 29 rows in 1 file of w.del',
+    )
+    expect(await message('DELETE FROM w.del WHERE v > 1000')).toBe('deleted 0 rows in 0 files of w.del')
+    expect(await message('DELETE FROM w.del WHERE 1 = 0')).toBe('deleted 0 rows in 0 files of w.del')
+    for (const where of [
+      "d = '2020-03-05'",
+      'v = 70',
+      "s = 's'",
+      's IS NULL',
+      'v % 2 = 0',
+      'random() < 2',
+      'v IN (SELECT 70)',
+      'EXISTS (SELECT 1 FROM w.del)',
+      'v < (SELECT 1000)',
+      "d >= '2020-03-01' OR random() < 0.5",
+      's IS DISTINCT FROM 1::VARCHAR',
+    ]) {
+      await expect(lake.run(`DELETE FROM w.del WHERE ${where}`), where).rejects.toMatchObject({
+        code: 'sql/unsupported',
+      })
+    }
+    await expect(lake.run('DELETE FROM w.del WHERE nope = 1')).rejects.toMatchObject({ code: 'sql/unknown-column' })
+    expect(await lake.rows('SELECT count(*) FROM w.del')).toEqual([[30n]])
+    expect(await lake.run('DELETE FROM w.del WHERE v >= $1', [60])).toMatchObject([
+      { message: 'deleted 30 rows in 1 file of w.del' },
+    ])
+    expect(await message('TRUNCATE w.i')).toContain('truncated w.i')
+    expect(await lake.rows('SELECT count(*) FROM w.i')).toEqual([[0n]])
+  })
+})
+
+describe('system tables, EXPLAIN and settings', () => {
+  it('system tables tell snapshots, files and partitions of a table', async () => {
+    await lake.run(
+      "CREATE TABLE w.sys (p VARCHAR, v BIGINT) PARTITIONED BY (p); INSERT INTO w.sys VALUES ('a', 1), ('b', NULL); DELETE FROM w.sys WHERE p = 'b'",
+    )
+    expect(
+      await lake.rows('SELECT operation, summary[\'total-records\'] FROM w."sys$snapshots" ORDER BY committed_at'),
+    ).toEqual([
+      ['append', '2'],
+      ['delete', '1'],
+    ])
+    expect(
+      await lake.rows('SELECT partition, record_count, lower_bounds[2], null_value_counts[2] FROM w.sys.files'),
+    ).toEqual([['p=a', 1n, '1', 0n]])
+    expect(await lake.rows('SELECT partition, file_count FROM w.sys.partitions')).toEqual([['p=a', 1n]])
+    expect(await lake.rows('SELECT name, type FROM w."sys$refs"')).toEqual([['main', 'BRANCH']])
+    expect(await lake.rows('SELECT count(*) > 0, bool_and(is_current_ancestor) FROM w.sys.history')).toEqual([
+      [true, true],
+    ])
+    expect(await lake.rows('SELECT count(*) FROM w.sys.metadata_log_entries')).toEqual([[3n]])
+    expect(await lake.rows('SELECT content, existing_files_count, deleted_files_count FROM w.sys.manifests')).toEqual([
+      ['data', 1, 1],
+    ])
+    expect(await lake.rows('SELECT count(*) FROM w.sys, w.sys.files WHERE sys.v = 1')).toEqual([[1n]])
+  })
+
+  it('EXPLAIN tells files and manifests, ANALYZE the bill, and both the names of columns', async () => {
+    const plain = await lake.rows("EXPLAIN SELECT v FROM w.sys WHERE p = 'a'")
+    expect(plain[0]?.[1]).not.toContain('·')
+    expect(plain.at(-1)).toEqual(['icebox', expect.stringContaining('files: 1 total, 1 read')])
+    const analyzed = await lake.rows("EXPLAIN ANALYZE SELECT v FROM w.sys WHERE p = 'a'")
+    expect(analyzed.at(-1)?.[1]).toMatch(/memory: peak .* of a budget of 1 GB/)
+  })
+
+  it('settings of a connection hold for it alone, others are refused by name', async () => {
+    const other = lake.runner.connect()
+    await lake.run("SET TimeZone = 'Asia/Tokyo'; USE w")
+    expect(await lake.rows("SELECT TIMESTAMPTZ '2020-01-01 00:00:00+00'::VARCHAR, count(*) FROM sys")).toEqual([
+      ['2020-01-01 09:00:00+09', 1n],
+    ])
+    for await (const result of other.run("SELECT TIMESTAMPTZ '2020-01-01 00:00:00+00'::VARCHAR")) {
+      for await (const batch of result.batches) expect(batch.toArrays()).toEqual([['2020-01-01 00:00:00+00']])
+    }
+    await lake.run('RESET TimeZone')
+    await expect(lake.run("SET memory_limit = '10GB'")).rejects.toMatchObject({ code: 'sql/unsupported' })
+    await expect(lake.run("SET TimeZone = 'Mars/Olympus'")).rejects.toMatchObject({
+      code: expect.stringMatching(/sql|engine/),
+    })
+    await expect(lake.run('USE nowhere')).rejects.toMatchObject({ code: 'namespace/not-found' })
+    expect(await lake.rows('SHOW TimeZone')).toEqual([['UTC']])
+  })
+})
