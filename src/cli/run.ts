@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander'
-import { IceboxError } from '../base/index.ts'
+import { cancelledError, IceboxError } from '../base/index.ts'
 import { type CommandContext, type GlobalOptions, makeContext } from './context.ts'
 import type { Interrupts } from './interrupts.ts'
 import { type CliIo, isOutputClosed } from './io.ts'
@@ -33,7 +33,10 @@ export async function runCli(
       return await endOfParsing(error, said, io)
     }
   } catch (error) {
-    return reportFailure(originalError(error), io, hasJsonFlag(argv), context)
+    const first = originalError(error)
+    // What Node itself rejects with when the signal fires says only that it was aborted.
+    const isAbort = first instanceof Error && first.name === 'AbortError' && interrupts.signal.aborted
+    return reportFailure(isAbort ? cancelledError(interrupts.signal) : first, io, hasJsonFlag(argv), context)
   }
 }
 

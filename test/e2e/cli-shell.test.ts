@@ -189,4 +189,29 @@ describe.skipIf(!hasPython())('the shell on a terminal', () => {
     expect(onTerminal(['sql', 'selec'], [], { cwd: lake, env: { NO_COLOR: '' } }).transcript).toContain('\u001b[31m')
     expect(onTerminal(['sql', 'selec'], [], { cwd: lake }).transcript).not.toContain('\u001b[')
   })
+
+  it('asks for the name of a table before its files are deleted', async () => {
+    await icebox(['import', 'sales.gone', '-', '--format', 'csv'], { cwd: lake, stdin: ORDERS_CSV })
+    const purge = ['table', 'drop', 'sales.gone', '--purge']
+    const kept = onTerminal(purge, [{ expect: 'Type its name: ' }, type('yes'), { expect: 'nothing was deleted' }], {
+      cwd: lake,
+    })
+    expect(kept).toMatchObject({ failed: null, code: 2 })
+    const stopped = onTerminal(purge, [{ expect: 'Type its name: ' }, CTRL_C], { cwd: lake })
+    expect(stopped).toMatchObject({ failed: null, code: 130 })
+    const ended = onTerminal(
+      purge,
+      [{ expect: 'Type its name: ' }, { send: '\u0004' }, { expect: 'nothing was deleted' }],
+      { cwd: lake },
+    )
+    expect(ended).toMatchObject({ failed: null, code: 2 })
+    expect((await icebox(['table', 'show', 'sales.gone'], { cwd: lake })).code).toBe(0)
+    const dropped = onTerminal(
+      purge,
+      [{ expect: 'Type its name: ' }, type('sales.gone'), { expect: 'deleted its files' }],
+      { cwd: lake },
+    )
+    expect(dropped).toMatchObject({ failed: null, code: 0 })
+    expect((await icebox(['table', 'show', 'sales.gone'], { cwd: lake })).code).toBe(1)
+  })
 })

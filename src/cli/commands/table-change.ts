@@ -1,6 +1,6 @@
-import { createInterface } from 'node:readline/promises'
+import { createInterface } from 'node:readline'
 import { resolve } from 'node:path'
-import { IceboxError } from '../../base/index.ts'
+import { cancelledError, IceboxError } from '../../base/index.ts'
 import type { CommandContext } from '../context.ts'
 import { countText } from '../output/footer.ts'
 import { documentText } from '../output/json-value.ts'
@@ -89,13 +89,26 @@ async function confirmPurge(context: CommandContext, table: string): Promise<voi
       context: { table },
     })
   }
-  const lines = createInterface({ input: context.io.stdin, output: terminal })
-  try {
-    const answer = await lines.question(`delete the files of ${table}? This cannot be undone. Type its name: `, {
-      signal: context.signal,
+  const answer = await ask(context, terminal, `delete the files of ${table}? This cannot be undone. Type its name: `)
+  if (answer !== table) {
+    throw new IceboxError('usage/invalid', {
+      message: `'${answer}' is not ${table}; nothing was deleted`,
+      remedy: 'type the name as it stands, or leave --purge away to keep the files',
+      context: { table },
     })
-    if (answer.trim() !== table)
-      throw new IceboxError('cancelled', { message: `'${answer.trim()}' is not ${table}; nothing was deleted` })
+  }
+}
+
+/** One line from the terminal; an end of input is an empty one. The line editor sees Ctrl-C as a key and has to pass it on. */
+async function ask(context: CommandContext, terminal: NodeJS.WriteStream, question: string): Promise<string> {
+  const lines = createInterface({ input: context.io.stdin, output: terminal })
+  lines.once('SIGINT', () => context.interrupts.interrupt())
+  try {
+    return await new Promise<string>((resolve, reject) => {
+      context.signal.addEventListener('abort', () => reject(cancelledError(context.signal)), { once: true })
+      lines.once('close', () => resolve(''))
+      lines.question(question, (answer) => resolve(answer.trim()))
+    })
   } finally {
     lines.close()
   }
