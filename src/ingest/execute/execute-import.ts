@@ -3,6 +3,7 @@ import { IceboxError, isIceboxError, throwIfCancelled } from '../../base/index.t
 import { commitTarget, type TableIdentifier } from '../../catalog/index.ts'
 import type { EngineSession, RunOptions } from '../../engine/index.ts'
 import {
+  type CommitResult,
   type LoadedTable,
   type PartitionSpec,
   type Schema,
@@ -20,13 +21,14 @@ import type { IngestServices } from '../plan/services.ts'
 import { explainCsvError } from '../read/csv-errors.ts'
 import { unknownKeysSql } from '../read/json-select.ts'
 import { explainJsonError } from '../read/json-errors.ts'
-import { withLineSizes } from '../read/line-sizes.ts'
+import { refuseLongLines, withLineSizes } from '../read/line-sizes.ts'
 import { ARROW_TABLE, sourceSelect } from '../read/source-select.ts'
 import { quoteIdentifier } from '../sql.ts'
 import { explainParquetError } from '../inspect/parquet.ts'
 import { CHECK_MARK } from '../inspect/checked-cast.ts'
 import { type WriteResult, writeDataFiles } from '../write/data-files.ts'
 import { needDiskSpace } from './disk-space.ts'
+import { isRepeated, keyedTarget, wasFirst } from './once.ts'
 import { startGuard } from './guards.ts'
 import { clearRejects, goodRowsSelect, writeRejects } from './rejects.ts'
 
@@ -68,7 +70,7 @@ export interface ImportOutcome {
  */
 export async function executeImport(plan: ImportPlan, options: ExecuteOptions): Promise<ImportOutcome> {
   try {
-    if (plan.action === 'skip') return outcome(plan, { created: false, skipped: true, notes: plan.notes })
+    if (plan.action === 'skip') return skipped(plan)
     return await importInto(plan, options)
   } finally {
     if (plan.details.spooled !== undefined) await rm(plan.details.spooled, { force: true })
@@ -79,12 +81,21 @@ async function importInto(plan: ImportPlan, options: ExecuteOptions): Promise<Im
   const { services, signal } = options
   throwIfCancelled(signal)
   const target = await openTarget(plan, options)
+  // Another process may have used the key since the plan was made.
+  if (!target.isNew && isRepeated(plan, target.base)) return skipped(plan)
   try {
     const { metadata } = target.base
     await needDiskSpace(localPath(metadata.location), plan.estimate.tableBytes)
     if (plan.strategy.kind === 'staged')
       await needDiskSpace(services.settings.stagingDirectory, plan.estimate.tableBytes)
-    await using session = await services.engine.session()
+    // What this room itself holds: a buffer of the scan, and the metrics of all files until they are committed.
+    const bytes = SCAN_BYTES + plan.estimate.dataFiles * plan.columns.length * METRICS_BYTES
+    using _held = await services.governor.reserve({
+      consumer: `${services.operation}/files`,
+      bytes,
+      ...(signal === undefined ? {} : { signal }),
+    })
+    await using session = await services.engine.session(signal)
     const written = await write(plan, target, session, options)
     return await commit(plan, target, written, options)
   } catch (error) {
@@ -92,6 +103,10 @@ async function importInto(plan: ImportPlan, options: ExecuteOptions): Promise<Im
     throw error
   }
 }
+
+const SCAN_BYTES = 2_000_000
+/** Of one column in one file: two bounds, four counts, the maps that hold them. */
+const METRICS_BYTES = 400
 
 interface Target {
   readonly base: LoadedTable
@@ -235,7 +250,11 @@ async function write(
           onProgress: progress,
         })
       } catch (error) {
-        throw await explained(error, plan, session, signal, stop.signal)
+        const found = await explained(error, plan, session, signal, stop.signal)
+        if (source.format === 'csv' && isIceboxError(found, 'source/row') && !isAboutValue(found)) {
+          await refuseLongLines(source, maxLineSizeBytes, signal)
+        }
+        throw found
       }
     })
     try {
@@ -263,6 +282,11 @@ async function write(
   } finally {
     if (source.format === 'arrow') await session.run(`DROP TABLE IF EXISTS ${ARROW_TABLE}`)
   }
+}
+
+/** A value was found and named: the row could be read. */
+function isAboutValue(error: IceboxError): boolean {
+  return 'value' in error.context
 }
 
 async function explained(
@@ -342,10 +366,12 @@ async function commit(
     bytesTotal: plan.estimate.sourceBytes,
     fraction: 1,
   })
+  let committed: CommitResult
   try {
     throwIfCancelled(signal)
+    await result.hold()
     const transaction = new Transaction({
-      target: commitTarget(services.catalog, table),
+      target: keyedTarget(plan, commitTarget(services.catalog, table)),
       io: services.io,
       base: target.base,
       creates: target.isNew,
@@ -356,25 +382,33 @@ async function commit(
     const summary = plan.key === undefined ? {} : { [KEY_PROPERTY]: plan.key, [SOURCE_PROPERTY]: fingerprint }
     if (plan.action === 'replace') transaction.overwrite({ added: result.files, replaceAll: true, summary })
     else transaction.append(result.files, { summary })
-    const committed = await transaction.commit()
-    await result.settle()
-    return outcome(plan, {
-      created: target.isNew,
-      skipped: false,
-      rows: Number(result.rows),
-      rejectedRows: rejects.count,
-      rejectsFile: rejects.file,
-      files: result.files.length,
-      bytesRead: plan.estimate.sourceBytes,
-      bytesWritten: Number(result.sizeBytes) + committed.bytesWritten,
-      snapshotId: committed.snapshot === undefined ? null : String(committed.snapshot.snapshotId),
-      notes: [...plan.notes, ...result.notes, ...written.notes],
-    })
+    committed = await transaction.commit()
   } catch (error) {
     // With an unknown outcome the table may name the files: the journal decides at the next start.
-    if (!isIceboxError(error, 'catalog/commit-unknown')) await result.discard()
+    if (isIceboxError(error, 'catalog/commit-unknown')) throw error
+    await result.discard()
+    if (rejects.file !== null) await rm(rejects.file, { force: true })
+    if (await wasFirst(plan, table, services, error)) return skipped(plan)
     throw error
   }
+  // The table names the files by now: nothing that fails from here on may remove them.
+  await result.settle()
+  return outcome(plan, {
+    created: target.isNew,
+    skipped: false,
+    rows: Number(result.rows),
+    rejectedRows: rejects.count,
+    rejectsFile: rejects.file,
+    files: result.files.length,
+    bytesRead: plan.estimate.sourceBytes,
+    bytesWritten: Number(result.sizeBytes) + committed.bytesWritten,
+    snapshotId: committed.snapshot === undefined ? null : String(committed.snapshot.snapshotId),
+    notes: [...plan.notes, ...result.notes, ...written.notes],
+  })
+}
+
+function skipped(plan: ImportPlan): ImportOutcome {
+  return outcome(plan, { created: false, skipped: true, notes: plan.notes })
 }
 
 /** The files carry the field ids that the plan's changes gave: another writer's change in between must not shift them. */

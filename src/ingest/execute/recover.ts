@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { systemCode } from '../../base/index.ts'
+import { localPath, removeStaleTemporaries } from '../../storage/index.ts'
 import { fileError, removeFolder } from '../write/files.ts'
 import type { WriteJournal } from '../write/journal.ts'
 
@@ -12,7 +13,7 @@ export interface RecoveryReport {
 }
 
 /**
- * Removes what writes of processes that are gone left behind: their own folders, and their data files unless
+ * Removes what writes of processes that are gone left behind: their own folders, half-written metadata, and data files unless
  * `isReferenced` says that a table's metadata names them (the process may have died after its commit).
  */
 export async function recoverWrites(
@@ -23,7 +24,8 @@ export async function recoverWrites(
   const removedFiles: string[] = []
   for (const entry of entries) {
     for (const folder of entry.folders) await removeFolder(folder)
-    const files = await filesOf(entry.dataFolder, `-${entry.writeId}.parquet`)
+    if (entry.metadataFolder !== null) await removeStaleTemporaries(localPath(entry.metadataFolder), { pid: entry.pid })
+    const files = entry.dataFolder === null ? [] : await filesOf(entry.dataFolder, `-${entry.writeId}.parquet`)
     const kept = files.length === 0 ? new Set<string>() : await isReferenced(files)
     for (const file of files) {
       if (kept.has(file)) continue

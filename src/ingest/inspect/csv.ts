@@ -1,5 +1,5 @@
-import { IceboxError, formatCount } from '../../base/index.ts'
-import { withLineSizes } from '../read/line-sizes.ts'
+import { IceboxError, isIceboxError, formatCount } from '../../base/index.ts'
+import { refuseLongLines, withLineSizes } from '../read/line-sizes.ts'
 import type { EngineSession, SqlValue } from '../../engine/index.ts'
 import { readGzipHead, readHead } from '../source/bytes.ts'
 import type { Compression } from '../source/format.ts'
@@ -39,6 +39,8 @@ export interface InspectScene {
 const HEAD_BYTES = 256 * 1024
 const OTHER_HEAD_BYTES = 64 * 1024
 /** The sample lies in memory while it is looked at. */
+/** The reader's buffer while sampling: a few megabytes of rows are looked at. */
+const SAMPLE_BUFFER_BYTES = 4_000_000
 const MAX_SAMPLE_BYTES = 16_000_000
 const ROWS_IN_SCRIPT = 1_000
 const MOST_VALUES = 25_000
@@ -51,7 +53,7 @@ export async function inspectCsv(
 ): Promise<Inspection> {
   const hive = hiveColumns(files)
   const notes: string[] = []
-  const groups = await groupFiles(files, scene, notes)
+  const { groups, lineBytes } = await groupFiles(files, scene, notes)
   let description: CsvDescription = {
     format: 'csv',
     groups,
@@ -63,7 +65,7 @@ export async function inspectCsv(
   checkNames([...names, ...hive.map((column) => column.name)], groups[0]?.paths[0] ?? '')
   const sample = await withLineSizes(scene.maxLineSizeBytes, async (maxLineSizeBytes) => {
     if (maxLineSizeBytes !== undefined) description = { ...description, maxLineSizeBytes }
-    return sampleColumns(description, names, scene)
+    return sampleColumns(description, names, scene, lineBytes)
   })
   const missing = names.filter((name) => groups.some((group) => !group.names.includes(name)))
   if (missing.length > 0) notes.push(`columns that some files do not have are NULL there: ${missing.join(', ')}`)
@@ -86,8 +88,9 @@ async function groupFiles(
   files: readonly (SourceFile & { readonly compression: Compression })[],
   scene: InspectScene,
   notes: string[],
-): Promise<CsvGroup[]> {
+): Promise<{ groups: CsvGroup[]; lineBytes: number }> {
   const byFirstLine = new Map<string, CsvGroup & { paths: string[] }>()
+  let lineBytes = 1
   for (const file of files) {
     if (file.sizeBytes === 0) {
       notes.push(`${file.path} is empty and was passed over`)
@@ -131,6 +134,8 @@ async function groupFiles(
       continue
     }
     checkNames(names, file.path)
+    const recordBytes = detected.records.reduce((sum, record) => sum + record.raw.length + 1, 0)
+    lineBytes = Math.max(lineBytes, recordBytes / detected.records.length)
     notes.push(...detected.notes.map((note) => (files.length === 1 ? note : `${file.path}: ${note}`)))
     byFirstLine.set(`${file.compression} ${firstLine}`, {
       paths: [file.path],
@@ -140,7 +145,7 @@ async function groupFiles(
     })
   }
   if (byFirstLine.size === 0) throw emptySource(files.map((file) => file.path))
-  return [...byFirstLine.values()]
+  return { groups: [...byFirstLine.values()], lineBytes }
 }
 
 export function emptySource(paths: readonly string[], what = 'holds no data'): IceboxError {
@@ -210,6 +215,7 @@ async function sampleColumns(
   description: CsvDescription,
   names: readonly string[],
   scene: InspectScene,
+  lineBytes: number,
 ): Promise<SampleResult> {
   const { session } = scene
   const rowsEach = Math.max(1, Math.ceil(scene.sampleRows / description.groups.length))
@@ -217,24 +223,23 @@ async function sampleColumns(
     const columns = names.map((name) =>
       group.names.includes(name) ? quoteIdentifier(name) : `NULL::VARCHAR AS ${quoteIdentifier(name)}`,
     )
-    return `(SELECT ${columns.join(', ')} FROM ${readCsv({ ...description, hive: [] }, group, { storesRejects: scene.isTolerant })} LIMIT ${rowsEach})`
+    return `(SELECT ${columns.join(', ')} FROM ${readCsv({ ...description, hive: [] }, group, {
+      storesRejects: scene.isTolerant,
+      inOrder: true,
+      bufferBytes: SAMPLE_BUFFER_BYTES,
+    })} LIMIT ${rowsEach})`
   })
   const options = scene.signal === undefined ? {} : { signal: scene.signal }
   try {
-    const probe = await session.all(
-      `SELECT sum(strlen(r)) / count(*) AS w FROM (SELECT CAST(s AS VARCHAR) AS r FROM (${parts.join(' UNION ALL ')}) AS s LIMIT 256)`,
-      options,
-    )
-    const rows = Math.min(
-      scene.sampleRows,
-      Math.max(256, Math.floor(MAX_SAMPLE_BYTES / Math.max(1, Number(probe[0]?.['w'] ?? 1)))),
-    )
+    const rows = Math.min(scene.sampleRows, Math.max(256, Math.floor(MAX_SAMPLE_BYTES / Math.max(1, lineBytes))))
     await session.run(
       `CREATE OR REPLACE TEMP TABLE icebox_sample AS SELECT * FROM (${parts.join(' UNION ALL ')}) LIMIT ${rows}`,
       options,
     )
   } catch (error) {
-    throw await explainCsvError(error, description, [], { session, ...options })
+    const explained = await explainCsvError(error, description, [], { session, ...options })
+    if (isIceboxError(explained, 'source/row')) await refuseLongLines(description, undefined, scene.signal)
+    throw explained
   }
   try {
     return await decideColumns(session, names, scene)

@@ -67,7 +67,7 @@ export async function planImport(request: ImportRequest, services: IngestService
     ...(request.standardInput === undefined ? {} : { standardInput: request.standardInput }),
     ...(signal === undefined ? {} : { signal }),
   })
-  await using session = await services.engine.session()
+  await using session = await services.engine.session(signal)
   using _lease = await services.governor.reserve({
     consumer: `${services.operation}/sample`,
     bytes: 4_000_000,

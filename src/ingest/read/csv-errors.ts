@@ -7,6 +7,7 @@ import { readChunks } from '../source/bytes.ts'
 import { quoteIdentifier } from '../sql.ts'
 import { goodRow, readCsv } from './csv-select.ts'
 import type { ColumnMapping, CsvDescription, CsvGroup } from './description.ts'
+import { DEFAULT_MAX_LINE_BYTES } from './line-sizes.ts'
 
 interface Scene {
   readonly session: EngineSession
@@ -64,9 +65,6 @@ export function badValueError(bad: BadValue, cause: unknown): IceboxError {
     cause,
   })
 }
-
-/** DuckDB's `max_line_size` where none is given. */
-const DEFAULT_MAX_LINE_BYTES = 2_000_000
 
 /** Errors that DuckDB's CSV reader places itself. */
 function readError(text: string, cause: IceboxError, description: CsvDescription): IceboxError | undefined {

@@ -7,6 +7,7 @@ import {
   type DataFile,
   type FileMetrics,
   type Literal,
+  metadataFolder,
   type PartitionSpec,
   type PartitionTuple,
   partitionPath,
@@ -59,7 +60,9 @@ export interface WriteResult {
   readonly strategy: WriteStrategy
   /** What was done that was not planned (memory ran out, buckets were divided), a sentence each. */
   readonly notes: readonly string[]
-  /** After the commit: forgets the write in the journal. */
+  /** Right before the commit. Rejects `storage/io` when another process took this one for dead and may have removed the files. */
+  hold(): Promise<void>
+  /** After the commit: forgets the write in the journal; never fails. */
   settle(): Promise<void>
   /** After a commit that failed for sure: removes the files. */
   discard(): Promise<void>
@@ -102,6 +105,7 @@ export async function writeDataFiles(request: WriteRequest): Promise<WriteResult
   const entry = await request.journal.begin({
     folders: (id) => [join(dataFolder, `.icebox-${id}`), join(request.stagingDirectory, `write-${id}`)],
     dataFolder,
+    metadataFolder: metadataFolder(request.location, request.properties),
   })
   const writer = new Writer(request, projection, entry, dataFolder, dataLocation)
   const tried: Rung[] = []
@@ -207,6 +211,7 @@ class Writer {
       sizeBytes: files.reduce((sum, file) => sum + file.fileSizeInBytes, 0n),
       strategy: rung.strategy,
       notes: this.notes,
+      hold: () => this.#request.journal.hold(this.#entry),
       settle: () => this.#request.journal.end(this.#entry),
       discard: async () => {
         await this.clean()
