@@ -29,7 +29,14 @@ describe('progress line', () => {
   })
 
   it('guesses nothing from nothing', () => {
-    const unknown = { ...state, rows: undefined, bytesRead: undefined, bytesTotal: undefined, fraction: undefined, rssBytes: undefined }
+    const unknown = {
+      ...state,
+      rows: undefined,
+      bytesRead: undefined,
+      bytesTotal: undefined,
+      fraction: undefined,
+      rssBytes: undefined,
+    }
     expect(progressLine(unknown, 200)).toMatch(/^write {4}[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]$/)
     expect(progressLine({ ...state, fraction: 0, elapsedMs: 100 }, 200)).not.toMatch(/left|rows\/s/)
     expect(progressLine({ ...state, fraction: 7 }, 200)).toContain('100%')
