@@ -13,4 +13,5 @@ export {
 } from './errors.ts'
 export { type Json, parseJson, printJson } from './json.ts'
 export { nearestNames } from './nearest.ts'
+export { judgeProcess, ownProcess, type ProcessIdentity } from './process-identity.ts'
 export { formatBytes, parseSize } from './sizes.ts'

@@ -4,11 +4,16 @@ import { dirname, join } from 'node:path'
 import { systemCode, throwIfCancelled } from '../base/index.ts'
 import type { FolderSync } from './folder-sync.ts'
 
-const TEMPORARY = /^\.\d+-[0-9a-f]{16}\.icebox-tmp$/
+const TEMPORARY = /^\.(\d+)-[0-9a-f]{16}\.icebox-tmp$/
 
 /** Whether a file name is that of a write under way (or of one that was killed). */
 export function isTemporaryName(name: string): boolean {
   return TEMPORARY.test(name)
+}
+
+/** The process that a temporary's name says it is of. */
+export function temporaryPid(name: string): number {
+  return Number(TEMPORARY.exec(name)?.[1])
 }
 
 /** A name beside the final one that no reader looks at; short, so that it fits wherever the final name does. */
