@@ -162,7 +162,9 @@ export class Lakehouse implements CommandLakehouse {
 
   /** What an import would do, without doing it: table, columns and why, partitions, memory and disk needed. */
   async planImport(options: ImportOptions): Promise<ImportPlan> {
-    return await planImport(importRequest(options), await this.#ingest('plan'))
+    const plan = await planImport(importRequest(options), await this.#ingest('plan'))
+    await plan.details.spooled?.remove()
+    return plan
   }
 
   /**

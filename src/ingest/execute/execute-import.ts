@@ -73,7 +73,7 @@ export async function executeImport(plan: ImportPlan, options: ExecuteOptions): 
     if (plan.action === 'skip') return skipped(plan)
     return await importInto(plan, options)
   } finally {
-    if (plan.details.spooled !== undefined) await rm(plan.details.spooled, { force: true })
+    await plan.details.spooled?.remove()
   }
 }
 

@@ -1,5 +1,6 @@
 import { formatBytes, formatCount } from '../../base/index.ts'
 import type { SourceFormat } from '../source/format.ts'
+import type { Spooled } from '../source/prepare.ts'
 import type { NestedField, PartitionSpec, SortOrder } from '../../iceberg/index.ts'
 import type { ColumnMapping, SourceDescription } from '../read/description.ts'
 import type { WriteStrategy } from '../write/strategy.ts'
@@ -45,8 +46,8 @@ export interface ImportPlan {
     readonly sortOrder: SortOrder | undefined
     readonly fingerprint: string
     readonly sampledRows: number
-    /** A spooled standard input, removed after the import. */
-    readonly spooled: string | undefined
+    /** Standard input as a file, removed after the import. */
+    readonly spooled: Spooled | undefined
   }
 }
 

@@ -56,19 +56,36 @@ const VECTOR_ROWS = 2_048
 const COPY_MEMORY_BYTES = 64_000_000
 
 /**
- * Decides everything about an import without changing anything: reads heads, footers and a bounded sample. Rejects
- * `source/*`, `schema/*`, `table/exists`, `ingest/*`, `usage/invalid`.
+ * Decides everything about an import without changing anything: reads heads, footers and a bounded sample. Standard input
+ * is spooled, and the spool is the caller's to remove, by `executeImport` or by hand. Rejects `source/*`, `schema/*`,
+ * `table/exists`, `ingest/*`, `usage/invalid`.
  */
 export async function planImport(request: ImportRequest, services: IngestServices): Promise<ImportPlan> {
   checkRequest(request)
-  const existing = await existingTable(services.catalog, request)
   const { signal } = request
+  const existing = await existingTable(services.catalog, request)
   const prepared = await prepareSource(request.sources, {
     spoolDirectory: services.settings.spoolDirectory,
+    journal: services.journal,
     ...(request.format === undefined ? {} : { format: request.format }),
     ...(request.standardInput === undefined ? {} : { standardInput: request.standardInput }),
     ...(signal === undefined ? {} : { signal }),
   })
+  try {
+    return await planPrepared(request, existing, prepared, services)
+  } catch (error) {
+    await prepared.spooled?.remove()
+    throw error
+  }
+}
+
+async function planPrepared(
+  request: ImportRequest,
+  existing: LoadedTable | undefined,
+  prepared: PreparedSource,
+  services: IngestServices,
+): Promise<ImportPlan> {
+  const { signal } = request
   await using session = await services.engine.session(signal)
   using _lease = await services.governor.reserve({
     consumer: `${services.operation}/sample`,

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
 import { mkdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -7,6 +6,7 @@ import { pipeline } from 'node:stream/promises'
 import { createHash } from 'node:crypto'
 import { IceboxError, throwIfCancelled } from '../../base/index.ts'
 import { fileError } from '../write/files.ts'
+import type { WriteJournal } from '../write/journal.ts'
 import { readGzipHead, readHead } from './bytes.ts'
 import { type Compression, compressionOf, detectFormat, type SourceFormat } from './format.ts'
 import { locate, type SourceFile } from './locate.ts'
@@ -15,19 +15,27 @@ export interface PreparedFile extends SourceFile {
   readonly compression: Compression
 }
 
+/** Standard input, written to a file since it can be read once. */
+export interface Spooled {
+  readonly path: string
+  /** Removes the file; a second call does nothing. */
+  remove(): Promise<void>
+}
+
 export interface PreparedSource {
   readonly files: readonly PreparedFile[]
   readonly format: SourceFormat
   /** Digest of sizes, heads and tails: the same for the same files under another name. */
   readonly fingerprint: string
-  /** Where standard input was written to; to be removed. */
-  readonly spooled: string | undefined
+  /** Standard input as a file; the caller removes it. */
+  readonly spooled: Spooled | undefined
 }
 
 export interface PrepareOptions {
   readonly format?: SourceFormat
   readonly standardInput?: AsyncIterable<Uint8Array>
   readonly spoolDirectory: string
+  readonly journal: WriteJournal
   readonly signal?: AbortSignal
 }
 
@@ -41,8 +49,8 @@ export async function prepareSource(sources: readonly string[], options: Prepare
     const named = sources.filter((source) => source !== '-')
     const located = named.length > 0 ? await locate(named, options.signal) : []
     if (spooled !== undefined) {
-      const info = await stat(spooled)
-      located.push({ path: spooled, sizeBytes: info.size, modifiedMs: info.mtimeMs, hive: new Map() })
+      const info = await stat(spooled.path)
+      located.push({ path: spooled.path, sizeBytes: info.size, modifiedMs: info.mtimeMs, hive: new Map() })
     }
     if (located.length === 0)
       throw new IceboxError('usage/invalid', {
@@ -89,14 +97,21 @@ export async function prepareSource(sources: readonly string[], options: Prepare
     }
     return { files, format: format?.name ?? 'csv', fingerprint: digest.digest('hex'), spooled }
   } catch (error) {
-    if (spooled !== undefined) await rm(spooled, { force: true })
+    await spooled?.remove()
     throw error
   }
 }
 
 /** Standard input can be read once: it is written to the spool first, so that sampling and retries see all of it. */
-async function spool(options: PrepareOptions): Promise<string> {
-  const path = join(options.spoolDirectory, `stdin-${randomUUID()}`)
+async function spool(options: PrepareOptions): Promise<Spooled> {
+  const { journal } = options
+  const pathOf = (id: string) => join(options.spoolDirectory, `stdin-${id}`)
+  const entry = await journal.begin({ folders: (id) => [pathOf(id)] })
+  const path = pathOf(entry.writeId)
+  const remove = async () => {
+    await rm(path, { force: true })
+    await journal.end(entry)
+  }
   try {
     await mkdir(options.spoolDirectory, { recursive: true })
     const target = createWriteStream(path, { flags: 'wx' })
@@ -105,9 +120,9 @@ async function spool(options: PrepareOptions): Promise<string> {
       target,
       options.signal === undefined ? {} : { signal: options.signal },
     )
-    return path
+    return { path, remove }
   } catch (error) {
-    await rm(path, { force: true })
+    await remove()
     throwIfCancelled(options.signal)
     throw error instanceof IceboxError ? error : fileError('standard input cannot be spooled', error)
   }

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { QueryServices, StatementOptions, StatementResult } from '../port.ts'
@@ -16,11 +15,17 @@ const SPACE_LIMITS = { maxSpaces: 32, maxFiles: 50_000 }
 const MOST_SHAPES = 20_000
 const IDLE_SESSIONS = 4
 
+/** A file that stands for a table's files where only the plan of a statement is asked for. */
+interface ProbeFile {
+  readonly path: string
+  remove(): Promise<void>
+}
+
 /** Runs SQL over the tables of a catalog. One for a lakehouse; connections of it hold what a person has set. */
 export class QueryRunner implements AsyncDisposable {
   readonly #services: QueryServices
   readonly #parts: QueryParts
-  #probeFile: Promise<string> | undefined
+  #probe: Promise<ProbeFile> | undefined
 
   constructor(services: QueryServices) {
     this.#services = services
@@ -32,7 +37,7 @@ export class QueryRunner implements AsyncDisposable {
       shapes: new ShapeCache({ maxFiles: MOST_SHAPES }),
       manifests: services.manifests,
       localFiles: services.localFiles,
-      probeFile: () => (this.#probeFile ??= this.#makeProbeFile()),
+      probeFile: async () => (await this.#probeFile()).path,
     }
   }
 
@@ -43,18 +48,39 @@ export class QueryRunner implements AsyncDisposable {
   /** Closes idle sessions; results that are still open must be closed first. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#parts.sessions.close()
-    if (this.#probeFile !== undefined) await rm(await this.#probeFile, { force: true })
+    await (await this.#probe)?.remove()
   }
 
-  async #makeProbeFile(): Promise<string> {
-    const path = join(this.#services.scratchDirectory, `probe-${randomUUID()}.parquet`)
+  /** Made once; one that failed is made again by the next. */
+  #probeFile(): Promise<ProbeFile> {
+    if (this.#probe !== undefined) return this.#probe
+    const making = this.#makeProbeFile()
+    this.#probe = making
+    making.catch(() => {
+      if (this.#probe === making) this.#probe = undefined
+    })
+    return making
+  }
+
+  async #makeProbeFile(): Promise<ProbeFile> {
+    const { journal, scratchDirectory } = this.#services
+    const pathOf = (id: string) => join(scratchDirectory, `probe-${id}.parquet`)
+    const entry = await journal.begin({ folders: (id) => [pathOf(id)] })
+    const path = pathOf(entry.writeId)
+    const remove = async () => {
+      await rm(path, { force: true })
+      await journal.end(entry)
+    }
     const lease = await this.#parts.sessions.lease(new Map())
     try {
       // The largest id below the reserved ones: no table has it.
       await lease.session.run(
         `COPY (SELECT 1 AS probe) TO ${quoteText(path)} (FORMAT parquet, FIELD_IDS {probe: 2147483446})`,
       )
-      return path
+      return { path, remove }
+    } catch (error) {
+      await remove()
+      throw error
     } finally {
       await lease.release()
     }
