@@ -239,3 +239,38 @@ describe('system tables, EXPLAIN and settings', () => {
     expect(await lake.rows('SHOW TimeZone')).toEqual([['UTC']])
   })
 })
+
+describe('time zones', () => {
+  it("a person's zone holds for what they write, and not for partitions and statistics", async () => {
+    const tokyo = lake.runner.connect()
+    const script = `SET TimeZone = 'Asia/Tokyo';
+      CREATE TABLE w.zoned (moment TIMESTAMPTZ) PARTITIONED BY (day(moment));
+      INSERT INTO w.zoned VALUES ('2020-01-02 03:00:00')`
+    for await (const result of tokyo.run(script)) for await (const _ of result.batches);
+    expect(await lake.rows('SELECT moment FROM w.zoned')).toEqual([['2020-01-01T18:00:00Z']])
+    expect(await lake.rows('SELECT partition, lower_bounds[1] FROM w.zoned.files')).toEqual([
+      ['moment_day=2020-01-01', '2020-01-01T18:00:00+00:00'],
+    ])
+    const [result] = await lake.run("SELECT * FROM w.zoned WHERE moment = TIMESTAMPTZ '2020-01-02 03:00:00+09'")
+    expect(result?.summary().rows).toBe(1)
+  })
+})
+
+describe('what is kept between statements', () => {
+  it('is bounded: views of many snapshots come and go while statements run', async () => {
+    await lake.run('CREATE TABLE w.churn (a BIGINT)')
+    for (let round = 0; round < 40; round++) {
+      const [counts] = await Promise.all([
+        lake.rows('SELECT count(*) FROM w.churn'),
+        lake.rows(`SELECT ${round} FROM w.churn a, w.sys b`),
+        lake.run(`INSERT INTO w.churn VALUES (${round})`),
+      ])
+      expect([round, round + 1].map(BigInt)).toContain(counts[0]?.[0])
+    }
+    await using session = await lake.engine.session()
+    const spaces = await session.all(
+      "SELECT count(*)::INTEGER AS n FROM duckdb_databases() WHERE database_name LIKE 'icebox %'",
+    )
+    expect(spaces[0]?.['n']).toBeLessThan(45)
+  })
+})

@@ -1,4 +1,4 @@
-import { type PrimitiveType, type Transform, parseTransform } from '../../iceberg/index.ts'
+import type { Transform } from '../../iceberg/index.ts'
 import type { Cursor } from './cursor.ts'
 
 /** `bucket(16, id) AS shard`, by the name of its column still. */
@@ -85,6 +85,3 @@ export function parseSortTerm(cursor: Cursor): SortTerm {
         : 'nulls-first'
   return { ...term, direction: isDescending ? 'desc' : 'asc', nullOrder }
 }
-
-export type { PrimitiveType }
-export { parseTransform }

@@ -18,7 +18,7 @@ import { columnPath, sortOrderOf } from './layout.ts'
 import type { QueryParts, SessionState } from './query.ts'
 import { doneResult } from './results.ts'
 import { findTable, needTable, tableText } from './table-names.ts'
-import { commit, targetOf } from './write.ts'
+import { commit } from './write.ts'
 
 /** `ALTER TABLE`: all its changes in one commit. */
 export async function runAlter(
@@ -157,5 +157,3 @@ function partitionName(spec: PartitionSpec, term: PartitionTerm, schema: Schema,
   )
   return field?.name ?? written
 }
-
-export { targetOf }

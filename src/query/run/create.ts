@@ -37,7 +37,7 @@ export async function runCreateTable(
     return doneResult('create table', `created table ${tableText(identifier)}`, meter)
   }
   await using prepared = await prepare(parts, create.query, state, options)
-  await using query = await writableQuery(prepared, options)
+  await using query = await writableQuery(prepared, options, state)
   const schema = schemaOfQuery(query.columns)
   if (existing !== undefined) {
     return replace(create, existing, schema, { prepared, query }, statement, options, parts, services, meter)

@@ -23,7 +23,7 @@ export async function runInsert(
   const loaded = await parts.catalog.loadTable(identifier)
   const target = targetOf(loaded)
   await using prepared = await prepare(parts, insert.query, state, options)
-  await using query = await writableQuery(prepared, options)
+  await using query = await writableQuery(prepared, options, state)
   const targets = assign(insert, target.schema, query.columns, tableText(identifier))
   const written = await writeRows(prepared, assignmentSql(query, targets), target, services, options, insert.query)
   const isOverwrite = insert.mode === 'overwrite'

@@ -123,7 +123,7 @@ export async function prepare(
     if (views.length > 0 || defaultNamespace !== undefined)
       scans = (await enter(withNamespace(views, defaultNamespace))).reports
     else await lease.use(undefined)
-    await parts.spaces.trim(lease.session, (database) => parts.sessions.leave(database))
+    await parts.spaces.trim(lease.session, parts.sessions)
     return { lease, tables, scans, sql: sent, replacements, explain, [Symbol.asyncDispose]: dispose }
   } catch (error) {
     await dispose()

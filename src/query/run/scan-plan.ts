@@ -1,18 +1,15 @@
-import { isIceboxError } from '../../base/index.ts'
+import { IceboxError, isIceboxError } from '../../base/index.ts'
 import type { EngineSession, RunOptions } from '../../engine/index.ts'
 import { type FileScanTask, type ManifestCache, type Predicate, planFiles } from '../../iceberg/index.ts'
 import { localPath } from '../../storage/index.ts'
 import type { TableScanReport } from '../port.ts'
-import { type PlanReading, probeCardinality, readPlan } from '../pruning/plan.ts'
+import { type PlanReading, probeCardinality, readPlan, scanColumn } from '../pruning/plan.ts'
 import type { ResolvedTable } from '../resolve/resolve.ts'
-import { mentionsKeyword } from '../text/names.ts'
+import { mentionsKeyword, quoteName } from '../text/names.ts'
 import { isKeyword, isSignificant, type Token } from '../text/tokenizer.ts'
 import { viewColumns } from '../views/columns.ts'
 import { routesByIds } from '../views/projection.ts'
-import { readParquet } from '../views/scan-sql.ts'
-import { scanColumn } from '../pruning/plan.ts'
-import { quoteName } from '../text/names.ts'
-import { emptySql } from '../views/scan-sql.ts'
+import { emptySql, readParquet } from '../views/scan-sql.ts'
 import type { ViewRequest } from '../views/space.ts'
 import { buildTableView } from '../views/table-view.ts'
 import type { ShapeCache } from '../views/shape.ts'
@@ -29,6 +26,9 @@ export const EVERYTHING: ScanNeed = { predicate: { op: 'true' }, rowLimit: undef
 
 /** Tables of fewer files are not probed: opening their footers costs the engine less than asking first. */
 const PROBE_ABOVE_FILES = 16
+
+/** Files of one scan: their tasks and names are held in memory, some 2 kB each. */
+const MOST_FILES = 100_000
 
 /** True where asking the optimizer first may save opening files. */
 export function isWorthProbing(tokens: readonly Token[], tables: readonly ResolvedTable[]): boolean {
@@ -151,6 +151,7 @@ export async function planTable(
   let rows = 0n
   if (need.rowLimit !== 0) {
     for await (const task of plan.tasks) {
+      if (tasks.length === MOST_FILES) throw tooManyFiles(table)
       tasks.push(task)
       const isWhole =
         task.positionDeletes.length === 0 && task.equalityDeletes.length === 0 && task.deletionVector === undefined
@@ -172,4 +173,12 @@ export async function planTable(
     manifestBytes: bytesRead,
   }
   return { tasks, report }
+}
+
+function tooManyFiles(table: ResolvedTable): IceboxError {
+  return new IceboxError('sql/unsupported', {
+    message: `the statement would read more than ${MOST_FILES} files of ${table.label}`,
+    remedy: 'filter by a column that the table is partitioned by, or compact the table',
+    context: { table: table.label, mostFiles: MOST_FILES },
+  })
 }

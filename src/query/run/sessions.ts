@@ -4,6 +4,8 @@ import { quoteName, quoteText } from '../text/names.ts'
 /** An engine session on loan. */
 export interface Lease {
   readonly session: EngineSession
+  /** Puts the session into UTC for what follows: statistics that are written as text must not depend on a person's zone. */
+  inUtc(): Promise<void>
   /** Makes the space's views what names mean; undefined: no tables at all. */
   use(database: string | undefined, schema?: string): Promise<void>
   /** Gives the session back; a session whose state is in doubt is closed. */
@@ -23,6 +25,7 @@ export class SessionPool {
   readonly #engine: () => Promise<Engine>
   readonly #maxIdle: number
   #idle: Pooled[] = []
+  readonly #leased = new Set<Pooled>()
 
   constructor(engine: () => Promise<Engine>, options: { readonly maxIdle: number }) {
     this.#engine = engine
@@ -42,23 +45,35 @@ export class SessionPool {
       await pooled.session[Symbol.asyncDispose]()
       throw error
     }
+    this.#leased.add(pooled)
     let isReleased = false
     return {
       session: pooled.session,
+      inUtc: () => applySettings(pooled, new Map([...pooled.settings, ['TimeZone', 'UTC']])),
       use: (database, schema) => use(pooled, database, schema),
       release: async () => {
         if (isReleased) return
         isReleased = true
+        this.#leased.delete(pooled)
         if (this.#idle.length < this.#maxIdle) this.#idle.push(pooled)
         else await pooled.session[Symbol.asyncDispose]()
       },
     }
   }
 
+  /** True where a session on loan still stands in the space: it cannot be detached now. */
+  isStoodIn(database: string): boolean {
+    return [...this.#leased].some((pooled) => standsIn(pooled, database))
+  }
+
   /** Moves idle sessions out of a space that is to be detached. */
   async leave(database: string): Promise<void> {
-    for (const pooled of this.#idle) {
-      if (pooled.current.startsWith(quoteName(database))) await use(pooled, undefined)
+    const standing = this.#idle.filter((pooled) => standsIn(pooled, database))
+    // Nobody may borrow them meanwhile.
+    this.#idle = this.#idle.filter((pooled) => !standing.includes(pooled))
+    for (const pooled of standing) {
+      await use(pooled, undefined)
+      this.#idle.push(pooled)
     }
   }
 
@@ -67,6 +82,11 @@ export class SessionPool {
     this.#idle = []
     for (const { session } of idle) await session[Symbol.asyncDispose]()
   }
+}
+
+function standsIn(pooled: Pooled, database: string): boolean {
+  const name = quoteName(database)
+  return pooled.current === name || pooled.current.startsWith(`${name}.`)
 }
 
 async function use(pooled: Pooled, database: string | undefined, schema?: string): Promise<void> {

@@ -18,7 +18,7 @@ import { quoteName } from '../text/names.ts'
 import type { StatementText } from '../text/statements.ts'
 import { isKeyword } from '../text/tokenizer.ts'
 import { readType } from '../views/read-type.ts'
-import { type Prepared, runOptions } from './query.ts'
+import { isUtc, type Prepared, runOptions, type SessionState } from './query.ts'
 
 export interface QueryColumn {
   readonly name: string
@@ -40,17 +40,22 @@ export function textOf(value: SqlValue | undefined): string {
 const STAGED = 'temp."icebox·rows"'
 
 /**
- * The rows of a prepared query under a text that COPY takes. Parameters are bound once: such a query goes through a
- * temporary table, since the text is used more than once.
+ * The rows of a prepared query under a text that COPY takes. Parameters are bound once, and a person's time zone holds for
+ * their query and not for what is written: such queries go through a temporary table.
  */
-export async function writableQuery(prepared: Prepared, options: StatementOptions): Promise<WritableQuery> {
+export async function writableQuery(
+  prepared: Prepared,
+  options: StatementOptions,
+  state: SessionState,
+): Promise<WritableQuery> {
   const { session } = prepared.lease
   const { signal } = options
-  const isStaged = options.parameters !== undefined
+  const isStaged = options.parameters !== undefined || !isUtc(state)
   try {
     if (isStaged)
       await session.run(`CREATE OR REPLACE TEMP TABLE ${STAGED.slice(5)} AS ${prepared.sql}`, runOptions(options))
     const sql = isStaged ? `SELECT * FROM ${STAGED}` : prepared.sql
+    if (isStaged) await prepared.lease.inUtc()
     const described = /^summarize\b/i.test(sql) ? `SELECT * FROM (${sql}\n)` : sql
     const rows = await session.all(`DESCRIBE ${described}`, signal === undefined ? {} : { signal })
     return {

@@ -1,5 +1,5 @@
 import { IceboxError } from '../../base/index.ts'
-import { formatLiteral, isPrimitive, type Literal, type PrimitiveType, type Type } from '../../iceberg/index.ts'
+import { formatLiteral, type Literal, type PrimitiveType, type Type } from '../../iceberg/index.ts'
 import { quoteName } from '../text/names.ts'
 
 const SIMPLE = {
@@ -58,9 +58,4 @@ export function castableText(type: PrimitiveType, value: Literal): string {
   if (typeof value === 'number' && type.kind !== 'date') return String(value)
   if (typeof value === 'string') return value
   return formatLiteral(type, value)
-}
-
-/** The default of a primitive field as text; undefined for nested fields and where there is none. */
-export function defaultText(type: Type, value: Literal | null | undefined): string | undefined {
-  return value === undefined || value === null || !isPrimitive(type) ? undefined : castableText(type, value)
 }

@@ -42,6 +42,12 @@ export interface SpaceLimits {
   readonly maxFiles: number
 }
 
+/** Which sessions stand in a space. */
+export interface Standing {
+  isStoodIn(database: string): boolean
+  leave(database: string): Promise<void>
+}
+
 /** The schema of helper relations: no namespace can be called so. */
 const HELPERS = 'icebox·helpers'
 
@@ -91,16 +97,16 @@ export class Spaces {
     space.users--
   }
 
-  /** Detaches what is above the limits. `session` must not stand in a space that nobody uses. */
-  async trim(session: EngineSession, leave: (database: string) => Promise<void>): Promise<void> {
+  /** Detaches what is above the limits and where nobody stands. */
+  async trim(session: EngineSession, standing: Standing): Promise<void> {
     let files = [...this.#ready.values()].reduce((sum, space) => sum + space.files, 0)
     for (const [key, space] of this.#ready) {
       if (this.#ready.size <= this.#limits.maxSpaces && files <= this.#limits.maxFiles) return
-      if (space.users > 0) continue
+      if (space.users > 0 || standing.isStoodIn(space.database)) continue
       this.#ready.delete(key)
       this.#spaces.delete(key)
       files -= space.files
-      await leave(space.database)
+      await standing.leave(space.database)
       await session.run(`DETACH ${quoteName(space.database)}`)
     }
   }
