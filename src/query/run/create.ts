@@ -32,20 +32,20 @@ export async function runCreateTable(
   if (create.query === undefined) {
     const schema = create.schema ?? { schemaId: 0, fields: [], identifierFieldIds: [] }
     if (existing !== undefined)
-      return replace(create, existing, schema, undefined, statement, options, parts, services, meter)
+      return replace(create, existing, schema, undefined, statement, state, options, parts, services, meter)
     await createEmpty(create, identifier, schema, statement, services, options)
     return doneResult('create table', `created table ${tableText(identifier)}`, meter)
   }
   await using prepared = await prepare(parts, create.query, state, options)
-  await using query = await writableQuery(prepared, options, state)
+  await using query = await writableQuery(prepared, options)
   const schema = schemaOfQuery(query.columns)
   if (existing !== undefined) {
-    return replace(create, existing, schema, { prepared, query }, statement, options, parts, services, meter)
+    return replace(create, existing, schema, { prepared, query }, statement, state, options, parts, services, meter)
   }
   const base = await parts.catalog.stageTable(identifier, requestOf(create, schema, statement))
   const target = targetOf(base)
   const targets = target.schema.fields.map((field, source) => ({ field, source }))
-  const rows = await writeRows(prepared, assignmentSql(query, targets), target, services, options, create.query)
+  const rows = await writeRows(prepared, assignmentSql(query, targets), target, services, options, create.query, state)
   const committed = await commitWritten(
     rows,
     services,
@@ -115,6 +115,7 @@ async function replace(
   schema: Schema,
   rows: Rows | undefined,
   statement: StatementText,
+  state: SessionState,
   options: StatementOptions,
   parts: QueryParts,
   services: QueryServices,
@@ -157,6 +158,7 @@ async function replace(
     services,
     options,
     create.query ?? statement,
+    state,
   )
   const done = await commitWritten(
     written,

@@ -17,7 +17,7 @@ export async function runExport(
   meter: Meter,
 ): Promise<StatementResult> {
   await using prepared = await prepare(parts, query, state, options)
-  await using writable = await writableQuery(prepared, options, state)
+  await using writable = await writableQuery(prepared, options)
   const rowGroup = rowGroupSize({ rowWidthBytes: estimateRowBytes(writable.columns.map((column) => column.type)) })
   const { parameters: _, ...bound } = runOptions(options)
   try {

@@ -23,9 +23,17 @@ export async function runInsert(
   const loaded = await parts.catalog.loadTable(identifier)
   const target = targetOf(loaded)
   await using prepared = await prepare(parts, insert.query, state, options)
-  await using query = await writableQuery(prepared, options, state)
+  await using query = await writableQuery(prepared, options)
   const targets = assign(insert, target.schema, query.columns, tableText(identifier))
-  const written = await writeRows(prepared, assignmentSql(query, targets), target, services, options, insert.query)
+  const written = await writeRows(
+    prepared,
+    assignmentSql(query, targets),
+    target,
+    services,
+    options,
+    insert.query,
+    state,
+  )
   const isOverwrite = insert.mode === 'overwrite'
   const isReplaceAll = isUnpartitioned(target.spec)
   if (written.files.length === 0 && (!isOverwrite || !isReplaceAll)) {

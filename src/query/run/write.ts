@@ -1,5 +1,5 @@
 import { IceboxError, isIceboxError } from '../../base/index.ts'
-import type { SqlValue } from '../../engine/index.ts'
+import type { RunOptions, SqlValue } from '../../engine/index.ts'
 import { commitTarget, type TableIdentifier } from '../../catalog/index.ts'
 import {
   type CommitResult,
@@ -38,24 +38,20 @@ export function textOf(value: SqlValue | undefined): string {
 }
 
 const STAGED = 'temp."icebox·rows"'
+const TYPED = 'temp."icebox·typed"'
 
 /**
- * The rows of a prepared query under a text that COPY takes. Parameters are bound once, and a person's time zone holds for
- * their query and not for what is written: such queries go through a temporary table.
+ * The rows of a prepared query under a text that COPY takes. Parameters are bound once: such a query goes through a
+ * temporary table, since the text is used more than once.
  */
-export async function writableQuery(
-  prepared: Prepared,
-  options: StatementOptions,
-  state: SessionState,
-): Promise<WritableQuery> {
+export async function writableQuery(prepared: Prepared, options: StatementOptions): Promise<WritableQuery> {
   const { session } = prepared.lease
   const { signal } = options
-  const isStaged = options.parameters !== undefined || !isUtc(state)
+  const isStaged = options.parameters !== undefined
   try {
     if (isStaged)
       await session.run(`CREATE OR REPLACE TEMP TABLE ${STAGED.slice(5)} AS ${prepared.sql}`, runOptions(options))
     const sql = isStaged ? `SELECT * FROM ${STAGED}` : prepared.sql
-    if (isStaged) await prepared.lease.inUtc()
     const described = /^summarize\b/i.test(sql) ? `SELECT * FROM (${sql}\n)` : sql
     const rows = await session.all(`DESCRIBE ${described}`, signal === undefined ? {} : { signal })
     return {
@@ -113,13 +109,21 @@ export async function writeRows(
   services: QueryServices,
   options: StatementOptions,
   order: StatementText,
+  state: SessionState,
 ): Promise<WriteResult> {
   const { metadata } = target.loaded
+  const { session } = prepared.lease
+  const isTyped = !isUtc(state)
   try {
+    if (isTyped) {
+      // A person's time zone holds for their query and its casts, not for what is derived when files are written.
+      await session.run(`CREATE OR REPLACE TEMP TABLE ${TYPED.slice(5)} AS ${select}`, signalOption(options))
+      await prepared.lease.inUtc()
+    }
     return await writeDataFiles({
-      session: prepared.lease.session,
+      session,
       engine: await services.engine(),
-      select,
+      select: isTyped ? `SELECT * FROM ${TYPED}` : select,
       schema: target.schema,
       spec: target.spec,
       ...(target.sortOrder === undefined || target.sortOrder.fields.length === 0
@@ -136,7 +140,13 @@ export async function writeRows(
     })
   } catch (error) {
     throw await prepared.explain(error)
+  } finally {
+    if (isTyped) await session.run(`DROP TABLE IF EXISTS ${TYPED}`)
   }
+}
+
+function signalOption({ signal }: StatementOptions): RunOptions {
+  return signal === undefined ? {} : { signal }
 }
 
 /** ORDER BY of the whole query: its order is kept in the files. */
