@@ -179,9 +179,10 @@ const scan = (info: Record<string, unknown>) => ({
   children: [],
   extra_info: { Function: 'READ_PARQUET', ...info },
 })
-const plan = (root: unknown) =>
+const plan = (root: unknown, sql = 'select 1') =>
   readPlan(
     JSON.stringify([root]),
+    sql,
     new Map([
       [1, schema],
       [2, schema],
@@ -250,6 +251,17 @@ describe('plans', () => {
     })
     expect(tables.get(1)?.predicate).toEqual({ op: 'eq', fieldId: 1, value: 3 })
     expect(isBareLimit).toBe(false)
+  })
+
+  it("a person's own join on columns named like positions is not taken for such a fetch", () => {
+    const join = {
+      name: 'HASH_JOIN',
+      extra_info: { 'Join Type': 'SEMI', Conditions: ['file_index = file_index', 'file_row_number = file_row_number'] },
+      children: [scan({ Projections: 't1·f1' }), scan({ Projections: 't1·f1', Filters: 't1·f1=3' })],
+    }
+    expect(
+      plan(join, 'select * from a semi join b using (FILE_INDEX, file_row_number)').tables.get(1)?.predicate,
+    ).toEqual({ op: 'true' })
   })
 
   it('a bare limit is seen through projections and late fetches, not through filters and aggregates', () => {

@@ -45,11 +45,20 @@ interface Scan {
   readonly isNameless: boolean
 }
 
-/** Reads the JSON of EXPLAIN (FORMAT json): which filter holds on every row that the statement needs of each table. */
-export function readPlan(text: string, schemas: ReadonlyMap<number, Schema>, isUtc: boolean): PlanReading {
+/** Names of the reader's columns by which the optimizer fetches rows that were chosen before. */
+const POSITION_NAMES = /^(file_index|file_row_number)$/i
+
+/**
+ * Reads the JSON of EXPLAIN (FORMAT json): which filter holds on every row that the statement needs of each table. `sql` is
+ * the statement explained.
+ */
+export function readPlan(text: string, sql: string, schemas: ReadonlyMap<number, Schema>, isUtc: boolean): PlanReading {
   const roots = nodesOf(parseJson(text))
+  // A join of a person's own on columns of these names looks like the optimizer's fetch by position.
+  const hasNamesakes = [...schemas.values()].some(({ fields }) => fields.some(({ name }) => POSITION_NAMES.test(name)))
+  const scene: Scene = { schemas, isUtc, trustsFetch: !hasNamesakes && !/file_index|file_row_number/i.test(sql) }
   const scans: Scan[] = []
-  for (const root of roots) collect(root, undefined, scans, schemas, isUtc)
+  for (const root of roots) collect(root, undefined, scans, scene)
   const unknown = scans.filter((scan) => scan.table === undefined && scan.isNameless)
   const tables = new Map<number, TableReading>()
   for (const table of schemas.keys()) {
@@ -66,36 +75,32 @@ export function readPlan(text: string, schemas: ReadonlyMap<number, Schema>, isU
   return {
     tables,
     foreignScans: scans.filter((scan) => scan.table === undefined).map((scan) => scan.function),
-    isBareLimit: roots.length === 1 && root !== undefined && isBareLimit(root),
+    isBareLimit: scene.trustsFetch && roots.length === 1 && root !== undefined && isBareLimit(root),
     isEmpty: root?.name === 'EMPTY_RESULT',
     isSingleScan: roots.length === 1 && root !== undefined && isSingleScan(root, 0),
   }
 }
 
-function collect(
-  node: PlanNode,
-  above: PlanNode | undefined,
-  scans: Scan[],
-  schemas: ReadonlyMap<number, Schema>,
-  isUtc: boolean,
-): void {
+/** What the reading of a plan depends on. */
+interface Scene {
+  readonly schemas: ReadonlyMap<number, Schema>
+  readonly isUtc: boolean
+  /** True where a semi join by position is the optimizer's own. */
+  readonly trustsFetch: boolean
+}
+
+function collect(node: PlanNode, above: PlanNode | undefined, scans: Scan[], scene: Scene): void {
   const name = textOf(node.info.Function)
   if (name !== undefined && node.children.length === 0) {
-    scans.push(scanOf(node, above?.name === 'FILTER' ? above : undefined, schemas, isUtc, name))
+    scans.push(scanOf(node, above?.name === 'FILTER' ? above : undefined, scene, name))
     return
   }
   // Late materialization: the first side fetches by position the rows that the second side has chosen.
-  const children = isFetchByPosition(node) ? node.children.slice(1) : node.children
-  for (const child of children) collect(child, node, scans, schemas, isUtc)
+  const children = scene.trustsFetch && isFetchByPosition(node) ? node.children.slice(1) : node.children
+  for (const child of children) collect(child, node, scans, scene)
 }
 
-function scanOf(
-  node: PlanNode,
-  filter: PlanNode | undefined,
-  schemas: ReadonlyMap<number, Schema>,
-  isUtc: boolean,
-  name: string,
-): Scan {
+function scanOf(node: PlanNode, filter: PlanNode | undefined, { schemas, isUtc }: Scene, name: string): Scan {
   const lines = linesOf(node.info.Filters)
   const table = tableOf([...linesOf(node.info.Projections), ...lines].join('\n'), node, schemas)
   const schema = table === undefined ? undefined : schemas.get(table)

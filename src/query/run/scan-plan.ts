@@ -86,7 +86,7 @@ export async function probe(
   try {
     const rows = await session.all(`EXPLAIN (FORMAT json) ${sql}`, options)
     const plan = rows.find((row) => row['explain_key'] === 'physical_plan')?.['explain_value']
-    return typeof plan === 'string' ? readPlan(plan, schemas, isUtc) : undefined
+    return typeof plan === 'string' ? readPlan(plan, sql, schemas, isUtc) : undefined
   } catch (error) {
     // A mistake of the statement is the same without pruning; anything else that only EXPLAIN dislikes is none.
     if (isIceboxError(error, 'engine/failed') || isIceboxError(error, 'sql/unsupported')) return undefined
