@@ -82,6 +82,7 @@ export class BillMeter implements Disposable {
       peakRssBytes: isRaised ? peakRssBytes : this.#largestSample,
       peaks: this.#peaks,
       countedElsewhere: this.#countedElsewhere,
+      measured: new Set(this.#source.measured.keys()),
       spilledBytes: this.#spilledBytes,
     })
   }
@@ -92,15 +93,25 @@ export class BillMeter implements Disposable {
   }
 }
 
-/** The bill of peaks by name: levels below another (`import 3/staging`) are part of it and not counted again. */
-function composeBill(input: {
+/**
+ * The bill of peaks by name: levels below another (`import 3/staging`) are part of it and not counted again. What a part of
+ * the process measured of itself counts pages that it holds and never touched (jemalloc's `stats.resident`): it cannot have
+ * been more than the peak leaves beside what was there before.
+ */
+export function composeBill(input: {
   readonly budgetBytes: number
   readonly peakRssBytes: number
   readonly peaks: ReadonlyMap<string, number>
   readonly countedElsewhere: ReadonlySet<string>
+  /** Consumers that were measured, not reserved. */
+  readonly measured: ReadonlySet<string>
   readonly spilledBytes: number
 }): MemoryBill {
-  const consumers = [...input.peaks].map(([name, peakBytes]) => ({ name, peakBytes }))
+  const mostBytes = Math.max(0, input.peakRssBytes - (input.peaks.get(BEFORE) ?? 0))
+  const consumers = [...input.peaks].map(([name, peakBytes]) => ({
+    name,
+    peakBytes: input.measured.has(name) ? Math.min(peakBytes, mostBytes) : peakBytes,
+  }))
   const accountedBytes = consumers
     .filter(({ name }) => !name.includes('/') && !input.countedElsewhere.has(name))
     .reduce((sum, { peakBytes }) => sum + peakBytes, 0)
