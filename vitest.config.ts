@@ -21,7 +21,10 @@ export default defineConfig({
       project('integration', ['test/integration/**/*.test.ts']),
       project('e2e', ['test/e2e/**/*.test.ts']),
       project('fault', ['test/fault/**/*.test.ts'], { testTimeout: 600_000 }),
-      project('interop', ['test/interop/**/*.test.ts'], { testTimeout: 600_000, globalSetup: ['test/interop/setup.ts'] }),
+      project('interop', ['test/interop/**/*.test.ts'], {
+        testTimeout: 600_000,
+        globalSetup: ['test/interop/setup.ts'],
+      }),
     ],
   },
 })

@@ -31,7 +31,8 @@ export const tpchBenchmark: Benchmark = {
       const a = await runSide<TpchRun>('tpch-raw', [files, queries, String(cpus().length), '4000000000'])
       const b = await runSide<TpchRun>('tpch-icebox', [lake, queries])
       context.note(`tpch round ${round}: raw ${total(a).toFixed(0)} ms, icebox ${total(b).toFixed(0)} ms`)
-      if (String(a.rows) !== String(b.rows)) throw new Error(`answers differ in rows: ${String(a.rows)} against ${String(b.rows)}`)
+      if (String(a.rows) !== String(b.rows))
+        throw new Error(`answers differ in rows: ${String(a.rows)} against ${String(b.rows)}`)
       if (round === 0) continue // the first round warms the file cache
       raw.push(a)
       ours.push(b)

@@ -1,19 +1,9 @@
 import type { CommandLakehouse } from '../lakehouse/api.ts'
+import type { GlobalOptions } from './global-options.ts'
 import type { Interrupts } from './interrupts.ts'
 import type { CliIo } from './io.ts'
 import type { LakeDoor } from './lake-door.ts'
 import { makeStyle, type Style, wantsColour } from './style.ts'
-
-/** Options that every command takes. */
-export interface GlobalOptions {
-  /** `-C DIR`; without it ICEBOX_HOME, else the nearest parent folder with an `icebox.yaml`. */
-  readonly directory: string | undefined
-  readonly memory: string | undefined
-  /** `--set key=value`, in order; the configuration takes them apart. */
-  readonly set: readonly string[]
-  readonly json: boolean
-  readonly quiet: boolean
-}
 
 /** What a command has to work with. */
 export interface CommandContext {

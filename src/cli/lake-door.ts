@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { isIceboxError } from '../base/index.ts'
 import type { Configuration, ConfigurationSources } from '../config/index.ts'
 import type { CommandLakehouse, EnvironmentReport } from '../lakehouse/api.ts'
-import type { GlobalOptions } from './context.ts'
+import type { GlobalOptions } from './global-options.ts'
 import type { CliIo } from './io.ts'
 
 /** The way from the command line to a lakehouse; tests pass one with a lakehouse of their own. */

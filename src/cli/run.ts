@@ -1,11 +1,13 @@
 import { CommanderError } from 'commander'
 import { cancelledError, IceboxError } from '../base/index.ts'
-import { type CommandContext, type GlobalOptions, makeContext } from './context.ts'
+import { type CommandContext, makeContext } from './context.ts'
+import type { GlobalOptions } from './global-options.ts'
 import type { Interrupts } from './interrupts.ts'
 import { type CliIo, isOutputClosed } from './io.ts'
 import type { LakeDoor } from './lake-door.ts'
 import { originalError } from './original-error.ts'
-import { buildProgram, type RawGlobals } from './program/program.ts'
+import { buildProgram } from './program/program.ts'
+import type { RawGlobals } from './program/runner.ts'
 import { makeStyle, wantsColour } from './style.ts'
 
 /** Runs one command line and returns the exit code. Nothing is thrown. */

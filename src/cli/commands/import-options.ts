@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { IceboxError } from '../../base/index.ts'
 import type { ImportOptions } from '../../lakehouse/api.ts'
-import type { ImportFlags } from '../program/import.ts'
+import type { ImportFlags } from '../program/import-flags.ts'
 
 /** The import that flags ask for. Pure. Rejects `usage/invalid` for flags that contradict each other. */
 export function importOptions(table: string, sources: readonly string[], flags: ImportFlags): ImportOptions {

@@ -7,7 +7,7 @@ import { documentText } from '../output/json-value.ts'
 import { visibleLines } from '../output/text-width.ts'
 import { progressFor } from '../progress/index.ts'
 import { compact } from '../progress/progress-line.ts'
-import type { ImportFlags } from '../program/import.ts'
+import type { ImportFlags } from '../program/import-flags.ts'
 import { importOptions, looksLikeFile } from './import-options.ts'
 import { quotedForShell } from './init.ts'
 

@@ -2,7 +2,7 @@ import { IceboxError } from '../../base/index.ts'
 import type { CommandContext } from '../context.ts'
 import { formatOfFile, OUTPUT_FORMATS, type OutputFormat } from '../output/writer.ts'
 import type { Presentation } from '../present.ts'
-import type { SqlFlags } from '../program/sql.ts'
+import type { SqlFlags } from '../program/sql-flags.ts'
 
 /** Rows that a table shows unless it is told otherwise. */
 const DEFAULT_MAX_ROWS = 40

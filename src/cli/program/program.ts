@@ -3,21 +3,10 @@ import type { CommandContext } from '../context.ts'
 import { defineConfig, defineDoctor, defineInit } from './basics.ts'
 import { defineImport } from './import.ts'
 import { refuseLaterCommands } from './later.ts'
+import type { RawGlobals, Runner } from './runner.ts'
 import { defineSql } from './sql.ts'
 import { defineTable } from './table.ts'
 import { iceboxVersion } from './version.ts'
-
-/** The options of every command as commander gives them. */
-export interface RawGlobals {
-  readonly directory?: string
-  readonly memory?: string
-  readonly set?: readonly string[]
-  readonly json?: boolean
-  readonly quiet?: boolean
-}
-
-/** Runs a command's own function; each action imports its module only then. */
-export type Runner = (run: (context: CommandContext) => Promise<void>) => Promise<void>
 
 export interface ProgramOutput {
   readonly out: (text: string) => void

@@ -1,14 +1,7 @@
 import { type Command, Option } from 'commander'
-import { OUTPUT_FORMATS, type OutputFormat } from '../output/writer.ts'
-import type { Runner } from './program.ts'
-
-/** Options of `icebox sql` as commander gives them. */
-export interface SqlFlags {
-  readonly file?: string
-  readonly format?: OutputFormat
-  readonly output?: string
-  readonly maxRows?: string
-}
+import { OUTPUT_FORMATS } from '../output/writer.ts'
+import type { Runner } from './runner.ts'
+import type { SqlFlags } from './sql-flags.ts'
 
 export function defineSql(program: Command, run: Runner): void {
   program

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Runner } from './program.ts'
+import type { Runner } from './runner.ts'
 
 /** Views of one table that are its system tables: `sales."orders$files"` in SQL. */
 const SYSTEM_VIEWS: readonly (readonly [name: string, description: string])[] = [

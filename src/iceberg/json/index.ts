@@ -11,7 +11,6 @@ export { parseSchema, parseType, schemaToJson, typeToJson } from './schema.ts'
 export { snapshotRefToJson, snapshotToJson } from './snapshot.ts'
 export {
   encodeTableMetadata,
-  highestPartitionFieldId,
   parseTableMetadata,
   printTableMetadata,
   tableMetadataFromJson,

@@ -1,5 +1,4 @@
 export {
-  assignNumbers,
   readManifestList,
   UNASSIGNED_SEQUENCE_NUMBER,
   type WriteManifestListOptions,

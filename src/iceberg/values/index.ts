@@ -5,7 +5,6 @@ export {
   daysFromCivil,
   floorDivide,
   formatDate,
-  formatTime,
   formatTimestamp,
   formatYear,
   parseDate,

@@ -6,7 +6,7 @@ import type { StatementText } from '../text/statements.ts'
 import { unsupported } from '../text/statements.ts'
 import { relocated } from './relocated-store.ts'
 import type { ScanCall } from './references.ts'
-import type { ResolvedTable } from './resolve.ts'
+import type { ResolvedTable } from './resolved-table.ts'
 
 const OPTIONS = ['version', 'snapshot_from_id', 'snapshot_from_timestamp', 'allow_moved_paths']
 

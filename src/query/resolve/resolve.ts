@@ -1,14 +1,7 @@
 import { IceboxError, nearestNames } from '../../base/index.ts'
 import type { Catalog, TableIdentifier } from '../../catalog/index.ts'
 import type { EngineSession } from '../../engine/index.ts'
-import {
-  type LoadedTable,
-  type Schema,
-  type Snapshot,
-  type SnapshotSelector,
-  schemaOf,
-  snapshotAt,
-} from '../../iceberg/index.ts'
+import { type LoadedTable, type Snapshot, type SnapshotSelector, schemaOf, snapshotAt } from '../../iceberg/index.ts'
 import type { ObjectStore } from '../../storage/index.ts'
 import { quoteName } from '../text/names.ts'
 import { placeOf } from '../text/place.ts'
@@ -16,25 +9,9 @@ import { type StatementText, statementError } from '../text/statements.ts'
 import { CatalogNames } from './names-in-catalog.ts'
 import { findReferences, type TableReference, type TravelClause } from './references.ts'
 import type { Replacement } from './replace.ts'
+import type { ResolvedTable } from './resolved-table.ts'
 import { readForeignTable } from './foreign-table.ts'
 import { SYSTEM_TABLES, type SystemTableKind } from './system-table-kinds.ts'
-
-/** A table of the statement, pinned to a snapshot. */
-export interface ResolvedTable {
-  /** The view's schema and name in the statement's space. */
-  readonly schemaName: string
-  readonly viewName: string
-  /** For messages: `sales.orders`. */
-  readonly label: string
-  readonly identifier: TableIdentifier | undefined
-  readonly loaded: LoadedTable
-  /** Undefined: the current state, or a table without rows yet. */
-  readonly snapshot: Snapshot | undefined
-  readonly schema: Schema
-  readonly system: SystemTableKind | undefined
-  readonly io: ObjectStore
-  readonly locate: (uri: string) => string
-}
 
 export interface Resolution {
   readonly tables: readonly ResolvedTable[]

@@ -1,6 +1,6 @@
 import { formatBytes, formatDuration } from '../../base/index.ts'
 import type { OperationFigures, TableScanReport } from '../port.ts'
-import type { ResolvedTable } from '../resolve/resolve.ts'
+import type { ResolvedTable } from '../resolve/resolved-table.ts'
 
 /** What Icebox adds to DuckDB's plan: files and manifests of each table, and the bill of a statement that was run. */
 export function scanReportText(scans: readonly TableScanReport[], figures: OperationFigures | undefined): string {

@@ -4,7 +4,7 @@ import { type FileScanTask, type ManifestCache, type Predicate, planFiles } from
 import { localPath } from '../../storage/index.ts'
 import type { TableScanReport } from '../port.ts'
 import { type PlanReading, probeCardinality, readPlan, scanColumn } from '../pruning/plan.ts'
-import type { ResolvedTable } from '../resolve/resolve.ts'
+import type { ResolvedTable } from '../resolve/resolved-table.ts'
 import { mentionsKeyword, quoteName } from '../text/names.ts'
 import { isKeyword, isSignificant, type Token } from '../text/tokenizer.ts'
 import { viewColumns } from '../views/columns.ts'

@@ -14,7 +14,7 @@ import {
   type Schema,
   type TableMetadata,
 } from '../../iceberg/index.ts'
-import type { ResolvedTable } from '../resolve/resolve.ts'
+import type { ResolvedTable } from '../resolve/resolved-table.ts'
 import type { SystemTableKind } from '../resolve/system-table-kinds.ts'
 import { quoteName, quoteText } from '../text/names.ts'
 import type { ViewRequest } from '../views/space.ts'
