@@ -24,6 +24,7 @@ import { explainJsonError } from '../read/json-errors.ts'
 import { refuseLongLines, withLineSizes } from '../read/line-sizes.ts'
 import { ARROW_TABLE, sourceSelect } from '../read/source-select.ts'
 import { quoteIdentifier } from '../sql.ts'
+import { emptySource } from '../inspect/csv.ts'
 import { explainParquetError } from '../inspect/parquet.ts'
 import { CHECK_MARK } from '../inspect/checked-cast.ts'
 import { type WriteResult, writeDataFiles } from '../write/data-files.ts'
@@ -259,6 +260,7 @@ async function write(
     })
     try {
       await guard.done
+      if (source.format === 'arrow' && result.rows === 0n) throw emptySource(source.paths, 'holds no rows')
       const rejects =
         plan.onError === 'reject'
           ? await writeRejects(source, mapping, {
@@ -275,7 +277,8 @@ async function write(
     }
   } catch (error) {
     // The copy saw a strange row where the file was cut off or damaged: the scan knows better.
-    if (guard.explainsFailures && isIceboxError(error, 'source/')) await guard.done
+    const isExplained = isIceboxError(error, 'source/') || isIceboxError(error, 'memory/exhausted')
+    if (guard.explainsFailures && isExplained) await guard.done
     stop.abort(error)
     await guard.done.catch(() => undefined)
     throw error

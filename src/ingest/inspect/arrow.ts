@@ -98,7 +98,7 @@ export async function checkEnd(path: string): Promise<void> {
 function arrowError(path: string, error: unknown): IceboxError {
   if (error instanceof IceboxError) return error
   const text = messageOf(error)
-  if (/unsupported|not implemented|unrecognized/i.test(text)) {
+  if (/unsupported|not implemented|unrecognized|codec/i.test(text)) {
     return new IceboxError('source/format', {
       message: `${path} cannot be read as Arrow: ${text}`,
       remedy: 'write it without compression of buffers, or as Parquet',
@@ -106,7 +106,8 @@ function arrowError(path: string, error: unknown): IceboxError {
       cause: error,
     })
   }
-  return truncated(path, text, error)
+  // The reader of a file without a whole footer stumbles over what is not there.
+  return truncated(path, error instanceof TypeError ? 'its footer is missing or damaged' : text, error)
 }
 
 function truncated(path: string, why: string, cause?: unknown): IceboxError {

@@ -1,5 +1,4 @@
-import { IceboxError } from '../../base/index.ts'
-import { type Json, parseJson } from '../../base/index.ts'
+import { IceboxError, isIceboxError, type Json, parseJson } from '../../base/index.ts'
 import type { Compression, SourceFormat } from '../source/format.ts'
 import { hiveColumns } from '../source/hive.ts'
 import type { SourceFile } from '../source/locate.ts'
@@ -12,8 +11,11 @@ import { decide, newEvidence, observe, type TextDecision } from './classify.ts'
 import { emptySource, foundInPath, type InspectScene } from './csv.ts'
 import { checkNames } from './names.ts'
 import { readHead } from '../source/bytes.ts'
+import { scanText } from '../source/text-scan.ts'
 
 const MAX_STRUCT_FIELDS = 1_000
+/** Deeper values are kept as text: no engine reads such a type, and recursion stays within the stack. */
+const MAX_LEVELS = 50
 
 /** Names, nesting and types of JSON objects from a bounded sample. */
 export async function inspectJson(
@@ -72,7 +74,7 @@ async function inspectObjects(
         context: { file: firstPath },
       })
     }
-    const shape = shapeOf(parseJson(textOf(figures['s'])), '')
+    const shape = shapeOf(parseJson(textOf(figures['s'])), 0)
     if (shape.kind !== 'struct') throw emptySource(base.paths, 'holds no objects')
     checkShape(shape, firstPath)
     checkNames([...shape.fields.map((field) => field.name), ...hive.map((column) => column.name)], firstPath)
@@ -89,8 +91,20 @@ async function inspectObjects(
       notes,
     }
   } catch (error) {
-    throw await explainJsonError(error, empty, [], { session: scene.session, ...options })
+    throw await explainJsonError(await longLine(error, base, scene), empty, [], { session: scene.session, ...options })
   }
+}
+
+/** Memory that ran out on the sample has one usual cause: a line of no end. */
+async function longLine(error: unknown, base: Omit<JsonDescription, 'shape'>, scene: InspectScene): Promise<unknown> {
+  if (!isIceboxError(error, 'memory/exhausted') || base.compression === 'zstd') return error
+  if (base.layout !== 'newline_delimited') return error
+  try {
+    for (const path of base.paths) await scanText(path, base.compression, scene, scene.signal)
+  } catch (found) {
+    return found
+  }
+  return error
 }
 
 async function layoutOf(file: SourceFile & { readonly compression: Compression }): Promise<JsonDescription['layout']> {
@@ -103,14 +117,15 @@ async function layoutOf(file: SourceFile & { readonly compression: Compression }
 }
 
 /** The shape of what `json_group_structure` prints. */
-function shapeOf(structure: Json, path: string): JsonShape {
-  if (Array.isArray(structure)) return { kind: 'list', element: shapeOf(structure[0] ?? 'NULL', path) }
+function shapeOf(structure: Json, depth: number): JsonShape {
+  if (depth > MAX_LEVELS && typeof structure === 'object') return { kind: 'leaf', values: 'mixed' }
+  if (Array.isArray(structure)) return { kind: 'list', element: shapeOf(structure[0] ?? 'NULL', depth + 1) }
   if (structure !== null && typeof structure === 'object') {
     const fields = Object.entries(structure)
     if (fields.length > MAX_STRUCT_FIELDS) return { kind: 'leaf', values: 'mixed' }
     return {
       kind: 'struct',
-      fields: fields.map(([name, below]) => ({ name, shape: shapeOf(below, `${path}.${name}`) })),
+      fields: fields.map(([name, below]) => ({ name, shape: shapeOf(below, depth + 1) })),
     }
   }
   switch (structure) {
@@ -129,6 +144,12 @@ function shapeOf(structure: Json, path: string): JsonShape {
     default:
       return { kind: 'leaf', values: 'mixed' }
   }
+}
+
+function levelsOf(shape: JsonShape): number {
+  if (shape.kind === 'leaf') return 0
+  if (shape.kind === 'list') return 1 + levelsOf(shape.element)
+  return 1 + Math.max(0, ...shape.fields.map((field) => levelsOf(field.shape)))
 }
 
 function checkShape(shape: JsonShape, where: string): void {
@@ -202,7 +223,14 @@ function foundColumn(
           why: 'empty objects in the sample',
           note: 'objects without fields are kept as JSON text',
         }
-      : { name, sourceType: type, why: 'nested values in the sample' }
+      : {
+          name,
+          sourceType: type,
+          why: 'nested values in the sample',
+          ...(levelsOf(shape) > MAX_LEVELS && {
+            note: `values nested deeper than ${MAX_LEVELS} levels are kept as text`,
+          }),
+        }
   }
   if (shape.values === 'boolean') return { name, sourceType: 'BOOLEAN', why: 'true and false in the sample' }
   if (shape.values === 'mixed') {

@@ -7,19 +7,24 @@ const MAX_NAME_LENGTH = 255
 
 /**
  * Refuses names that a table cannot have, instead of renaming them as DuckDB does: empty, twice, differing only by case
- * (DuckDB and most engines take them for one), reserved. Reserved words and any script are fine. Rejects `source/columns`.
+ * (DuckDB and most engines take them for one), reserved. Reserved words and any script are fine. Rejects
+ * `source/columns`, `source/encoding`.
  */
 export function checkNames(names: readonly string[], where: string): void {
   const seen = new Map<string, { name: string; at: number }>()
   for (const [at, name] of names.entries()) {
     const place = `column ${at + 1} of ${where}`
     if (name === '') throw refuse(`${place} has no name`, name, 'name it in the file')
-    if (name.includes('\0') || name.length > MAX_NAME_LENGTH) {
-      throw refuse(
-        `${place} has a name that is too long or holds a NUL byte`,
-        name.slice(0, 80),
-        'rename it in the file',
-      )
+    if (name.includes('\0')) {
+      throw new IceboxError('source/encoding', {
+        message: `the name of ${place} holds a NUL byte: this is no text, or UTF-16`,
+        remedy: 'convert the file to UTF-8, or name its encoding or format (--encoding utf-16, --format)',
+        context: { column: name.slice(0, 80) },
+      })
+    }
+    if (name.length > MAX_NAME_LENGTH) {
+      const long = `${place} has a name of ${name.length} characters (${name.slice(0, 40)}…); at most ${MAX_NAME_LENGTH} are allowed`
+      throw refuse(long, name.slice(0, 80), 'rename it in the file')
     }
     const before = seen.get(name.toLowerCase())
     if (before !== undefined) {

@@ -21,6 +21,7 @@ export async function inspectParquet(files: readonly SourceFile[], scene: Inspec
           options,
         )
       ).map((row) => ({ name: textOf(row['column_name']), type: textOf(row['column_type']) }))
+      await checkFooter(file.path, scene)
       const footer = (
         await scene.session.all(
           `SELECT coalesce(sum(n), 0) AS n, coalesce(sum(b), 0) AS b FROM (SELECT row_group_id, any_value(row_group_num_rows) AS n, any_value(row_group_bytes) AS b FROM parquet_metadata(${quoteText(file.path)}) GROUP BY row_group_id)`,
@@ -55,6 +56,39 @@ export async function inspectParquet(files: readonly SourceFile[], scene: Inspec
     notes,
   }
 }
+
+/** What DuckDB passes over when it reads a file: names that it changes, decimals that it reads as doubles. */
+async function checkFooter(path: string, scene: InspectScene): Promise<void> {
+  const options = scene.signal === undefined ? {} : { signal: scene.signal }
+  const elements = await scene.session.all(
+    `SELECT name, num_children, converted_type, scale, precision FROM parquet_schema(${quoteText(path)})`,
+    options,
+  )
+  const names: string[] = []
+  let at = 1
+  const skip = (): void => {
+    const children = Number(elements[at++]?.['num_children'] ?? 0)
+    for (let child = 0; child < children; child++) skip()
+  }
+  while (at < elements.length) {
+    names.push(textOf(elements[at]?.['name']))
+    skip()
+  }
+  checkNames(names, path)
+  for (const element of elements) {
+    if (element['converted_type'] !== 'DECIMAL' || Number(element['precision']) <= MOST_DIGITS) continue
+    const column = textOf(element['name'])
+    const type = `decimal(${textOf(element['precision'])}, ${textOf(element['scale'])})`
+    throw new IceboxError('schema/unsupported-type', {
+      message: `column '${column}' of ${path} is ${type}; tables hold decimals of at most ${MOST_DIGITS} digits`,
+      remedy: 'write it with fewer digits, or as text',
+      context: { file: path, column, type },
+    })
+  }
+}
+
+/** Iceberg spec, "Primitive Types". */
+const MOST_DIGITS = 38
 
 /** One type for each column: the same in all files, or one that holds the others without loss. */
 function unify(groups: readonly ParquetGroup[]): { columns: FoundColumn[]; notes: string[] } {

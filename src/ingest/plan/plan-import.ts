@@ -22,6 +22,7 @@ import { readSchemaFile } from '../types/schema-file.ts'
 import { project } from '../write/projection.ts'
 import { chooseStrategy } from '../write/strategy.ts'
 import { planColumns } from './columns.ts'
+import { headerOnly } from './header-only.ts'
 import type { ImportPlan } from './import-plan.ts'
 import { importedBefore } from './import-key.ts'
 import { parsePartitionBy, parseSortBy } from './partition-text.ts'
@@ -111,7 +112,7 @@ async function planPrepared(
   const inspection = await inspect(prepared, scene)
   const schema = existing === undefined ? await givenSchema(request, session) : currentSchema(existing)
   if (inspection.sampledRows === 0 && prepared.format !== 'parquet' && prepared.format !== 'arrow')
-    throw headerOnly(prepared)
+    throw await headerOnly(prepared)
   const columns = planColumns({
     found: inspection.columns,
     format: prepared.format,
@@ -237,14 +238,6 @@ async function inspect(prepared: PreparedSource, scene: InspectScene): Promise<I
     case 'arrow':
       return inspectArrow(prepared.files)
   }
-}
-
-function headerOnly(prepared: PreparedSource): IceboxError {
-  return new IceboxError('source/empty', {
-    message: `${prepared.files[0]?.path ?? ''} has a header and no rows`,
-    remedy: 'check that the file was written whole; create an empty table with CREATE TABLE',
-    context: { files: prepared.files.slice(0, 10).map((file) => file.path) },
-  })
 }
 
 async function givenSchema(request: ImportRequest, session: EngineSession): Promise<Schema | undefined> {

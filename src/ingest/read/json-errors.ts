@@ -27,7 +27,10 @@ export async function explainJsonError(
     text,
   )
   const file = place?.[1] ?? description.paths[0] ?? ''
-  const number = Number(place?.[3] ?? Number.NaN)
+  // Of text that is no JSON DuckDB (1.5.5) names the place after it.
+  const isMalformed = /Malformed JSON/.test(text)
+  const named = Number(place?.[3] ?? Number.NaN)
+  const number = isMalformed ? await malformedPlace(file, named, description, scene) : named
   const unit = description.layout === 'newline_delimited' ? 'line' : 'object'
   const context = Number.isNaN(number) ? { file } : { file, [unit]: number }
   const where = Number.isNaN(number) ? file : `${file}, ${unit} ${number}`
@@ -40,7 +43,7 @@ export async function explainJsonError(
       cause: error,
     })
   }
-  if (/Malformed JSON/.test(text)) {
+  if (isMalformed) {
     const why = text.split(': ').at(-1)?.split('\n')[0]?.trim() ?? ''
     const isCut =
       /unexpected end of data|unexpected end of file/i.test(text) && description.layout !== 'newline_delimited'
@@ -91,6 +94,8 @@ export async function explainJsonError(
       const bad = await firstBadValue({ ...description, paths: [path] }, mapping, scene)
       if (bad !== undefined) return badValueError(bad, error)
     }
+    const inside = await nestedValue(text, description, mapping, scene)
+    if (inside !== undefined) return badValueError(inside, error)
     const nested = new RegExp(`${CHECK_MARK} (.+?): (.*)`).exec(text)
     if (nested !== null) {
       const column = mapping.find((some) => some.source === nested[1])
@@ -145,6 +150,53 @@ async function firstBadValue(
     rule,
     raw: found?.raw ?? '',
   }
+}
+
+/** The line, or the object, that is no JSON; `named` is the one that DuckDB names. */
+async function malformedPlace(
+  path: string,
+  named: number,
+  description: JsonDescription,
+  { session, signal }: Scene,
+): Promise<number> {
+  if (Number.isNaN(named)) return named
+  if (description.layout !== 'newline_delimited' || description.compression === 'zstd') return named - 1
+  let number = 0
+  for await (const line of lines(path, description, signal)) {
+    number++
+    if (number < named - 1 || line.trim() === '') continue
+    if (number > named) break
+    const [row] = await session.all('SELECT json_valid($1::VARCHAR) AS ok', { parameters: [line] })
+    if (row?.['ok'] === false) return number
+  }
+  return named
+}
+
+/** A value inside a nested column that does not convert: DuckDB names the value, the line is found by it. */
+async function nestedValue(
+  text: string,
+  description: JsonDescription,
+  mapping: readonly ColumnMapping[],
+  { signal }: Scene,
+): Promise<BadValue | undefined> {
+  const [, value, type] = /convert string '(.*?)' to (\w+)/i.exec(text) ?? []
+  if (value === undefined || type === undefined || description.layout !== 'newline_delimited') return undefined
+  const isNested = (column: ColumnMapping) =>
+    description.shape.fields.find((field) => field.name === column.source)?.shape.kind !== 'leaf'
+  for (const column of mapping.filter(isNested)) {
+    for (const path of description.paths) {
+      const found = await lineWith(path, description, column.source, value, signal)
+      if (found === undefined) continue
+      return {
+        file: path,
+        ...found,
+        column: column.source,
+        value,
+        rule: `does not fit into ${typeToString(column.type)}`,
+      }
+    }
+  }
+  return undefined
 }
 
 async function lineWith(

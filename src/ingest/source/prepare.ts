@@ -79,6 +79,7 @@ export async function prepareSource(sources: readonly string[], options: Prepare
       const head =
         compression === 'gzip' ? await readGzipHead(file.path, 4096) : compression === 'zstd' ? new Uint8Array() : raw
       const found = detectFormat({ path: file.path, head, asked: options.format })
+      refuseOtherCompression(file.path, compression)
       if (compression !== 'none' && (found === 'parquet' || found === 'arrow')) {
         throw new IceboxError('source/format', {
           message: `${file.path} is a compressed ${found} file`,
@@ -100,6 +101,17 @@ export async function prepareSource(sources: readonly string[], options: Prepare
     await spooled?.remove()
     throw error
   }
+}
+
+/** Readers go by the name, too: what is inside must be what it says. */
+function refuseOtherCompression(path: string, compression: Compression): void {
+  const ending = /\.(gz|zst)$/i.exec(path)?.[1]?.toLowerCase()
+  if (ending === undefined || compression === (ending === 'gz' ? 'gzip' : 'zstd')) return
+  throw new IceboxError('source/format', {
+    message: `${path} is named .${ending}, but its first bytes are not those of ${ending === 'gz' ? 'gzip' : 'zstd'}`,
+    remedy: 'rename the file, or get it again',
+    context: { file: path },
+  })
 }
 
 /** Standard input can be read once: it is written to the spool first, so that sampling and retries see all of it. */
