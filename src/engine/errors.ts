@@ -155,8 +155,22 @@ function spillFull(detail: string, cause: unknown): IceboxError {
   })
 }
 
+/** A file of the statement's own, not one of the engine's spill folder. */
+function targetError(code: 'storage/full' | 'storage/denied', detail: string, cause: unknown): IceboxError {
+  return new IceboxError(code, {
+    message: detail.split('\n')[0] ?? '',
+    remedy:
+      code === 'storage/full' ? 'free space on that device' : 'give this user the right to that file and its folder',
+    cause,
+  })
+}
+
 function ioError(detail: string, cause: unknown): IceboxError {
-  if (/No space left on device/i.test(detail)) return spillFull(detail, cause)
+  // The files that DuckDB spills to have its name; any other is one that the statement writes.
+  if (/No space left on device|Disk quota exceeded/i.test(detail)) {
+    return /duckdb_temp/.test(detail) ? spillFull(detail, cause) : targetError('storage/full', detail, cause)
+  }
+  if (/Permission denied|Read-only file system/i.test(detail)) return targetError('storage/denied', detail, cause)
   if (/No files found that match/i.test(detail)) return new IceboxError('source/not-found', { message: detail, cause })
   return new IceboxError('engine/failed', { message: `IO: ${detail}`, cause })
 }

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rm, statfs } from 'node:fs/promises'
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { IceboxError, systemCode } from '../base/index.ts'
+import { IceboxError, makeFolders, systemCode } from '../base/index.ts'
 
 /** Magic numbers of file systems that live in memory (statfs(2)): tmpfs and ramfs. */
 const MEMORY_FILE_SYSTEMS = new Set([0x0102_1994, 0x8584_58f6])
@@ -19,7 +19,7 @@ export interface SpillFolder extends AsyncDisposable {
  */
 export async function openSpillFolder(directory: string): Promise<SpillFolder> {
   try {
-    await mkdir(directory, { recursive: true })
+    await makeFolders(directory)
   } catch (error) {
     throw spillError(directory, error)
   }
@@ -90,9 +90,10 @@ function sizeOf(path: string): number {
 
 function spillError(path: string, cause: unknown): IceboxError {
   const code = systemCode(cause)
-  return new IceboxError(code === 'ENOSPC' ? 'storage/full' : 'storage/denied', {
-    message: `the spill folder ${path} cannot be made: ${code ?? String(cause)}`,
-    remedy: 'set performance.memory.spill_directory to a folder that can be written',
+  const isFull = code === 'ENOSPC' || code === 'EDQUOT'
+  return new IceboxError(isFull ? 'storage/full' : 'storage/denied', {
+    message: `the spill folder ${path} cannot be made: ${isFull ? 'no space left on the device' : (code ?? String(cause))}`,
+    remedy: `${isFull ? 'free space there, or ' : ''}set performance.memory.spill_directory to a folder that can be written`,
     context: { path },
     cause,
   })

@@ -1,6 +1,6 @@
-import { access, mkdir, writeFile } from 'node:fs/promises'
+import { access, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { IceboxError, messageOf, systemCode } from '../base/index.ts'
+import { IceboxError, makeFolders, messageOf, systemCode } from '../base/index.ts'
 
 /** The file that makes a folder a lakehouse. */
 export const CONFIG_FILE = 'icebox.yaml'
@@ -69,16 +69,25 @@ export async function makeLake(root: string, configText: string): Promise<LakeFo
     })
   }
   try {
-    await mkdir(folder.warehouse, { recursive: true })
-    await mkdir(folder.state, { recursive: true })
+    await makeFolders(folder.warehouse)
+    await makeFolders(folder.state)
     await writeFile(folder.configFile, configText, { flag: 'wx' })
   } catch (error) {
-    throw folderError(error, folder.root)
+    throw folderError(error, `make a lakehouse in ${folder.root}`)
   }
   return folder
 }
 
-function folderError(error: unknown, root: string): IceboxError {
+/** Makes the folder of own state where somebody removed it. Rejects `storage/denied`, `storage/full`, `storage/io`. */
+export async function makeState(folder: LakeFolder): Promise<void> {
+  try {
+    await makeFolders(folder.state)
+  } catch (error) {
+    throw folderError(error, `make ${folder.state}`)
+  }
+}
+
+function folderError(error: unknown, what: string): IceboxError {
   const system = systemCode(error)
   const code =
     system === 'EACCES' || system === 'EPERM' || system === 'EROFS'
@@ -89,9 +98,8 @@ function folderError(error: unknown, root: string): IceboxError {
   const remedy =
     code === 'storage/denied' ? 'choose a folder that you may write to' : 'check the path and the space on its device'
   return new IceboxError(code, {
-    message: `cannot make a lakehouse in ${root}: ${messageOf(error)}`,
+    message: `cannot ${what}: ${messageOf(error)}`,
     remedy,
-    context: { folder: root },
     cause: error,
   })
 }
@@ -102,6 +110,6 @@ async function exists(path: string): Promise<boolean> {
     return true
   } catch (error) {
     if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return false
-    throw folderError(error, dirname(path))
+    throw folderError(error, `look for ${path}`)
   }
 }

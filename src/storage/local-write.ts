@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { type FileHandle, link, mkdir, open, rename, rm } from 'node:fs/promises'
+import { type FileHandle, link, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { systemCode, throwIfCancelled } from '../base/index.ts'
+import { makeFolders, systemCode, throwIfCancelled } from '../base/index.ts'
 import type { FolderSync } from './folder-sync.ts'
 
 const TEMPORARY = /^\.(\d+)-[0-9a-f]{16}\.icebox-tmp$/
@@ -112,7 +112,7 @@ async function openMakingFolders(path: string, folder: string, folders: FolderSy
   } catch (error) {
     if (systemCode(error) !== 'ENOENT') throw error
   }
-  const first = await mkdir(folder, { recursive: true })
+  const first = await makeFolders(folder)
   if (first !== undefined) {
     const outermost = dirname(first)
     let made = dirname(folder)

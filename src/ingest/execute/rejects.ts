@@ -1,9 +1,9 @@
 import { createWriteStream } from 'node:fs'
-import { mkdir, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
-import { IceboxError } from '../../base/index.ts'
+import { pipeline } from 'node:stream/promises'
+import { IceboxError, isIceboxError, makeFolders } from '../../base/index.ts'
 import type { EngineSession } from '../../engine/index.ts'
 import { typeToString } from '../../iceberg/index.ts'
 import { acceptsText, checkedCast } from '../inspect/checked-cast.ts'
@@ -13,6 +13,7 @@ import type { ColumnMapping, CsvDescription, JsonDescription, SourceDescription 
 import { lines } from '../read/json-errors.ts'
 import { goodJsonRow, jsonColumns, ndjsonLines } from '../read/json-select.ts'
 import { quoteIdentifier, textOf } from '../sql.ts'
+import { fileError } from '../write/files.ts'
 
 /** More than this is a wrong schema, not bad rows. */
 const MOST_REJECTS = 100_000
@@ -45,7 +46,7 @@ export async function clearRejects(session: EngineSession): Promise<void> {
 
 /**
  * Writes the rows that were set aside, one JSON object a line: file, line, column, value, rule, raw text. Answers with
- * their number and the file, null where there are none. Rejects `source/row` when they are more than 100,000.
+ * their number and the file, null where there are none. Rejects `source/row` when they are more than 100,000, `storage/*`.
  */
 export async function writeRejects(
   description: SourceDescription,
@@ -53,24 +54,27 @@ export async function writeRejects(
   scene: RejectsScene,
 ): Promise<{ count: number; file: string | null }> {
   const path = join(scene.directory, `${scene.table.replaceAll(/[^\w.-]/g, '_')}-${randomUUID()}.ndjson`)
-  await mkdir(scene.directory, { recursive: true })
-  const out = createWriteStream(path, { flags: 'wx' })
   let count = 0
-  try {
+  const text = async function* () {
     for await (const bad of rejected(description, mapping, scene)) {
       count++
-      if (count > MOST_REJECTS) {
-        throw new IceboxError('source/row', {
-          message: `more than ${MOST_REJECTS} rows do not fit; the first of them are in ${path}`,
-          remedy: 'look at the schema: declare other types with --schema',
-          context: { rejectsFile: path },
-        })
-      }
-      if (!out.write(`${JSON.stringify(bad)}\n`)) await once(out, 'drain')
+      if (count > MOST_REJECTS) return
+      yield `${JSON.stringify(bad)}\n`
     }
-  } finally {
-    out.end()
-    await once(out, 'close')
+  }
+  try {
+    await makeFolders(scene.directory)
+    await pipeline(text, createWriteStream(path, { flags: 'wx' }))
+  } catch (error) {
+    await rm(path, { force: true })
+    throw isIceboxError(error) ? error : fileError(`the rejects file ${path} cannot be written`, error)
+  }
+  if (count > MOST_REJECTS) {
+    throw new IceboxError('source/row', {
+      message: `more than ${MOST_REJECTS} rows do not fit; the first of them are in ${path}`,
+      remedy: 'look at the schema: declare other types with --schema',
+      context: { rejectsFile: path },
+    })
   }
   if (count > 0) return { count, file: path }
   await rm(path, { force: true })

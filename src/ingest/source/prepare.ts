@@ -1,10 +1,10 @@
 import { createWriteStream } from 'node:fs'
-import { mkdir, rm, stat } from 'node:fs/promises'
+import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createHash } from 'node:crypto'
-import { IceboxError, throwIfCancelled } from '../../base/index.ts'
+import { IceboxError, makeFolders, throwIfCancelled } from '../../base/index.ts'
 import { fileError } from '../write/files.ts'
 import type { WriteJournal } from '../write/journal.ts'
 import { readGzipHead, readHead } from './bytes.ts'
@@ -125,7 +125,7 @@ async function spool(options: PrepareOptions): Promise<Spooled> {
     await journal.end(entry)
   }
   try {
-    await mkdir(options.spoolDirectory, { recursive: true })
+    await makeFolders(options.spoolDirectory)
     const target = createWriteStream(path, { flags: 'wx' })
     await pipeline(
       Readable.from(options.standardInput ?? process.stdin),

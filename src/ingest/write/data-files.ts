@@ -1,6 +1,5 @@
-import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { IceboxError, isIceboxError, throwIfCancelled } from '../../base/index.ts'
+import { IceboxError, isIceboxError, makeFolders, throwIfCancelled } from '../../base/index.ts'
 import type { Engine, EngineSession, RunOptions } from '../../engine/index.ts'
 import {
   columnName,
@@ -187,7 +186,7 @@ class Writer {
 
   async attempt(rung: Rung, number: number): Promise<WriteResult> {
     const { session } = this.#request
-    await mkdir(this.#output, { recursive: true }).catch((error: unknown) => {
+    await makeFolders(this.#output).catch((error: unknown) => {
       throw fileError(`${this.#output} cannot be made`, error)
     })
     const isOrdered = this.#request.preserveOrder === true || this.#projection.orderBy !== ''
@@ -261,7 +260,7 @@ class Writer {
     const keys = this.#projection.keys.map((key) => key.column)
     const bucketColumn = `${HELPER_PREFIX}b`
     const folder = join(this.#staging, path)
-    await mkdir(dirname(folder), { recursive: true }).catch((error: unknown) => {
+    await makeFolders(dirname(folder)).catch((error: unknown) => {
       throw fileError(`${folder} cannot be made`, error)
     })
     const byBucket = new Map<string, string[]>()

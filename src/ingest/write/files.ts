@@ -1,12 +1,12 @@
-import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { IceboxError, messageOf, systemCode } from '../../base/index.ts'
+import { IceboxError, makeFolders, messageOf, systemCode } from '../../base/index.ts'
 
 /** Moves a staged file to its final place and makes it durable: content, then name. */
 export async function publish(from: string, to: string): Promise<void> {
   try {
     await syncPath(from)
-    await mkdir(dirname(to), { recursive: true })
+    await makeFolders(dirname(to))
     await rename(from, to)
   } catch (error) {
     throw fileError(`${from} cannot be moved to ${to}`, error)

@@ -1,7 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import { access, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { access, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { IceboxError, judgeProcess, messageOf, ownProcess, type ProcessIdentity, systemCode } from '../../base/index.ts'
+import {
+  IceboxError,
+  judgeProcess,
+  makeFolders,
+  messageOf,
+  ownProcess,
+  type ProcessIdentity,
+  systemCode,
+} from '../../base/index.ts'
 import { fileError } from './files.ts'
 
 /** A write that is under way: enough to remove its files if its process dies (invariant N6). */
@@ -52,7 +60,7 @@ export class WriteJournal {
     // Whole or not at all: half an entry could never be judged.
     const temporary = join(this.#folder, `${process.pid}-${writeId}.tmp`)
     try {
-      await mkdir(this.#folder, { recursive: true })
+      await makeFolders(this.#folder)
       await writeFile(temporary, JSON.stringify(entry), { flag: 'wx' })
       await rename(temporary, this.#path(writeId))
     } catch (error) {

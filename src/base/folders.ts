@@ -1,0 +1,29 @@
+import { mkdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { systemCode } from './errors.ts'
+
+/**
+ * Makes a folder and its parents where they are missing; gives the outermost that was made, as `mkdir` does. On a full
+ * device Node's own `recursive` says ENOENT (20.20): then a single step is tried again for the true reason.
+ */
+export async function makeFolders(path: string): Promise<string | undefined> {
+  try {
+    return await mkdir(path, { recursive: true })
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error
+    return await makeOneByOne(path)
+  }
+}
+
+async function makeOneByOne(path: string): Promise<string | undefined> {
+  try {
+    await mkdir(path)
+    return path
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return undefined
+    if (systemCode(error) !== 'ENOENT' || dirname(path) === path) throw error
+  }
+  const first = await makeOneByOne(dirname(path))
+  await mkdir(path)
+  return first ?? path
+}
