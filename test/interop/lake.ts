@@ -26,11 +26,7 @@ export async function openInteropLake(): Promise<InteropLake> {
     folder,
     house,
     sql: (script) => rowsOf(house, script),
-    python: async (script, args = {}) => {
-      const r = await python(script, { lake: folder, root, ...args })
-      if (process.env.DUMP) (await import('node:fs')).appendFileSync(process.env.DUMP, JSON.stringify(r, (_k, v) => typeof v === 'bigint' ? String(v) : v) + '\n')
-      return r
-    },
+    python: (script, args = {}) => python(script, { lake: folder, root, ...args }),
     [Symbol.asyncDispose]: async () => {
       await house.close()
       await rm(root, { recursive: true, force: true })
