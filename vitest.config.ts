@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config'
 const oxc = { target: 'node20' }
 const project = (name: string, include: string[], more: Record<string, unknown> = {}) => ({
   oxc,
-  test: { name, include, testTimeout: 120_000, hookTimeout: 240_000, ...more },
+  test: { name, include, testTimeout: 120_000, hookTimeout: 240_000, setupFiles: ['test/seed.ts'], ...more },
 })
 
 /** CI adds these reports up: scripts/count-results.mjs. */

@@ -61,6 +61,22 @@ describe('evolved schemas', () => {
     expect(await lake.rows("SELECT count(*) FROM e.top WHERE b = 'old b'")).toEqual([[0n]])
   })
 
+  it('filters on a float widened to double compare doubles, in old files too, at the top and in structs', async () => {
+    // 0.1 as a float is 0.100000001490116…, which is more than 0.1.
+    await lake.run(`CREATE TABLE e.wider (f FLOAT, s STRUCT(f FLOAT));
+      INSERT INTO e.wider VALUES (0.1, {'f': 0.1}), ('nan'::FLOAT, {'f': 'nan'::FLOAT}), (NULL, NULL);
+      ALTER TABLE e.wider ALTER COLUMN f SET DATA TYPE DOUBLE, ALTER COLUMN s.f SET DATA TYPE DOUBLE;
+      INSERT INTO e.wider VALUES (0.1, {'f': 0.1})`)
+    for (const column of ['f', 's.f']) {
+      const count = (where: string) => lake.rows(`SELECT count(*) FROM e.wider WHERE ${where}`)
+      expect(await count(`${column} > 0.1`), column).toEqual([[2n]])
+      expect(await count(`NOT (${column} > 0.1)`), column).toEqual([[1n]])
+      expect(await count(`${column} = 0.1`), column).toEqual([[1n]])
+      expect(await count(`${column} = 0.1::FLOAT::DOUBLE`), column).toEqual([[1n]])
+      expect(await count(`${column} IN (0.1, 7)`), column).toEqual([[1n]])
+    }
+  })
+
   it('fields inside structs, lists and maps follow their ids too', async () => {
     await lake.run(`CREATE TABLE e.nested (id BIGINT, s STRUCT(x INTEGER, y VARCHAR, z STRUCT(p INTEGER)), l STRUCT(u INTEGER, v INTEGER)[], m MAP(VARCHAR, STRUCT(k INTEGER)));
       INSERT INTO e.nested VALUES (1, {'x': 1, 'y': 'one', 'z': {'p': 7}}, [{'u': 1, 'v': 2}, NULL], MAP {'a': {'k': 5}}), (2, NULL, NULL, NULL);

@@ -121,12 +121,12 @@ function sameColumns(a: Schema, b: Schema): boolean {
 }
 
 /**
- * True where every nested field has had one name, and every name one field, in all schemas of the table, and each struct
- * shares a field with the present one: a cast by names then gives each field its own values, whatever the file's age.
+ * True where files of any age can be read by ids and the present types: every nested field has had one name, and every name
+ * one field, in all schemas of the table, and each struct shares a field with the present one, so that a cast by names
+ * gives each field its own values; and no double was a float, whose filters DuckDB rounds (see `isAligned`).
  */
-export function nestedNamesAreStable(metadata: TableMetadata, fields: readonly NestedField[]): boolean {
+export function canReadByIds(metadata: TableMetadata, fields: readonly NestedField[]): boolean {
   return fields.every((field) => {
-    if (isPrimitive(field.type)) return true
     const older = metadata.schemas.flatMap((schema) => schema.fields.filter((known) => known.id === field.id))
     return older.every((known) => isStable(field.type, known.type))
   })
@@ -148,5 +148,5 @@ function isStable(now: Type, then: Type): boolean {
   }
   if (now.kind === 'list' && then.kind === 'list') return isStable(now.element, then.element)
   if (now.kind === 'map' && then.kind === 'map') return isStable(now.key, then.key) && isStable(now.value, then.value)
-  return isPrimitive(now) && isPrimitive(then)
+  return isPrimitive(now) && isPrimitive(then) && !(now.kind === 'double' && then.kind === 'float')
 }

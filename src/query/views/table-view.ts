@@ -22,7 +22,7 @@ import {
   groupByDeletes,
   identityValues,
   isUnevolved,
-  nestedNamesAreStable,
+  canReadByIds,
   requireReadable,
   type TaskGroup,
 } from './scan-files.ts'
@@ -129,7 +129,7 @@ async function shapesOf(
   fields: readonly NestedField[],
   builder: ViewBuilder,
 ): Promise<ReadonlyMap<string, FileShape>> {
-  const isStable = nestedNamesAreStable(source.metadata, fields)
+  const isStable = canReadByIds(source.metadata, fields)
   const unsure = files.filter((file) => !isStable || !OWN_FILE.test(file.filePath))
   if (unsure.length === 0) return new Map()
   return builder.shapes.shapesOf(
