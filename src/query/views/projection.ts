@@ -7,7 +7,7 @@ import {
   type Type,
 } from '../../iceberg/index.ts'
 import { quoteName, quoteText } from '../text/names.ts'
-import type { FileShape, ShapeNode } from './shape.ts'
+import { type FileShape, isMisreadByBloomFilters, type ShapeNode } from './shape.ts'
 import { castableText, readType } from './read-type.ts'
 
 /** How one column of the table comes out of the files of a group. */
@@ -57,17 +57,27 @@ export function routesByShape(
     }
     const key = shape.hasFieldIds ? field.id : node.name
     const inner = shape.hasFieldIds ? undefined : mappedField(mapping, node.name)?.fields
+    const isShielded = shape.hasBloomFilters && isMisreadByBloomFilters(node)
     if (isAligned(field.type, node, shape.hasFieldIds, inner)) {
-      return { field, key, type: readType(field.type, field.name), fallback, convert: undefined }
+      const convert = isShielded ? shielded : undefined
+      return { field, key, type: readType(field.type, field.name), fallback, convert }
     }
     return {
       field,
       key,
       type: physicalType(node),
       fallback,
-      convert: (expression) => converted(field.type, node, expression, shape.hasFieldIds, inner, field.name, 0),
+      convert: (expression) => {
+        const source = isShielded ? shielded(expression) : expression
+        return converted(field.type, node, source, shape.hasFieldIds, inner, field.name, 0)
+      },
     }
   })
+}
+
+/** The same value, but no filter on it reaches the Parquet reader, whose Bloom filters would hide rows. */
+function shielded(expression: string): string {
+  return `CASE WHEN ${expression} IS NULL THEN NULL ELSE ${expression} END`
 }
 
 function fallbackOf(field: NestedField, constants: ReadonlyMap<number, Literal>): string | undefined {

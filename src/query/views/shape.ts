@@ -18,6 +18,8 @@ export interface FileShape {
   readonly columns: readonly ShapeNode[]
   /** False where no top-level column has a field id: the table's name mapping then says which field is which. */
   readonly hasFieldIds: boolean
+  /** True where filters on bytes or floating point numbers would meet Bloom filters: see `shielded` in projection.ts. */
+  readonly hasBloomFilters: boolean
 }
 
 const FILES_AT_ONCE = 500
@@ -70,7 +72,7 @@ export class ShapeCache {
       ) GROUP BY tree`,
       signal === undefined ? {} : { signal },
     )
-    return rows.flatMap((row) => {
+    const shapes = rows.flatMap((row) => {
       const { tree, files: names } = row
       if (typeof tree !== 'string' || typeof names !== 'string') throw unreadable()
       const shape = this.#byTree.get(tree) ?? parseShape(tree)
@@ -79,7 +81,41 @@ export class ShapeCache {
       if (!Array.isArray(list)) throw unreadable()
       return list.filter((name) => typeof name === 'string').map((name): [string, FileShape] => [name, shape])
     })
+    const risky = shapes.filter(([, shape]) => shape.columns.some(isMisreadByBloomFilters)).map(([file]) => file)
+    if (risky.length === 0) return shapes
+    const filtered = await this.#withBloomFilters(session, risky, signal)
+    return shapes.map(([file, shape]) => [file, filtered.has(file) ? this.#filtered(shape) : shape])
   }
+
+  async #withBloomFilters(
+    session: EngineSession,
+    files: readonly string[],
+    signal?: AbortSignal,
+  ): Promise<Set<string>> {
+    const rows = await session.all(
+      `SELECT DISTINCT file_name FROM parquet_metadata([${files.map((file) => quoteText(globEscaped(file))).join(', ')}])
+        WHERE bloom_filter_offset IS NOT NULL AND type IN ('BYTE_ARRAY', 'FIXED_LEN_BYTE_ARRAY', 'FLOAT', 'DOUBLE')`,
+      signal === undefined ? {} : { signal },
+    )
+    return new Set(rows.flatMap(({ file_name: name }) => (typeof name === 'string' ? [name] : [])))
+  }
+
+  #filtered(shape: FileShape): FileShape {
+    const key = `${shape.key}\nbloom`
+    const known = this.#byTree.get(key) ?? { ...shape, key, hasBloomFilters: true }
+    this.#byTree.set(key, known)
+    return known
+  }
+}
+
+/**
+ * DuckDB 1.5.5 looks for bytes under their printed form, and for 0.0 apart from -0.0, in Bloom filters, and skips row groups
+ * that hold them (duckdb/duckdb#24994).
+ */
+export function isMisreadByBloomFilters(node: ShapeNode): boolean {
+  return node.kind === 'primitive'
+    ? ['BLOB', 'FLOAT', 'DOUBLE'].includes(node.type)
+    : node.children.some(isMisreadByBloomFilters)
 }
 
 /** A path as a pattern of DuckDB that matches only it. */
@@ -108,7 +144,12 @@ export function parseShape(tree: string): FileShape {
     return nodeOf(node, children)
   }
   const columns = Array.from({ length: flat[0]?.childCount ?? 0 }, read)
-  return { key: tree, columns, hasFieldIds: columns.some((column) => column.fieldId !== undefined) }
+  return {
+    key: tree,
+    columns,
+    hasFieldIds: columns.some((column) => column.fieldId !== undefined),
+    hasBloomFilters: false,
+  }
 }
 
 function nodeOf(node: FlatNode, children: readonly ShapeNode[]): ShapeNode {
