@@ -71,7 +71,9 @@ export function probeView(table: ResolvedTable, number: number, probeFile: strin
 /** What names the rows of a table for ever: its metadata file and the snapshot. */
 export function tableKey(table: ResolvedTable): string {
   const { loaded, snapshot, schema, system } = table
-  return `${loaded.metadataLocation} ${snapshot?.snapshotId ?? 'none'} ${schema.schemaId} ${system ?? ''}`
+  // Where the files are read: the same metadata stands for others when paths may have moved.
+  const place = table.locate(`${loaded.metadata.location}/data`)
+  return `${loaded.metadataLocation} ${place} ${snapshot?.snapshotId ?? 'none'} ${schema.schemaId} ${system ?? ''}`
 }
 
 /** Asks the optimizer which filters reach which table. Undefined where the statement cannot be explained. */
