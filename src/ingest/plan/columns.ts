@@ -173,9 +173,10 @@ function fitTypes(
   question: ColumnQuestion,
   found: FoundColumn,
 ): 'fits' | 'widen' | 'refuse' {
-  if (!isPrimitive(source) || !isPrimitive(target)) return nestedFits(source, target) ? 'fits' : 'refuse'
+  const isJson = question.format === 'ndjson' || question.format === 'json'
+  if (!isPrimitive(source) || !isPrimitive(target)) return nestedFits(source, target, isJson) ? 'fits' : 'refuse'
   if (source.kind === target.kind && source.kind !== 'decimal') return 'fits'
-  const isText = question.format === 'csv' || question.format === 'ndjson' || question.format === 'json'
+  const isText = question.format === 'csv' || isJson
   const isEmpty = found.why === 'no value in the sample'
   if (isText && (isEmpty || target.kind === 'string')) return 'fits'
   const mayWiden = question.isTable
@@ -208,16 +209,21 @@ function fitTypes(
   return 'refuse'
 }
 
-function nestedFits(source: Type, target: Type): boolean {
+/**
+ * Values inside JSON objects are read as text and checked one by one as they become the table's type, like those of
+ * columns; a value that the sample has as null or as an empty list may be anything.
+ */
+function nestedFits(source: Type, target: Type, isJson: boolean): boolean {
+  if (isJson && isPrimitive(source) && (isPrimitive(target) || source.kind === 'string')) return true
   if (source.kind === 'struct' && target.kind === 'struct') {
     return source.fields.every((field) => {
       const below = target.fields.find((some) => some.name.toLowerCase() === field.name.toLowerCase())
-      return below !== undefined && nestedFits(field.type, below.type)
+      return below !== undefined && nestedFits(field.type, below.type, isJson)
     })
   }
-  if (source.kind === 'list' && target.kind === 'list') return nestedFits(source.element, target.element)
+  if (source.kind === 'list' && target.kind === 'list') return nestedFits(source.element, target.element, isJson)
   if (source.kind === 'map' && target.kind === 'map')
-    return nestedFits(source.key, target.key) && nestedFits(source.value, target.value)
+    return nestedFits(source.key, target.key, isJson) && nestedFits(source.value, target.value, isJson)
   if (!isPrimitive(source) && target.kind === 'string') return true
   if (!isPrimitive(source) || !isPrimitive(target)) return false
   return (

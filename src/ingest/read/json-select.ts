@@ -1,5 +1,6 @@
-import type { Type } from '../../iceberg/index.ts'
-import { acceptsText, castOrFail, checkedCast } from '../inspect/checked-cast.ts'
+import { isPrimitive, type Type } from '../../iceberg/index.ts'
+import { acceptsText, castOrFail, checkedCast, CHECK_MARK } from '../inspect/checked-cast.ts'
+import { toDuckDbType } from '../types/mapping.ts'
 import { columnsMap, quoteIdentifier, quoteList, quoteText } from '../sql.ts'
 import type { ColumnMapping, JsonDescription, JsonShape } from './description.ts'
 
@@ -104,8 +105,15 @@ function converted(
   }
   if (type.kind === 'string')
     return shape.kind === 'leaf' || textType(shape) === 'VARCHAR' ? source : `CAST(to_json(${source}) AS VARCHAR)`
+  // The sample had nothing but nulls here.
+  if (!isPrimitive(type)) return nothingOrFail(type, source, column)
   const cast = checkedCast(type, source, column)
   return isChecked ? cast.value : castOrFail(cast, column.source, source)
+}
+
+function nothingOrFail(type: Type, source: string, column: ColumnMapping): string {
+  const fail = `error(${quoteText(`${CHECK_MARK} ${column.source}: `)} || left(CAST(${source} AS VARCHAR), 200))`
+  return `CASE WHEN ${source} IS NULL THEN CAST(NULL AS ${toDuckDbType(type)}) ELSE ${fail} END`
 }
 
 /** True for rows all of whose top-level values fit; nested ones are checked while they are converted. */
@@ -114,6 +122,7 @@ export function goodJsonRow(description: JsonDescription, mapping: readonly Colu
     const shape = description.shape.fields.find((field) => field.name === column.source)?.shape
     if (shape?.kind !== 'leaf') return []
     const name = `${prefix}${quoteIdentifier(column.source)}`
+    if (!isPrimitive(column.type)) return [`${name} IS NULL`]
     const check = acceptsText(checkedCast(column.type, name, column), name)
     return check === 'true' ? [] : [check]
   })
