@@ -14,6 +14,7 @@ import {
   uuidText,
 } from './text.ts'
 import type { EngineType } from './types.ts'
+import { isValid, readValidity, type Validity } from './validity.ts'
 
 /**
  * The values of a vector's first `count` rows. Everything is copied: nothing returned points into native memory.
@@ -205,19 +206,6 @@ function decodePlain(binding: Binding, vector: Vector, id: number, count: number
         context: { typeId: id },
       })
   }
-}
-
-/** One bit a row, set where the row has a value; null where all rows have one. */
-type Validity = Uint8Array | null
-
-function readValidity(binding: Binding, vector: Vector, count: number): Validity {
-  // The binding's types leave out that it gives null for a vector without nulls.
-  const bytes: Uint8Array | null = binding.vector_get_validity(vector, Math.ceil(count / 64) * 8)
-  return bytes ?? null
-}
-
-function isValid(validity: Validity, row: number): boolean {
-  return validity === null || (((validity[row >> 3] ?? 0) >> (row & 7)) & 1) === 1
 }
 
 function each(count: number, validity: Validity, value: (row: number) => SqlValue): SqlValue[] {

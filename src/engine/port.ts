@@ -37,6 +37,8 @@ export interface ColumnarBatch {
 export interface RunOptions {
   readonly parameters?: readonly SqlParameter[]
   readonly signal?: AbortSignal
+  /** Largest single value of a result stream; a larger one ends it with `sql/value-too-large`. No limit without it. */
+  readonly maxValueBytes?: number
   /** Threads of the whole engine while the statement runs (`CopyPlan.threads`); the plan's afterwards. */
   readonly threads?: number
   /** Called about four times a second while the statement runs; `fraction` is 0..1 or undefined while unknown. */

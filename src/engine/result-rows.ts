@@ -4,6 +4,7 @@ import type { Binding, Connection, Result } from './binding.ts'
 import { ChunkCollector } from './chunk-collector.ts'
 import type { ColumnarBatch, ResultColumn, ResultStream } from './port.ts'
 import { type EngineType, readType, typeText } from './types.ts'
+import { checkValueSizes } from './value-size.ts'
 
 /** `duckdb_result_type` of a result that holds an error (duckdb.h). */
 const FAILED = 0
@@ -12,6 +13,7 @@ export interface ResultRowsOptions {
   readonly host: { readonly binding: Binding; readonly connection: Connection }
   readonly result: Result
   readonly signal: AbortSignal | undefined
+  readonly maxValueBytes: number | undefined
   /** Runs a native call with the session's care. */
   readonly execute: <T>(act: () => Promise<T>) => Promise<T>
   readonly explainFailure: () => Promise<IceboxError>
@@ -27,6 +29,7 @@ export class ResultRows implements ResultStream {
   #result: Result | undefined
   #fetching: Promise<unknown> | undefined
   #isStarted = false
+  #rowsRead = 0
 
   constructor(options: ResultRowsOptions) {
     const { binding } = options.host
@@ -68,14 +71,19 @@ export class ResultRows implements ResultStream {
 
   /** The next rows, or undefined at the end. A chunk without rows is the end or a failure, which look alike. */
   async #next(result: Result): Promise<ColumnarBatch | undefined> {
-    const { execute, explainFailure, signal } = this.#options
+    const { execute, explainFailure, signal, maxValueBytes } = this.#options
     const { binding } = this.#options.host
     const fetch = execute(() => binding.fetch_chunk(result))
     this.#fetching = fetch.catch(() => undefined)
     const chunk = await fetch
     this.#fetching = undefined
     if (chunk !== null && binding.data_chunk_get_size(chunk) > 0) {
+      if (maxValueBytes !== undefined) {
+        const { columns } = this
+        checkValueSizes(binding, chunk, { columns, types: this.#types }, this.#rowsRead, maxValueBytes)
+      }
       const batch = new ChunkBatch(binding, chunk, this.columns, this.#types)
+      this.#rowsRead += batch.rowCount
       this.#collector.handedOut(batch.rowCount)
       return batch
     }

@@ -82,6 +82,7 @@ export class Session implements EngineSession {
           host: this.#host,
           result,
           signal: options.signal,
+          maxValueBytes: options.maxValueBytes,
           execute: (act) => this.#execute(act, options),
           explainFailure: () => this.#explainFailure(sql, options),
           onClose: () => {

@@ -1,4 +1,4 @@
-import { mkdir, statfs } from 'node:fs/promises'
+import { statfs } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { IceboxError, isIceboxError } from '../base/index.ts'
 import { type Catalog, openSqliteCatalog, type TableIdentifier } from '../catalog/index.ts'
@@ -29,7 +29,7 @@ import type {
 } from './api.ts'
 import { allTables, brokenListing, describe, listing, tableText } from './describe.ts'
 import { resolveBudget } from './environment.ts'
-import { findLake, type LakeFolder, makeLake } from './folder.ts'
+import { findLake, type LakeFolder, makeLake, makeState } from './folder.ts'
 import { importRequest } from './import-request.ts'
 import { parseTableName } from './names.ts'
 import { startMeter } from './meter.ts'
@@ -112,7 +112,7 @@ export class Lakehouse implements CommandLakehouse {
     })
     const { values } = configuration
     const threads = values['performance.cpu.threads']
-    await mkdir(folder.state, { recursive: true })
+    await makeState(folder)
     const spillDirectory = spillDirectoryOf(folder, configuration)
     const shared = SharedProcess.join({
       budgetBytes: resolveBudget(configuration),
@@ -137,6 +137,7 @@ export class Lakehouse implements CommandLakehouse {
         stagingDirectory: spillDirectory,
         targetFileSizeBytes: values['storage.target_file_size'],
         localFiles: true,
+        maxValueBytes: values['query.max_value_size'],
       })
       return new Lakehouse({ folder, configuration, process: shared, store, catalog, journal, manifests, runner })
     } catch (error) {

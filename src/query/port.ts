@@ -80,6 +80,8 @@ export interface QueryServices {
   readonly stagingDirectory: string
   /** `storage.target_file_size`. */
   readonly targetFileSizeBytes: number
+  /** `query.max_value_size`; undefined: no limit. */
+  readonly maxValueBytes?: number
   /** True on one's own machine: SQL may read files (`FROM 'x.csv'`). */
   readonly localFiles: boolean
 }

@@ -27,7 +27,9 @@ export interface QueryLake extends AsyncDisposable {
   append(name: string, select: string): Promise<void>
 }
 
-export async function openQueryLake(options: { localFiles?: boolean } = {}): Promise<QueryLake> {
+export async function openQueryLake(
+  options: { localFiles?: boolean; maxValueBytes?: number } = {},
+): Promise<QueryLake> {
   const folder = await mkdtemp(join(tmpdir(), 'icebox-query-'))
   const io = new LocalStore()
   const catalog = openMemoryCatalog({ io, warehouse: fileUri(join(folder, 'warehouse')) })
@@ -70,6 +72,7 @@ export async function openQueryLake(options: { localFiles?: boolean } = {}): Pro
     stagingDirectory: join(folder, 'staging'),
     targetFileSizeBytes: 128_000_000,
     localFiles: options.localFiles ?? true,
+    ...(options.maxValueBytes === undefined ? {} : { maxValueBytes: options.maxValueBytes }),
   })
   const sql = runner.connect()
 

@@ -177,7 +177,7 @@ async function runExplain(
   parts: QueryParts,
   meter: Meter,
 ): Promise<StatementResult> {
-  await using prepared = await prepare(parts, statement.query, state, options)
+  await using prepared = await prepare(parts, statement.query, state, options, { isExplained: true })
   try {
     const plan = await prepared.lease.session.all(`${statement.prefix} ${prepared.sql}`, runOptions(options))
     const columns = ['explain_key', 'explain_value'].map((name) => ({ name, type: 'VARCHAR' }))

@@ -25,6 +25,7 @@ export interface QueryParts {
   readonly shapes: ShapeCache
   readonly manifests: ManifestCache
   readonly localFiles: boolean
+  readonly maxValueBytes: number | undefined
   /** A Parquet file of one row and one column that no table has. */
   readonly probeFile: () => Promise<string>
 }
@@ -43,6 +44,7 @@ export interface Prepared extends AsyncDisposable {
   /** The statement's text as the engine gets it. */
   readonly sql: string
   readonly replacements: readonly Replacement[]
+  readonly maxValueBytes: number | undefined
   /** An engine's error in the terms of the person's text. */
   explain(error: unknown): Promise<unknown>
 }
@@ -62,13 +64,15 @@ const HARMLESS_FUNCTIONS = new Set([
 /**
  * Makes the tables of a statement readable (query.md, the route of a SELECT): finds them, asks the optimizer what it
  * needs of each, plans files, makes the views and stands the session in them.
- * `query` is the part of the statement that is one SELECT (without EXPLAIN, INSERT INTO …).
+ * `query` is the part of the statement that is one SELECT (without EXPLAIN, INSERT INTO …). One that is explained is pruned
+ * however small its tables are: people look at what pruning does.
  */
 export async function prepare(
   parts: QueryParts,
   query: StatementText,
   state: SessionState,
   options: StatementOptions,
+  how: { readonly isExplained?: boolean } = {},
 ): Promise<Prepared> {
   const { signal } = options
   const lease = await parts.sessions.lease(state.settings)
@@ -102,7 +106,7 @@ export async function prepare(
       return space
     }
     let reading: PlanReading | undefined
-    const mayPrune = isWorthProbing(query.tokens, tables)
+    const mayPrune = isWorthProbing(query.tokens, tables, how.isExplained === true)
     if (!parts.localFiles || mayPrune) {
       const probeFile = await parts.probeFile()
       const probes = tables.map((table, at) =>
@@ -125,7 +129,8 @@ export async function prepare(
       scans = (await enter(withNamespace(views, defaultNamespace))).reports
     else await lease.use(undefined)
     await parts.spaces.trim(lease.session, parts.sessions)
-    return { lease, tables, scans, sql: sent, replacements, explain, [Symbol.asyncDispose]: dispose }
+    const { maxValueBytes } = parts
+    return { lease, tables, scans, maxValueBytes, sql: sent, replacements, explain, [Symbol.asyncDispose]: dispose }
   } catch (error) {
     await dispose()
     throw await explain(error)
@@ -135,7 +140,9 @@ export async function prepare(
 /** Opens the result of a prepared SELECT; the error of a mistake in it is explained. */
 export async function openStream(prepared: Prepared, sql: string, options: StatementOptions): Promise<ResultStream> {
   try {
-    return await prepared.lease.session.stream(sql, runOptions(options))
+    const { maxValueBytes } = prepared
+    const run = runOptions(options)
+    return await prepared.lease.session.stream(sql, maxValueBytes === undefined ? run : { ...run, maxValueBytes })
   } catch (error) {
     throw await prepared.explain(error)
   }

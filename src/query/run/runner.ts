@@ -37,6 +37,7 @@ export class QueryRunner implements AsyncDisposable {
       shapes: new ShapeCache({ maxFiles: MOST_SHAPES }),
       manifests: services.manifests,
       localFiles: services.localFiles,
+      maxValueBytes: services.maxValueBytes,
       probeFile: async () => (await this.#probeFile()).path,
     }
   }

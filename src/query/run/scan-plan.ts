@@ -1,6 +1,13 @@
 import { IceboxError, isIceboxError } from '../../base/index.ts'
 import type { EngineSession, RunOptions } from '../../engine/index.ts'
-import { type FileScanTask, type ManifestCache, type Predicate, planFiles } from '../../iceberg/index.ts'
+import {
+  type FileScanTask,
+  isUnpartitioned,
+  type ManifestCache,
+  type Predicate,
+  planFiles,
+  type Snapshot,
+} from '../../iceberg/index.ts'
 import { localPath } from '../../storage/index.ts'
 import type { TableScanReport } from '../port.ts'
 import { type PlanReading, probeCardinality, readPlan, scanColumn } from '../pruning/plan.ts'
@@ -24,23 +31,41 @@ export interface ScanNeed {
 
 export const EVERYTHING: ScanNeed = { predicate: { op: 'true' }, rowLimit: undefined }
 
-/** Tables of fewer files are not probed: opening their footers costs the engine less than asking first. */
+/** Tables of fewer and smaller files are not probed: opening their footers costs the engine less than asking first. */
 const PROBE_ABOVE_FILES = 16
+/** From this size on a probe (about 5 ms) is nothing beside a scan; where partitions may rule out files, earlier. */
+const PROBE_ABOVE_BYTES = 512_000_000
+const PROBE_ABOVE_PARTITIONED_BYTES = 32_000_000
 
 /** Files of one scan: their tasks and names are held in memory, some 2 kB each. */
 const MOST_FILES = 100_000
 
-/** True where asking the optimizer first may save opening files. */
-export function isWorthProbing(tokens: readonly Token[], tables: readonly ResolvedTable[]): boolean {
+/** True where asking the optimizer first may save opening files; `always`: however small the tables are. */
+export function isWorthProbing(tokens: readonly Token[], tables: readonly ResolvedTable[], always: boolean): boolean {
   if (!mentionsKeyword(tokens, 'WHERE', 'ON', 'HAVING', 'QUALIFY', 'LIMIT', 'FETCH')) return false
   // PIVOT becomes two statements, of which a plan shows one.
   if (mentionsKeyword(tokens, 'PIVOT', 'PIVOT_WIDER')) return false
-  return tables.some((table) => table.system === undefined && fileCount(table) > PROBE_ABOVE_FILES)
+  return tables.some((table) => table.system === undefined && (always || isLarge(table)))
 }
 
-function fileCount({ snapshot }: ResolvedTable): number {
-  if (snapshot === undefined) return 0
-  const text = snapshot.summary['total-data-files']
+function isLarge({ snapshot, loaded }: ResolvedTable): boolean {
+  if (snapshot === undefined) return false
+  return isLargeTable({
+    files: total(snapshot, 'total-data-files'),
+    bytes: total(snapshot, 'total-files-size'),
+    isPartitioned: loaded.metadata.partitionSpecs.some((spec) => !isUnpartitioned(spec)),
+  })
+}
+
+/** True where files that a filter rules out may be worth more than the probe that finds them. */
+export function isLargeTable(table: { files: number; bytes: number; isPartitioned: boolean }): boolean {
+  if (table.files > PROBE_ABOVE_FILES) return true
+  return table.files > 1 && table.bytes > (table.isPartitioned ? PROBE_ABOVE_PARTITIONED_BYTES : PROBE_ABOVE_BYTES)
+}
+
+/** A sum of the snapshot's summary; infinite where the writer left it out. */
+function total(snapshot: Snapshot, key: string): number {
+  const text = snapshot.summary[key]
   return text !== undefined && /^\d+$/.test(text) ? Number(text) : Number.POSITIVE_INFINITY
 }
 
