@@ -1,4 +1,6 @@
-import { IceboxError, messageOf } from '../base/index.ts'
+import { statfsSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { type ErrorDetails, IceboxError, messageOf } from '../base/index.ts'
 
 /** Primary result codes (https://sqlite.org/rescode.html). */
 const ERROR = 1
@@ -38,11 +40,7 @@ export function catalogError(error: unknown, path: string): IceboxError {
   const details = { context: { path, sqliteCode: code ?? null }, cause: error }
   switch (code ?? -1) {
     case FULL:
-      return new IceboxError('storage/full', {
-        message: `no space left for the catalog database ${path}`,
-        remedy: 'free space on that file system; nothing was changed',
-        ...details,
-      })
+      return full(path, details)
     case READONLY:
       return new IceboxError('storage/denied', {
         message: `the catalog database ${path} cannot be written: ${messageOf(error)}`,
@@ -59,6 +57,8 @@ export function catalogError(error: unknown, path: string): IceboxError {
     case NOTADB:
       return unreadable(path, code === NOTADB ? 'is not an SQLite database' : 'is damaged', details.cause)
     case IOERR:
+      // SQLite has no word of its own for a full disk where it grows the index of its log.
+      if (isFull(path)) return full(path, details)
       return new IceboxError('storage/io', {
         message: `the catalog database ${path} could not be read or written: ${messageOf(error)}`,
         remedy: 'check the disk',
@@ -73,6 +73,22 @@ export function catalogError(error: unknown, path: string): IceboxError {
         ...details,
       })
   }
+}
+
+function full(path: string, details: Pick<ErrorDetails, 'context' | 'cause'>): IceboxError {
+  return new IceboxError('storage/full', {
+    message: `no space left for the catalog database ${path}`,
+    remedy: 'free space on that file system; nothing was changed',
+    ...details,
+  })
+}
+
+/** The index of the log (`-shm`) grows by 32 KiB. */
+const LEAST_FREE_BYTES = 64 * 1024
+
+function isFull(path: string): boolean {
+  const { bavail, bsize } = statfsSync(dirname(path))
+  return bavail * bsize < LEAST_FREE_BYTES
 }
 
 /** `catalog/unreadable`: what the file is instead, and how to get on without it. */
