@@ -48,7 +48,14 @@ export class QueryRunner implements AsyncDisposable {
 
   /** Closes idle sessions; results that are still open must be closed first. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#parts.sessions.close()
+    const { sessions, spaces } = this.#parts
+    if (spaces.size > 0) {
+      // The engine may go on for another lakehouse of the process.
+      const lease = await sessions.lease(new Map())
+      await spaces.trim(lease.session, sessions, { maxSpaces: 0, maxFiles: -1 })
+      await lease.release()
+    }
+    await sessions.close()
     await (await this.#probe)?.remove()
   }
 

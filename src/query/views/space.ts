@@ -59,7 +59,8 @@ export class Spaces {
   readonly #limits: SpaceLimits
   readonly #spaces = new Map<string, Promise<Space>>()
   readonly #ready = new Map<string, Space>()
-  #made = 0
+  /** Of the process: the lakehouses open in it share one engine. */
+  static #made = 0
 
   constructor(limits: SpaceLimits) {
     this.#limits = limits
@@ -97,11 +98,15 @@ export class Spaces {
     space.users--
   }
 
+  get size(): number {
+    return this.#ready.size
+  }
+
   /** Detaches what is above the limits and where nobody stands. */
-  async trim(session: EngineSession, standing: Standing): Promise<void> {
+  async trim(session: EngineSession, standing: Standing, limits = this.#limits): Promise<void> {
     let files = [...this.#ready.values()].reduce((sum, space) => sum + space.files, 0)
     for (const [key, space] of this.#ready) {
-      if (this.#ready.size <= this.#limits.maxSpaces && files <= this.#limits.maxFiles) return
+      if (this.#ready.size <= limits.maxSpaces && files <= limits.maxFiles) return
       if (space.users > 0 || standing.isStoodIn(space.database)) continue
       this.#ready.delete(key)
       this.#spaces.delete(key)
@@ -117,7 +122,7 @@ export class Spaces {
     session: EngineSession,
     signal: AbortSignal | undefined,
   ): Promise<Space> {
-    const database = `icebox ${++this.#made}`
+    const database = `icebox ${++Spaces.#made}`
     const quoted = quoteName(database)
     const schemas = [...new Set([HELPERS, ...views.map((view) => view.schema)])]
     const script = schemas.map((schema) => `CREATE SCHEMA IF NOT EXISTS ${quoted}.${quoteName(schema)}`)

@@ -1,0 +1,130 @@
+import { cp, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Lakehouse } from '../../src/lakehouse/index.ts'
+
+let folder: string
+let lakeFolder: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'icebox-lakehouse-'))
+  lakeFolder = join(folder, 'lake')
+  await Lakehouse.init(lakeFolder)
+  await writeFile(join(folder, 'cities.csv'), 'id,city\n1,Bern\n2,Genève\n3,Basel\n')
+})
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true })
+})
+
+const importCities = (lake: Lakehouse) => lake.import({ table: 'geo.cities', source: join(folder, 'cities.csv') })
+const cities = (lake: Lakehouse) => lake.sql`select city from geo.cities order by id`
+const CITIES = [{ city: 'Bern' }, { city: 'Genève' }, { city: 'Basel' }]
+
+describe('the library', () => {
+  it('imports a file and answers with bound values', async () => {
+    await using lake = await Lakehouse.open(lakeFolder)
+    const summary = await importCities(lake)
+    expect(summary).toMatchObject({ table: 'geo.cities', rows: 3, created: true, rejectedRows: 0, files: 1 })
+    expect(summary.peakRssBytes).toBeLessThanOrEqual(summary.budgetBytes)
+    const pasted = "x' or true --"
+    expect(await lake.sql`select city from geo.cities where city = ${pasted}`).toEqual([])
+    expect(await lake.sql`select id from geo.cities where city = ${'Genève'}`).toEqual([{ id: 2n }])
+  })
+
+  it('query() refuses a script instead of giving the rows of its statements in one stream', async () => {
+    await using lake = await Lakehouse.open(lakeFolder)
+    const read = async () => {
+      for await (const batch of lake.query('select 1; select 2')) expect(batch.rowCount).toBe(1)
+    }
+    await expect(read()).rejects.toMatchObject({ code: 'usage/invalid' })
+  })
+
+  it('query.timeout ends a statement that runs too long, and the next one works', async () => {
+    await using lake = await Lakehouse.open(lakeFolder, { set: ['query.timeout=50ms'] })
+    const long = lake.sql`select count(*) from range(1000000) a, range(1000000) b where a.range * b.range % 7 = 3`
+    await expect(long).rejects.toMatchObject({ code: 'sql/timeout' })
+    expect(await lake.sql`select 1 as one`).toEqual([{ one: 1 }])
+  })
+
+  it('two lakehouses of a process share one budget; a smaller one beside a larger is refused, not ignored', async () => {
+    await using lake = await Lakehouse.open(lakeFolder, { memory: '512MB' })
+    const other = join(folder, 'other')
+    await Lakehouse.init(other)
+    await using second = await Lakehouse.open(other, { memory: '1GB' })
+    expect(second.budgetBytes).toBe(512_000_000)
+    await expect(Lakehouse.open(other, { memory: '256MB' })).rejects.toMatchObject({ code: 'memory/refused' })
+    expect(await lake.sql`select 1 as one`).toEqual([{ one: 1 }])
+  })
+
+  it('a budget that cannot hold the engine is refused with the least that can', async () => {
+    await using lake = await Lakehouse.open(lakeFolder, { memory: '1MB' })
+    await expect(lake.sql`select 1`).rejects.toMatchObject({
+      code: 'memory/budget-too-small',
+      context: { budgetBytes: 1_000_000 },
+    })
+  })
+})
+
+describe('a lakehouse that was moved', () => {
+  it('says so with both places, and relocate makes its tables whole again', async () => {
+    {
+      await using lake = await Lakehouse.open(lakeFolder)
+      await importCities(lake)
+      for await (const statement of lake.run(
+        "insert into geo.cities values (4, 'Chur'); delete from geo.cities where id = 4",
+      )) {
+        await statement[Symbol.asyncDispose]()
+      }
+    }
+    const moved = join(folder, 'moved')
+    await rename(lakeFolder, moved)
+    await using lake = await Lakehouse.open(moved)
+    await expect(cities(lake)).rejects.toMatchObject({
+      code: 'lake/moved',
+      context: { oldRoot: `file://${lakeFolder}/warehouse`, newRoot: `file://${moved}/warehouse` },
+    })
+    const [listed] = await lake.tables()
+    expect(listed).toMatchObject({ table: 'geo.cities', problem: { code: 'lake/moved' } })
+    const [summary] = await lake.relocate()
+    expect(summary).toMatchObject({ table: 'geo.cities', to: `file://${moved}/warehouse` })
+    expect(await cities(lake)).toEqual(CITIES)
+    // History too, which lies in older snapshots' manifests.
+    const counts = await lake.sql`select count(*) as n from geo."cities$snapshots"`
+    expect(counts).toEqual([{ n: 3n }])
+    expect(await lake.relocate()).toEqual([])
+  })
+
+  it('a copy is told from its original: changing it after relocate leaves the original as it was', async () => {
+    {
+      await using lake = await Lakehouse.open(lakeFolder)
+      await importCities(lake)
+    }
+    const copy = join(folder, 'copy')
+    await cp(lakeFolder, copy, { recursive: true })
+    await using copied = await Lakehouse.open(copy)
+    await copied.relocate(['geo.cities'])
+    for await (const statement of copied.run("insert into geo.cities values (4, 'Chur')"))
+      await statement[Symbol.asyncDispose]()
+    expect(await copied.sql`select count(*) as n from geo.cities`).toEqual([{ n: 4n }])
+    await using original = await Lakehouse.open(lakeFolder)
+    expect(await cities(original)).toEqual(CITIES)
+    expect(await readdir(join(lakeFolder, 'warehouse/geo/cities/data'))).toHaveLength(1)
+  })
+})
+
+describe('a folder', () => {
+  it('that is a lakehouse already is not made into one again', async () => {
+    await expect(Lakehouse.init(lakeFolder)).rejects.toMatchObject({ code: 'lake/exists' })
+  })
+
+  it('below a lakehouse finds it; one outside says where it looked', async () => {
+    const below = join(lakeFolder, 'a/b')
+    await mkdir(below, { recursive: true })
+    await using lake = await Lakehouse.open(undefined, { cwd: below, env: {} })
+    expect(lake.directory).toBe(lakeFolder)
+    await expect(Lakehouse.open(undefined, { cwd: folder, env: {} })).rejects.toMatchObject({
+      code: 'lake/not-found',
+      context: { place: folder },
+    })
+  })
+})
