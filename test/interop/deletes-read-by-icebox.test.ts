@@ -65,7 +65,10 @@ done({"metadata": t.metadata_location, "files": out})
 beforeAll(async () => {
   lake = await openInteropLake()
   const made = record(await lake.python(MAKE))
-  base = { metadata: String(made.metadata), files: new Map(list(made.files).map((file) => [String(file.name), fileOf(file)])) }
+  base = {
+    metadata: String(made.metadata),
+    files: new Map(list(made.files).map((file) => [String(file.name), fileOf(file)])),
+  }
 }, 120_000)
 afterAll(async () => {
   await lake[Symbol.asyncDispose]()
@@ -126,7 +129,9 @@ async function idsOf(metadata: string, table: string) {
 
 describe('deletes of other writers, which must not show again', () => {
   it('position deletes take away their rows, of several files', async () => {
-    const metadata = await addDeletes(io, base.metadata, 2, [{ specId: 0, files: [file('pos-eu', 'eu'), file('pos-us', 'us')] }])
+    const metadata = await addDeletes(io, base.metadata, 2, [
+      { specId: 0, files: [file('pos-eu', 'eu'), file('pos-us', 'us')] },
+    ])
     const ids = without(0, 6, 12, 9)
     expect(await idsOf(metadata, 'ns.positions')).toEqual({ bare: ids, adopted: ids, duckdb: ids, pyiceberg: ids })
     const counted = await lake.sql(`SELECT count(*)::INTEGER, count(v)::INTEGER FROM ns.positions WHERE region = 'eu'`)
@@ -177,7 +182,9 @@ describe('deletes of other writers, which must not show again', () => {
   })
 
   it('deletion vectors of version 3, made with pyroaring, take away their rows', async () => {
-    const metadata = await addDeletes(io, base.metadata, 3, [{ specId: 0, files: [file('dv-eu1', 'eu'), file('dv-us2', 'us')] }])
+    const metadata = await addDeletes(io, base.metadata, 3, [
+      { specId: 0, files: [file('dv-eu1', 'eu'), file('dv-us2', 'us')] },
+    ])
     const ids = without(2, 8, 11, 19)
     expect(await idsOf(metadata, 'ns.vectors')).toEqual({ bare: ids, adopted: ids, duckdb: ids, pyiceberg: ids })
   })

@@ -7,6 +7,7 @@ beforeAll(async () => {
   // A catalog of its own, elsewhere: its tables are not those of the lakehouse.
   await lake.python(`
     import pyarrow as pa
+    catalog(args["lake"]).create_namespace("ns")
     os.makedirs(args["root"] + "/theirs/warehouse")
     c = catalog(args["root"] + "/theirs")
     c.create_namespace("n")
@@ -86,7 +87,9 @@ it('gzip metadata is read by its file, by its folder, registered and changed', a
   await lake.sql(`INSERT INTO ns.zipped VALUES (4, 'ours')`)
   expect(await rowsOf('ns.zipped')).toEqual([...ROWS, [4, 'ours']])
   expect(
-    await lake.python('done(sorted(catalog(args["lake"]).load_table("ns.zipped").scan().to_arrow()["id"].to_pylist()))'),
+    await lake.python(
+      'done(sorted(catalog(args["lake"]).load_table("ns.zipped").scan().to_arrow()["id"].to_pylist()))',
+    ),
   ).toEqual([1, 2, 3, 4])
 })
 
@@ -95,7 +98,6 @@ it('files without field ids are read by the name mapping, renamed columns and st
     import pyarrow as pa, pyarrow.parquet as pq
     c = catalog(args["lake"])
     schema = pa.schema([("id", pa.int64()), ("name", pa.string()), ("place", pa.struct([("city", pa.string()), ("zip", pa.int32())])), ("tags", pa.list_(pa.struct([("k", pa.string())])))])
-    c.create_namespace_if_not_exists("ns")
     t = c.create_table("ns.mapped", schema)
     rows = lambda a: pa.Table.from_pylist([dict(id=i, name="n%d" % i, place={"city": "c%d" % i, "zip": i}, tags=[{"k": "t%d" % i}]) for i in a], schema=schema)
     pq.write_table(rows([1, 2]), args["root"] + "/plain-1.parquet")
@@ -182,4 +184,42 @@ it('binary and floating point columns with the Bloom filters of DuckDB hide no r
   `)
   expect(await lake.sql(`SELECT count(*)::INTEGER FROM ns.bloom WHERE b = '\\xFF'::BLOB`)).toEqual([[32]])
   expect(await lake.sql('SELECT count(*)::INTEGER FROM ns.bloom WHERE d = 0.0')).toEqual([[32]])
+})
+
+it('names with spaces, dots, other scripts and names that differ by case are read, and written back for PyIceberg', async () => {
+  await lake.python(`
+    import pyarrow as pa
+    schema = pa.schema([("id", pa.int64()), ("a b", pa.int64()), ("x.y", pa.string()), ("größe", pa.float64()), ("1st", pa.bool_()), ("select", pa.string()),
+                        ("st", pa.struct([("in ner", pa.int64()), ("日本", pa.string()), ("p.q", pa.int64())]))])
+    t = catalog(args["lake"]).create_table("ns.names", schema)
+    t.append(pa.Table.from_pylist([{"id": 1, "a b": 2, "x.y": "dot", "größe": 0.5, "1st": True, "select": "word", "st": {"in ner": 3, "日本": "jp", "p.q": 4}}], schema=schema))
+    cases = catalog(args["lake"]).create_table("ns.cases", pa.schema([("id", pa.int64()), ("Name", pa.string()), ("name", pa.string())]))
+    cases.append(pa.table({"id": [1], "Name": ["upper"], "name": ["lower"]}))
+    done()
+  `)
+  const columns = `id::INTEGER, "a b"::INTEGER, "x.y", "größe", "1st", "select", st."in ner"::INTEGER, st."日本", st."p.q"::INTEGER`
+  const row = [2, 'dot', 0.5, true, 'word', 3, 'jp', 4]
+  expect(
+    await lake.sql(`SELECT ${columns} FROM ns.names WHERE "a b" = 2 AND "größe" = 0.5 AND st."in ner" = 3`),
+  ).toEqual([[1, ...row]])
+  expect(await lake.sql('SELECT "Name", name_1 FROM ns.cases')).toEqual([['upper', 'lower']])
+  await lake.sql('INSERT INTO ns.names SELECT * REPLACE (2 AS id) FROM ns.names')
+  const seen = await lake.python(`
+    t = catalog(args["lake"]).load_table("ns.names")
+    rows = sorted(t.scan().to_arrow().to_pylist(), key=lambda r: r["id"])
+    found = t.scan(row_filter="id = 2").to_arrow().num_rows
+    done([[[*list(r.values())[:6], *r["st"].values()] for r in rows], found,
+          duck().execute("SELECT id, \\"a b\\", \\"größe\\" FROM iceberg_scan('%s') ORDER BY id" % t.metadata_location).fetchall()])
+  `)
+  expect(seen).toEqual([
+    [
+      [1, ...row],
+      [2, ...row],
+    ],
+    1,
+    [
+      [1, 2, 0.5],
+      [2, 2, 0.5],
+    ],
+  ])
 })

@@ -35,7 +35,8 @@ describe.each([1, 2])('a table of all types that PyIceberg wrote, format version
 
   it('has every value in Icebox', async () => {
     const parquetFile = `${lake.root}/${table}.parquet`
-    for await (const { batches } of lake.house.run(`FROM ${table}`, [], { parquetFile })) for await (const _ of batches);
+    for await (const { batches } of lake.house.run(`FROM ${table}`, [], { parquetFile }))
+      for await (const _ of batches);
     const wrong = await lake.python(
       `
     ${PRELUDE}
