@@ -1,5 +1,6 @@
-import { IceboxError } from '../../base/index.ts'
+import { IceboxError, nearestNames } from '../../base/index.ts'
 import type { NestedField, PrimitiveType, Type } from '../../iceberg/index.ts'
+import { statementError } from '../text/statements.ts'
 import { isKeyword } from '../text/tokenizer.ts'
 import type { Cursor } from './cursor.ts'
 
@@ -43,6 +44,23 @@ const SIMPLE: Readonly<Record<string, PrimitiveType>> = {
   ...alias({ kind: 'uuid' }, 'UUID', 'GUID'),
   ...alias({ kind: 'binary' }, 'BLOB', 'BYTEA', 'BINARY', 'VARBINARY'),
 }
+
+/** DuckDB's types that no Iceberg type holds. */
+const WITHOUT_PARTNER = new Set([
+  'INTERVAL',
+  'BIT',
+  'BITSTRING',
+  'UNION',
+  'VARIANT',
+  'GEOMETRY',
+  'TIMETZ',
+  'TIME_NS',
+  'UHUGEINT',
+  'BIGNUM',
+  'VARINT',
+])
+const TYPES =
+  'use one of BOOLEAN, INTEGER, BIGINT, FLOAT, DOUBLE, DECIMAL(p, s), DATE, TIME, TIMESTAMP, TIMESTAMPTZ, VARCHAR, UUID, BLOB, STRUCT(…), …[], MAP(…)'
 
 /** Longest nesting of a type that is read. */
 const MAX_TYPE_DEPTH = 100
@@ -148,8 +166,14 @@ function primitiveType(cursor: Cursor, column: string): PrimitiveType {
   if (word === 'CHARACTER') cursor.accept('VARYING')
   const type = SIMPLE[word]
   if (type === undefined) {
-    if (start?.kind === 'quoted') throw cursor.error(`there is no type "${word}"`)
-    throw unsupportedType(column, word)
+    if (start?.kind !== 'quoted' && WITHOUT_PARTNER.has(word)) throw unsupportedType(column, word)
+    const near = nearestNames(word, Object.keys(SIMPLE)).slice(0, 3)
+    throw statementError(
+      cursor.statement,
+      start?.start ?? 0,
+      `there is no type ${start?.text ?? word}`,
+      near.length === 0 ? TYPES : `did you mean ${near.join(' or ')}?`,
+    )
   }
   // VARCHAR(10): the length is not enforced by DuckDB either.
   if (type.kind === 'string' && cursor.acceptText('(')) {
@@ -176,8 +200,7 @@ function decimalType(cursor: Cursor): PrimitiveType {
 function unsupportedType(column: string, type: string): IceboxError {
   return new IceboxError('schema/unsupported-type', {
     message: `column '${column}' has the type ${type}, which has no partner in Iceberg`,
-    remedy:
-      'use one of BOOLEAN, INTEGER, BIGINT, FLOAT, DOUBLE, DECIMAL(p, s), DATE, TIME, TIMESTAMP, TIMESTAMPTZ, VARCHAR, UUID, BLOB, STRUCT(…), …[], MAP(…)',
+    remedy: TYPES,
     context: { column, type },
   })
 }

@@ -132,7 +132,7 @@ class Resolver {
     this.#loaded.set(label, loaded)
     const { metadata } = loaded
     const { travel } = reference
-    const pin = travel === undefined ? undefined : await this.#pin(loaded, travel)
+    const pin = travel === undefined ? undefined : await this.#pin(loaded, travel, label)
     const snapshot = pin?.snapshot ?? (metadata.currentSnapshotId === undefined ? undefined : snapshotAt(metadata))
     const schema = pin?.usesSnapshotSchema === true ? schemaOf(metadata, snapshot) : schemaOf(metadata)
     const namespace = identifier.namespace.join('.')
@@ -194,12 +194,30 @@ class Resolver {
     return name
   }
 
+  /** As {@link snapshotAt}, with the table and the place in the error. */
+  #snapshotAt(loaded: LoadedTable, selector: SnapshotSelector, travel: TravelClause, label: string): Snapshot {
+    try {
+      return snapshotAt(loaded.metadata, selector)
+    } catch (error) {
+      if (!(error instanceof IceboxError)) throw error
+      const { script, offset } = this.#statement
+      const { line, column, marked } = placeOf(script, offset + travel.expressionStart)
+      throw new IceboxError(error.code, {
+        message: `${label}: ${error.message} (line ${line}, column ${column})\n${marked}`,
+        ...(error.remedy === undefined ? {} : { remedy: error.remedy }),
+        context: { ...error.context, line, column },
+        cause: error,
+      })
+    }
+  }
+
   async #pin(
     loaded: LoadedTable,
     travel: TravelClause,
+    label: string,
   ): Promise<{ snapshot: Snapshot; label: string; usesSnapshotSchema: boolean }> {
     const selector = await this.#selector(loaded, travel)
-    const snapshot = snapshotAt(loaded.metadata, selector)
+    const snapshot = this.#snapshotAt(loaded, selector, travel, label)
     // A branch is read with the table's schema, a moment of its history with the schema of that moment.
     const isBranch = selector.ref !== undefined && loaded.metadata.refs[selector.ref]?.type !== 'tag'
     const { ref } = selector

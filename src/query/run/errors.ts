@@ -1,8 +1,11 @@
 import { IceboxError, isIceboxError, nearestNames } from '../../base/index.ts'
 import type { Catalog } from '../../catalog/index.ts'
 import { originalOffset, type Replacement } from '../resolve/replace.ts'
+import type { ResolvedTable } from '../resolve/resolved-table.ts'
+import { quoteText } from '../text/names.ts'
 import { placeOf } from '../text/place.ts'
 import type { StatementText } from '../text/statements.ts'
+import type { Token } from '../text/tokenizer.ts'
 
 const MOST_TABLES_COMPARED = 5000
 
@@ -16,21 +19,27 @@ export async function explainError(
   sent: string,
   replacements: readonly Replacement[],
   catalog: Catalog,
+  tables: readonly ResolvedTable[] = [],
 ): Promise<unknown> {
   const missing = missingFile(error, statement)
   if (missing !== undefined) return missing
   if (!isIceboxError(error, 'sql/') && !isIceboxError(error, 'engine/failed')) return error
-  const offset = offsetOf(error.message, sent)
-  const place =
-    offset === undefined
-      ? undefined
-      : placeOf(statement.script, statement.offset + originalOffset(offset, replacements))
+  const isCutShort = /syntax error at end of input/.test(error.message)
+  const sentOffset = isCutShort ? sent.length : offsetOf(error.message, sent)
+  const offset = sentOffset === undefined ? undefined : originalOffset(sentOffset, replacements)
+  const place = offset === undefined ? undefined : placeOf(statement.script, statement.offset + offset)
   const [said = ''] = clean(error.message).split('\n\nLINE ')
   const where = place === undefined ? '' : ` (line ${place.line}, column ${place.column})\n${place.marked}`
-  const unknown = error.code === 'sql/unknown-table' ? await nearestTables(said, catalog) : undefined
-  // DuckDB's own proposal of a table is one of its system tables more often than not.
-  const message = unknown === undefined ? said : (said.split('\n')[0] ?? said)
-  const remedy = unknown ?? (error.remedy === undefined ? undefined : clean(error.remedy))
+  const hint = isCutShort
+    ? whatIsMissing(statement)
+    : error.code === 'sql/unknown-table'
+      ? await nearestTables(said, catalog)
+      : error.code === 'sql/unknown-column'
+        ? columnHint(error, statement, offset, tables)
+        : undefined
+  // DuckDB's proposals stand in the remedy; of tables they are its own system tables more often than not.
+  const message = worded(error.remedy === undefined && hint === undefined ? said : withoutProposals(said))
+  const remedy = hint ?? (error.remedy === undefined ? undefined : clean(error.remedy))
   return new IceboxError(error.code, {
     message: `${message}${where}`,
     ...(remedy === undefined ? {} : { remedy }),
@@ -48,7 +57,16 @@ function missingFile(error: unknown, statement: StatementText): IceboxError | un
   const path =
     /No files found that match the pattern "(.*?)"/.exec(error.message)?.[1] ??
     /Cannot open file "(.*?)": No such file/.exec(error.message)?.[1]
-  if (path === undefined || statement.sql.includes(path)) return undefined
+  if (path === undefined) return undefined
+  if (statement.sql.includes(path)) {
+    const place = placeOf(statement.script, statement.offset + statement.sql.indexOf(path))
+    return new IceboxError('source/not-found', {
+      message: `there is no file ${path} (line ${place.line}, column ${place.column})\n${place.marked}`,
+      remedy: `name a file that exists; ${process.cwd()} is where relative paths begin`,
+      context: { file: path, line: place.line, column: place.column },
+      cause: error,
+    })
+  }
   return new IceboxError('storage/not-found', {
     message: `the table names the file ${path}, which is not there`,
     remedy:
@@ -60,7 +78,61 @@ function missingFile(error: unknown, statement: StatementText): IceboxError | un
 
 /** The names of our spaces and of the columns inside views are nobody's business. */
 function clean(text: string): string {
-  return text.replaceAll(/"?icebox \d+"?\./g, '').replaceAll(/"?t\d+·f\d+"?(?:, )?/g, '')
+  return text
+    .replaceAll(/"?icebox \d+"?\./g, '')
+    .replaceAll(/"?t\d+·f\d+"?(?:, )?/g, '')
+    .replaceAll('\t', '  ')
+}
+
+function withoutProposals(text: string): string {
+  return text
+    .split('\n')
+    .filter((line) => !/^(Candidate bindings|Candidate tables|Candidate Entries|Did you mean)\b/.test(line.trim()))
+    .join('\n')
+}
+
+/** The engine's commonest sentences in fewer words. */
+function worded(text: string): string {
+  return text
+    .replace(/^Table with name "?(\S+?)"? does not exist!?/, 'table $1 does not exist')
+    .replace(/^Referenced column "(.*?)" not found in FROM clause!?/, "there is no column '$1'")
+    .replace(/^Values list "(.*?)" does not have a column named "(.*?)"/, "'$1' has no column '$2'")
+    .replace(/^(Scalar|Table|Aggregate) Function with name (\S+) does not exist!?/, 'there is no function $2')
+    .trimEnd()
+}
+
+/** A statement that ends too early: the bracket that is open, or that more is expected. */
+function whatIsMissing({ tokens, script, offset }: StatementText): string {
+  const open: Token[] = []
+  for (const token of tokens) {
+    if (token.kind !== 'operator') continue
+    if (/^[([{]$/.test(token.text)) open.push(token)
+    else if (/^[)\]}]$/.test(token.text)) open.pop()
+  }
+  const last = open.at(-1)
+  if (last === undefined) return 'the statement ends too early: write on where the mark is'
+  const place = placeOf(script, offset + last.start)
+  return `close the '${last.text}' of line ${place.line}, column ${place.column}`
+}
+
+/** Text in double quotes is a name: said where such a name is no column. Else the nearest columns of the tables read. */
+function columnHint(
+  error: IceboxError,
+  statement: StatementText,
+  offset: number | undefined,
+  tables: readonly ResolvedTable[],
+): string | undefined {
+  const column = error.context['column']
+  if (typeof column !== 'string') return undefined
+  const marked = statement.tokens.find((token) => token.start === offset)
+  const isQuoted = marked?.kind === 'quoted' && marked.text.slice(1, -1) === column
+  if (isQuoted) return `text stands in single quotes, names in double quotes: did you mean ${quoteText(column)}?`
+  const candidates = error.context['candidates']
+  if (Array.isArray(candidates) && candidates.length > 0) return undefined
+  const columns = [...new Set(tables.flatMap((table) => table.schema.fields.map((field) => field.name)))]
+  const near = nearestNames(column, columns)
+  if (near.length > 0) return `did you mean ${near.slice(0, 3).join(' or ')}?`
+  return columns.length === 0 ? undefined : `there are: ${columns.slice(0, 30).join(', ')}`
 }
 
 /** `LINE 2: …text…\n    ^`: the caret's place in the text that was sent. */

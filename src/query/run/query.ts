@@ -83,7 +83,9 @@ export async function prepare(
   }
   let sent = query.sql
   let replacements: readonly Replacement[] = []
-  const explain = (error: unknown): Promise<unknown> => explainError(error, query, sent, replacements, parts.catalog)
+  let found: readonly ResolvedTable[] = []
+  const explain = (error: unknown): Promise<unknown> =>
+    explainError(error, query, sent, replacements, parts.catalog, found)
   try {
     const { defaultNamespace } = state
     const resolution = await resolveTables(query, {
@@ -94,6 +96,7 @@ export async function prepare(
       signal,
     })
     replacements = resolution.replacements
+    found = resolution.tables
     sent = replaceSpans(query.sql, replacements)
     const tables = resolution.tables.toSorted(
       (a, b) => compareText(a.schemaName, b.schemaName) || compareText(a.viewName, b.viewName),

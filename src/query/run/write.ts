@@ -71,11 +71,21 @@ export function assignmentSql(
   query: WritableQuery,
   targets: readonly { readonly field: NestedField; readonly source: number }[],
 ): string {
-  const names = query.columns.map((_, at) => `c${at}`)
+  const names = sourceNames(query, targets)
   const columns = targets.map(
-    ({ field, source }) => `CAST(c${source} AS ${readType(field.type, field.name)}) AS ${quoteName(field.name)}`,
+    ({ field, source }) => `CAST(${names[source]} AS ${readType(field.type, field.name)}) AS ${quoteName(field.name)}`,
   )
   return `SELECT ${columns.join(', ')} FROM (${query.sql}\n) AS s(${names.join(', ')})`
+}
+
+/** Casts that fail name their source: it is called as the column that it is written to. */
+function sourceNames(
+  query: WritableQuery,
+  targets: readonly { readonly field: NestedField; readonly source: number }[],
+): string[] {
+  const names = query.columns.map((_, at) => targets.find(({ source }) => source === at)?.field.name ?? `c${at}`)
+  const isUnique = new Set(names.map((name) => name.toLowerCase())).size === names.length
+  return names.map((name, at) => quoteName(isUnique ? name : `c${at}`))
 }
 
 export interface WriteTarget {

@@ -1,0 +1,93 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { IceboxError } from '../../src/base/index.ts'
+import { openQueryLake, type QueryLake } from './query-lake.ts'
+
+let lake: QueryLake
+beforeAll(async () => {
+  lake = await openQueryLake()
+  await lake.run(
+    "CREATE SCHEMA s; CREATE TABLE s.orders (id BIGINT, region VARCHAR, amount DOUBLE); INSERT INTO s.orders VALUES (1, 'eu', 2)",
+  )
+})
+afterAll(async () => {
+  await lake[Symbol.asyncDispose]()
+})
+
+async function failure(sql: string): Promise<{ code: string; message: string; remedy: string }> {
+  try {
+    await lake.run(sql)
+  } catch (error) {
+    if (error instanceof IceboxError) return { code: error.code, message: error.message, remedy: error.remedy ?? '' }
+    throw error
+  }
+  throw new TypeError(`did not fail: ${sql}`)
+}
+
+describe('errors of statements', () => {
+  // The mark stands under the character whose place is given: both are counted by hand.
+  it.each([
+    ['at the end of the text', 'select 1 +', 'sql/syntax', 'line 1, column 11', '\nselect 1 +\n          ^'],
+    [
+      'on the line that it is on',
+      'select id,\n  amout\nfrom s.orders',
+      'sql/unknown-column',
+      'line 2, column 3',
+      '\n  amout\n  ^',
+    ],
+    [
+      'in the second statement of a script',
+      'select 1;\nselect * from',
+      'sql/syntax',
+      'line 2, column 14',
+      '\nselect * from\n             ^',
+    ],
+    [
+      'after an AT clause that was replaced',
+      "select 1 from s.orders at (version => 'main') where regon = 1",
+      'sql/unknown-column',
+      'line 1, column 53',
+      `\nselect 1 from s.orders at (version => 'main') where regon = 1\n${' '.repeat(52)}^`,
+    ],
+    [
+      'at the end after a replaced AT clause',
+      "select 1 from s.orders at (version => 'main') where",
+      'sql/syntax',
+      'line 1, column 52',
+      `where\n${' '.repeat(51)}^`,
+    ],
+    [
+      'at the version that is not there',
+      'select * from s.orders at (version => 12)',
+      'iceberg/unknown-snapshot',
+      'line 1, column 39',
+      `12)\n${' '.repeat(38)}^`,
+    ],
+  ])('are marked %s', async (_, sql, code, place, mark) => {
+    const said = await failure(sql)
+    expect(said.code).toBe(code)
+    expect(said.message).toContain(`(${place})`)
+    expect(said.message.endsWith(mark)).toBe(true)
+  })
+
+  it.each([
+    ['select * from s.order', 'did you mean s.orders?'],
+    ['select * from orders', 'did you mean s.orders?'],
+    ['select * from t.orders', 'did you mean s.orders?'],
+    ['select o.regin from s.orders o', 'did you mean region?'],
+    ['select * from s.orders where region = "eu"', "did you mean 'eu'?"],
+    ['select sum(id from (select 1', 'close'],
+    ['select * from (select 1', "close the '(' of line 1, column 15"],
+    ['select lenght(region) from s.orders', 'did you mean length?'],
+    ['create table s.u (id integr)', 'did you mean INTEGER'],
+  ])('%s: the remedy names what was meant', async (sql, remedy) => {
+    const said = await failure(sql)
+    expect(`${said.message}\n${said.remedy}`).toContain(remedy === 'close' ? 'line 1, column 15' : remedy)
+    expect(said.message).not.toMatch(/Candidate bindings|icebox \d|·/)
+  })
+
+  it('a cast that fails in an INSERT names the column that it is for', async () => {
+    const said = await failure("insert into s.orders values ('x', 'eu', 1)")
+    expect(said.code).toBe('sql/type')
+    expect(said.message).toContain('column id')
+  })
+})
