@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises'
+import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
@@ -14,6 +14,7 @@ import {
 } from '../../src/iceberg/index.ts'
 import { textOf } from '../../src/ingest/sql.ts'
 import { partitionKeySql } from '../../src/ingest/write/transform-sql.ts'
+import { localPath } from '../../src/storage/index.ts'
 import { failure, type Kit, openKit } from './ingest-kit.ts'
 
 let kit: Kit
@@ -53,7 +54,7 @@ const CASES: readonly Case[] = [
     { kind: 'long' },
     'BIGINT',
     ['identity', 'bucket[16]', 'bucket[1000]', 'truncate[10]'],
-    [0n, 34n, -1n, -11n, 9223372036854775807n, -9223372036854775800n].map((n) => [`${n}`, n]),
+    [0n, 34n, -1n, -11n, 9223372036854775807n, -9223372036854775800n, -9223372036854775808n].map((n) => [`${n}`, n]),
   ],
   [
     { kind: 'date' },
@@ -198,6 +199,42 @@ describe('partitioned imports', () => {
       expect(lower === undefined ? undefined : Buffer.from(lower).readInt32LE(0)).toBe(file.partition[0])
     }
     expect(await readdir(join(kit.folder, 'staging')).catch(() => [])).toEqual([])
+  })
+
+  it('a partition far above the target size is divided, its rows kept in their order', async () => {
+    await mkdir(join(kit.folder, 'in'), { recursive: true })
+    await using session = await kit.engine.session()
+    const path = join(kit.folder, 'in', 'skewed.parquet')
+    // About 4 MB of text that does not compress in partition 0, a few rows in partition 1.
+    await session.run(
+      `COPY (SELECT range AS id, CASE WHEN range % 1000 = 0 THEN 1 ELSE 0 END AS k, md5(range::VARCHAR) AS t FROM range(200000)) TO '${path}' (FORMAT parquet)`,
+    )
+    const table = fresh()
+    const properties = { 'write.target-file-size-bytes': '1000000' }
+    const done = await kit.import({ table, sources: [path], partitionBy: 'k', sortBy: 'id desc', properties })
+    expect(done.rows).toBe(200_000)
+    const files = await kit.dataFiles(table.name)
+    const small = files.filter((file) => file.partition[0] === 1)
+    const parts = files.filter((file) => file.partition[0] === 0)
+    expect(small.map((file) => file.recordCount)).toEqual([200n])
+    expect(parts.length).toBeGreaterThan(2)
+    expect(parts.every((file) => file.fileSizeInBytes < 2_000_000n)).toBe(true)
+    expect(parts.reduce((sum, file) => sum + file.recordCount, 0n)).toBe(199_800n)
+    const totals = await kit.read('SELECT count(DISTINCT id) AS n, sum(id)::VARCHAR AS s FROM $T', table.name)
+    expect(totals[0]).toEqual({ n: 200_000n, s: String((200_000n * 199_999n) / 2n) })
+    for (const file of parts) {
+      const wrong = await kit.read(
+        `SELECT count(*) AS n FROM (SELECT id, lag(id) OVER (ORDER BY file_row_number) AS before FROM read_parquet('${localPath(file.filePath)}', file_row_number = true)) WHERE before <= id`,
+        table.name,
+      )
+      expect(wrong[0]?.['n']).toBe(0n)
+    }
+    // What was copied first is gone: one file a data file, nothing beside them.
+    const data = await readdir(join(localPath((await kit.table(table.name)).metadata.location), 'data'), {
+      recursive: true,
+    })
+    expect(data.filter((name) => name.endsWith('.parquet')).length).toBe(files.length)
+    expect(data.filter((name) => name.includes('.icebox-'))).toEqual([])
   })
 
   it('a bucketed text column is written, and its values are those of the specification', async () => {

@@ -82,6 +82,10 @@ describe('truncate (I14)', () => {
     ['truncate[10]', kind('long'), 1n, 0n],
     ['truncate[10]', kind('long'), -1n, -10n],
     ['truncate[10]', kind('long'), -10n, -10n],
+    // The multiple below is -9223372036854775810 (or -2147483650), which wraps in two's complement as in Java.
+    ['truncate[10]', kind('long'), -9223372036854775808n, 9223372036854775806n],
+    ['truncate[10]', kind('int'), -2147483648, 2147483646],
+    ['truncate[10]', decimal(38, 0), -9223372036854775808n, -9223372036854775810n],
     ['truncate[50]', decimal(9, 2), 1065n, 1050n],
     ['truncate[50]', decimal(9, 2), -1065n, -1100n],
     ['truncate[3]', kind('string'), 'iceberg', 'ice'],

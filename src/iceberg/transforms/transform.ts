@@ -70,7 +70,7 @@ export function applyTransform(transform: Transform, sourceType: PrimitiveType, 
     case 'bucket':
       return (hashValue(sourceType, value) & 0x7fffffff) % transform.buckets
     case 'truncate':
-      return truncate(value, transform.width)
+      return truncate(sourceType, value, transform.width)
     case 'year':
       return civilFromDays(daysOf(sourceType, value)).year - 1970
     case 'month': {
@@ -107,11 +107,18 @@ function hashLong(value: bigint): number {
   return murmur3(scratchBytes)
 }
 
-/** Numbers round down to a multiple of the width, also below zero; text by code points, binary by bytes. */
-function truncate(value: Literal, width: number): Literal | null {
-  // The remainder of the largest 32-bit values stays within a double, and the result wraps as Java's does.
+/**
+ * Numbers round down to a multiple of the width, also below zero; text by code points, binary by bytes. The multiple below
+ * the least values is past 32 or 64 bits and wraps as Java's does (iceberg-rust likewise; PyIceberg leaves the integer too
+ * large, which no partition tuple can hold). Decimals have digits to spare and do not wrap.
+ */
+function truncate(type: PrimitiveType, value: Literal, width: number): Literal | null {
+  // The remainder of the largest 32-bit values stays within a double.
   if (typeof value === 'number') return (value - (((value % width) + width) % width)) | 0
-  if (typeof value === 'bigint') return value - floorRemainder(value, BigInt(width))
+  if (typeof value === 'bigint') {
+    const multiple = value - floorRemainder(value, BigInt(width))
+    return type.kind === 'long' ? BigInt.asIntN(64, multiple) : multiple
+  }
   if (typeof value === 'string') return codePointPrefix(value, width)
   return value instanceof Uint8Array ? value.subarray(0, width) : null
 }

@@ -1,29 +1,18 @@
-import { dirname, join } from 'node:path'
-import { IceboxError, isIceboxError, makeFolders, throwIfCancelled } from '../../base/index.ts'
+import { join } from 'node:path'
+import { IceboxError, isIceboxError, makeFolders } from '../../base/index.ts'
 import type { Engine, EngineSession, RunOptions } from '../../engine/index.ts'
-import {
-  columnName,
-  type DataFile,
-  type FileMetrics,
-  type Literal,
-  metadataFolder,
-  type PartitionSpec,
-  type PartitionTuple,
-  partitionPath,
-  type Schema,
-  type SortOrder,
-} from '../../iceberg/index.ts'
+import { type DataFile, metadataFolder, type PartitionSpec, type Schema, type SortOrder } from '../../iceberg/index.ts'
 import { planCopy } from '../../memory/index.ts'
 import { joinUri, localPath } from '../../storage/index.ts'
-import { quoteText, textOf } from '../sql.ts'
-import { type CopiedFile, runCopy } from './copy.ts'
-import { fieldIdsClause } from './field-ids.ts'
-import { fileError, publish, removeFolder, syncPath } from './files.ts'
+import { textOf } from '../sql.ts'
+import { fileError, removeFolder } from './files.ts'
 import type { JournalEntry, WriteJournal } from './journal.ts'
 import { ladder, outOfRungs, type Rung } from './ladder.ts'
-import { LeafIndex, metricsOf } from './metrics.ts'
-import { HELPER_PREFIX, type Projection, project } from './projection.ts'
-import { chooseStrategy, MAX_BUCKETS, MAX_DIRECT_PARTITIONS, type WriteStrategy } from './strategy.ts'
+import { type MeasuredFile, Placement } from './placement.ts'
+import { type Projection, project } from './projection.ts'
+import { RowCopier } from './row-copier.ts'
+import { chooseStrategy, type WriteStrategy } from './strategy.ts'
+import { rowGroupLimit } from './table-properties.ts'
 
 export interface WriteRequest {
   readonly session: EngineSession
@@ -106,7 +95,7 @@ export async function writeDataFiles(request: WriteRequest): Promise<WriteResult
     dataFolder,
     metadataFolder: metadataFolder(request.location, request.properties),
   })
-  const writer = new Writer(request, projection, entry, dataFolder, dataLocation)
+  const writer = new Writer(request, projection, entry, { dataFolder, dataLocation })
   const tried: Rung[] = []
   try {
     for (const rung of ladder(first)) {
@@ -137,12 +126,6 @@ async function columnsOf(session: EngineSession, select: string, signal: AbortSi
   return rows.map((row) => textOf(row['column_name']))
 }
 
-/** `write.parquet.row-group-limit` of DuckDB's own Iceberg writer is in rows; ours is a table property in rows too. */
-function rowGroupLimit(properties: Readonly<Record<string, string>>): number {
-  const text = properties['write.parquet.row-group-limit']
-  return text !== undefined && /^[1-9]\d*$/.test(text) ? Math.max(2_048, Number(text)) : 122_880
-}
-
 /** Bytes of a row when nothing was sampled: strings as 24, numbers as 8. */
 function estimateWidth(schema: Schema): number {
   return schema.fields.reduce(
@@ -153,56 +136,48 @@ function estimateWidth(schema: Schema): number {
   )
 }
 
-/** A file of a COPY, its statistics read. */
-interface Written extends Omit<CopiedFile, 'statistics'> {
-  readonly metrics: FileMetrics
-}
-
+/** Attempts at one write, and what they leave. */
 class Writer {
   readonly notes: string[] = []
   readonly #request: WriteRequest
-  readonly #projection: Projection
   readonly #entry: JournalEntry
-  readonly #dataFolder: string
-  readonly #dataLocation: string
-  readonly #leaves: LeafIndex
-  #published: string[] = []
-  #copies = 0
+  readonly #isOrdered: boolean
+  readonly #output: string
+  readonly #copier: RowCopier
+  readonly #placement: Placement
 
   constructor(
     request: WriteRequest,
     projection: Projection,
     entry: JournalEntry,
-    dataFolder: string,
-    dataLocation: string,
+    data: { readonly dataFolder: string; readonly dataLocation: string },
   ) {
+    const { writeId } = entry
     this.#request = request
-    this.#projection = projection
     this.#entry = entry
-    this.#dataFolder = dataFolder
-    this.#dataLocation = dataLocation
-    this.#leaves = new LeafIndex(request.schema)
+    this.#isOrdered = request.preserveOrder === true || projection.orderBy !== ''
+    this.#output = join(data.dataFolder, `.icebox-${writeId}`)
+    const staging = join(request.stagingDirectory, `write-${writeId}`)
+    this.#copier = new RowCopier({ ...request, projection, output: this.#output, staging })
+    this.#placement = new Placement({ ...request, keys: projection.keys, dataLocation: data.dataLocation, writeId })
   }
 
   async attempt(rung: Rung, number: number): Promise<WriteResult> {
-    const { session } = this.#request
+    const { session, journal } = this.#request
     await makeFolders(this.#output).catch((error: unknown) => {
       throw fileError(`${this.#output} cannot be made`, error)
     })
-    const isOrdered = this.#request.preserveOrder === true || this.#projection.orderBy !== ''
-    if (isOrdered) await session.run('SET preserve_insertion_order = true')
-    const written: Written[] = []
+    if (this.#isOrdered) await session.run('SET preserve_insertion_order = true')
+    const written: MeasuredFile[] = []
     try {
-      for await (const copied of this.#copyAll(rung, number)) {
+      for await (const copied of this.#copier.copy(rung, number)) {
         // An empty select leaves one file without rows.
-        if (copied.rows > 0n) written.push(this.#measured(copied))
+        if (copied.rows > 0n) written.push(this.#placement.measure(copied))
       }
     } finally {
-      if (isOrdered) await session.run('SET preserve_insertion_order = false')
+      if (this.#isOrdered) await session.run('SET preserve_insertion_order = false')
     }
-    const staged: { file: DataFile; from: string }[] = []
-    for (const file of written) staged.push({ from: file.path, file: await this.#dataFile(file, staged.length) })
-    const files = await this.#publish(staged)
+    const files = await this.#placement.publish(written)
     await this.#removeOwnFolders()
     return {
       files,
@@ -210,209 +185,21 @@ class Writer {
       sizeBytes: files.reduce((sum, file) => sum + file.fileSizeInBytes, 0n),
       strategy: rung.strategy,
       notes: this.notes,
-      hold: () => this.#request.journal.hold(this.#entry),
-      settle: () => this.#request.journal.end(this.#entry),
+      hold: () => journal.hold(this.#entry),
+      settle: () => journal.end(this.#entry),
       discard: async () => {
         await this.clean()
-        await this.#request.journal.end(this.#entry)
+        await journal.end(this.#entry)
       },
     }
   }
 
   async clean(): Promise<void> {
-    const published = this.#published
-    this.#published = []
-    for (const path of published) await removeFolder(path)
+    await this.#placement.undo()
     await this.#removeOwnFolders()
-  }
-
-  get #output(): string {
-    return join(this.#dataFolder, `.icebox-${this.#entry.writeId}`)
-  }
-
-  get #staging(): string {
-    return join(this.#request.stagingDirectory, `write-${this.#entry.writeId}`)
   }
 
   async #removeOwnFolders(): Promise<void> {
     for (const folder of this.#entry.folders) await removeFolder(folder)
   }
-
-  async *#copyAll(rung: Rung, attempt: number): AsyncGenerator<CopiedFile> {
-    const { sql } = this.#projection
-    const { strategy } = rung
-    if (strategy.kind === 'staged') {
-      yield* this.#copyStaged(sql, strategy.buckets, rung, `${attempt}`, 0)
-    } else {
-      yield* this.#copy(sql, rung, strategy.kind === 'direct', this.#options(rung, true))
-    }
-  }
-
-  /** Rows into buckets by the hash of their partition, then bucket by bucket; one that is still too large again. */
-  async *#copyStaged(
-    select: string,
-    buckets: number,
-    rung: Rung,
-    path: string,
-    depth: number,
-  ): AsyncGenerator<CopiedFile> {
-    const { session, signal } = this.#request
-    const keys = this.#projection.keys.map((key) => key.column)
-    const bucketColumn = `${HELPER_PREFIX}b`
-    const folder = join(this.#staging, path)
-    await makeFolders(dirname(folder)).catch((error: unknown) => {
-      throw fileError(`${folder} cannot be made`, error)
-    })
-    const byBucket = new Map<string, string[]>()
-    // A seed of its own for each depth: the same hash would put a bucket into one bucket again.
-    const staged = `SELECT *, hash(${[...keys, depth].join(', ')}) % ${buckets} AS ${bucketColumn} FROM (${select})`
-    const copy = {
-      select: staged,
-      folder,
-      rowGroupSize: rung.rowGroupSize,
-      codec: 'lz4_raw',
-      partitionBy: [bucketColumn],
-      fileSizeBytes: 0,
-    }
-    for await (const file of runCopy(session, copy, this.#options(rung, depth === 0))) {
-      const bucket = file.keys.get(bucketColumn) ?? ''
-      byBucket.set(bucket, [...(byBucket.get(bucket) ?? []), file.path])
-    }
-    for (const [bucket, paths] of byBucket) {
-      throwIfCancelled(signal)
-      const source = `SELECT * FROM read_parquet([${paths.map(quoteText).join(', ')}], hive_partitioning = false)`
-      const count = await session.all(
-        `SELECT count(*) AS n FROM (SELECT DISTINCT ${keys.join(', ')} FROM (${source}))`,
-        this.#options(rung, false),
-      )
-      const partitions = Number(count[0]?.['n'] ?? 0)
-      if (partitions > MAX_DIRECT_PARTITIONS && depth < 3) {
-        const again = Math.min(MAX_BUCKETS, Math.ceil(partitions / (MAX_DIRECT_PARTITIONS * 0.75)))
-        yield* this.#copyStaged(source, Math.max(2, again), rung, `${path}-${bucket}`, depth + 1)
-      } else {
-        yield* this.#copy(source, rung, true, this.#options(rung, false))
-      }
-      for (const staleFile of paths) await removeFolder(staleFile)
-    }
-    await removeFolder(folder)
-  }
-
-  #copy(select: string, rung: Rung, isPartitioned: boolean, options: RunOptions): AsyncGenerator<CopiedFile> {
-    const { properties, session } = this.#request
-    const { orderBy, keys } = this.#projection
-    this.#copies++
-    return runCopy(
-      session,
-      {
-        select: orderBy === '' ? select : `SELECT * FROM (${select}) ORDER BY ${orderBy}`,
-        folder: join(this.#output, String(this.#copies)),
-        fieldIds: fieldIdsClause(this.#request.schema),
-        rowGroupSize: rung.rowGroupSize,
-        ...codecOf(properties),
-        partitionBy: isPartitioned ? keys.map((key) => key.column) : [],
-        fileSizeBytes: targetSize(properties, this.#request.targetFileSizeBytes),
-      },
-      options,
-    )
-  }
-
-  #options(rung: Rung, reportsProgress: boolean): RunOptions {
-    const { signal, onProgress } = this.#request
-    return {
-      threads: rung.threads,
-      ...(signal === undefined ? {} : { signal }),
-      ...(reportsProgress && onProgress !== undefined ? { onProgress } : {}),
-    }
-  }
-
-  /** Statistics as metrics at once: as text they are ten times as large. */
-  #measured(copied: CopiedFile): Written {
-    const { schema } = this.#request
-    const metrics = metricsOf(copied.statistics, this.#leaves)
-    for (const field of schema.fields) {
-      if (field.required && (metrics.nullValueCounts?.get(field.id) ?? 0n) > 0n) {
-        throw new IceboxError('schema/mismatch', {
-          message: `the required column '${columnName(schema, field.id)}' would get ${metrics.nullValueCounts?.get(field.id)} nulls`,
-          remedy: 'fill the values, or make the column optional',
-          context: { column: field.name },
-        })
-      }
-    }
-    const { path, rows, sizeBytes, keys } = copied
-    return { path, rows, sizeBytes, keys, metrics }
-  }
-
-  async #dataFile(copied: Written, number: number): Promise<DataFile> {
-    const { spec, schema, sortOrder } = this.#request
-    const partition = await this.#tuple(copied)
-    const name = `${String(number).padStart(5, '0')}-${this.#entry.writeId}.parquet`
-    const folder = spec.fields.length === 0 ? [] : [partitionPath(spec, schema, partition)]
-    return {
-      content: 'data',
-      filePath: joinUri(this.#dataLocation, ...folder, name),
-      fileFormat: 'parquet',
-      specId: spec.specId,
-      partition,
-      recordCount: copied.rows,
-      fileSizeInBytes: copied.sizeBytes,
-      ...copied.metrics,
-      ...(sortOrder === undefined || sortOrder.orderId === 0 ? {} : { sortOrderId: sortOrder.orderId }),
-    }
-  }
-
-  async #tuple(copied: Written): Promise<PartitionTuple> {
-    const tuple: (Literal | null)[] = this.#request.spec.fields.map(() => null)
-    for (const key of this.#projection.keys) {
-      const text = copied.keys.get(key.column) ?? null
-      if (text === null) continue
-      tuple[key.at] = key.sql.decode(text) ?? (await this.#valueInFile(copied.path, key.sql.valueSql ?? 'NULL'))
-    }
-    return tuple
-  }
-
-  /** A partition value too long for a folder name: all rows of the file have it. */
-  async #valueInFile(path: string, valueSql: string): Promise<Literal | null> {
-    const rows = await this.#request.session.all(
-      `SELECT ${valueSql} AS v FROM read_parquet(${quoteText(path)}) LIMIT 1`,
-    )
-    const value = rows[0]?.['v']
-    return typeof value === 'string' || value instanceof Uint8Array ? value : null
-  }
-
-  async #publish(staged: readonly { file: DataFile; from: string }[]): Promise<DataFile[]> {
-    const folders = new Set<string>()
-    for (let at = 0; at < staged.length; at += 8) {
-      throwIfCancelled(this.#request.signal)
-      await Promise.all(
-        staged.slice(at, at + 8).map(async ({ file, from }) => {
-          const to = localPath(file.filePath)
-          this.#published.push(to)
-          folders.add(dirname(to))
-          await publish(from, to)
-        }),
-      )
-    }
-    for (const folder of folders) await syncPath(folder)
-    return staged.map(({ file }) => file)
-  }
-}
-
-function codecOf(properties: Readonly<Record<string, string>>): { codec: string; codecLevel?: number } {
-  const codec = (properties['write.parquet.compression-codec'] ?? 'zstd').toLowerCase()
-  if (!['zstd', 'snappy', 'gzip', 'lz4_raw', 'uncompressed', 'brotli'].includes(codec)) {
-    throw new IceboxError('iceberg/unsupported', {
-      message: `the table asks for the compression '${codec}'`,
-      remedy: 'set write.parquet.compression-codec to zstd, snappy, gzip, brotli or uncompressed',
-      context: { codec },
-    })
-  }
-  const level = properties['write.parquet.compression-level']
-  return level !== undefined && codec === 'zstd' && /^-?\d+$/.test(level)
-    ? { codec, codecLevel: Number(level) }
-    : { codec }
-}
-
-function targetSize(properties: Readonly<Record<string, string>>, configured: number): number {
-  const text = properties['write.target-file-size-bytes']
-  return text !== undefined && /^[1-9]\d*$/.test(text) ? Number(text) : configured
 }

@@ -1,0 +1,131 @@
+import { dirname } from 'node:path'
+import { IceboxError, throwIfCancelled } from '../../base/index.ts'
+import type { EngineSession } from '../../engine/index.ts'
+import {
+  columnName,
+  type DataFile,
+  type FileMetrics,
+  type Literal,
+  type PartitionSpec,
+  type PartitionTuple,
+  partitionPath,
+  type Schema,
+  type SortOrder,
+} from '../../iceberg/index.ts'
+import { joinUri, localPath } from '../../storage/index.ts'
+import { quoteText } from '../sql.ts'
+import type { CopiedFile } from './copy.ts'
+import { publish, removeFolder, syncPath } from './files.ts'
+import { LeafIndex, metricsOf } from './metrics.ts'
+import type { PartitionKey } from './projection.ts'
+
+/** A file of a COPY, its statistics read. */
+export interface MeasuredFile extends Omit<CopiedFile, 'statistics'> {
+  readonly metrics: FileMetrics
+}
+
+export interface PlacementOptions {
+  readonly session: EngineSession
+  readonly schema: Schema
+  readonly spec: PartitionSpec
+  readonly sortOrder?: SortOrder | undefined
+  readonly keys: readonly PartitionKey[]
+  /** URI of the table's data folder. */
+  readonly dataLocation: string
+  /** In the names of the files, so that they can be found if the process dies. */
+  readonly writeId: string
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Makes data files of what was copied: metrics, partition tuple, name and place. */
+export class Placement {
+  readonly #options: PlacementOptions
+  readonly #leaves: LeafIndex
+  #published: string[] = []
+
+  constructor(options: PlacementOptions) {
+    this.#options = options
+    this.#leaves = new LeafIndex(options.schema)
+  }
+
+  /** Statistics as metrics at once: as text they are ten times as large. Rejects `schema/mismatch` for nulls in required columns. */
+  measure(copied: CopiedFile): MeasuredFile {
+    const { schema } = this.#options
+    const metrics = metricsOf(copied.statistics, this.#leaves)
+    for (const field of schema.fields) {
+      if (field.required && (metrics.nullValueCounts?.get(field.id) ?? 0n) > 0n) {
+        throw new IceboxError('schema/mismatch', {
+          message: `the required column '${columnName(schema, field.id)}' would get ${metrics.nullValueCounts?.get(field.id)} nulls`,
+          remedy: 'fill the values, or make the column optional',
+          context: { column: field.name },
+        })
+      }
+    }
+    const { path, rows, sizeBytes, keys } = copied
+    return { path, rows, sizeBytes, keys, metrics }
+  }
+
+  /** Moves the files into the table's folder, durable; rejects `storage/*`, `cancelled`. */
+  async publish(written: readonly MeasuredFile[]): Promise<DataFile[]> {
+    const staged: { file: DataFile; from: string }[] = []
+    for (const file of written) staged.push({ from: file.path, file: await this.#dataFile(file, staged.length) })
+    const folders = new Set<string>()
+    for (let at = 0; at < staged.length; at += 8) {
+      throwIfCancelled(this.#options.signal)
+      await Promise.all(
+        staged.slice(at, at + 8).map(async ({ file, from }) => {
+          const to = localPath(file.filePath)
+          this.#published.push(to)
+          folders.add(dirname(to))
+          await publish(from, to)
+        }),
+      )
+    }
+    for (const folder of folders) await syncPath(folder)
+    return staged.map(({ file }) => file)
+  }
+
+  /** Removes what was published, also by a call that failed midway. */
+  async undo(): Promise<void> {
+    const published = this.#published
+    this.#published = []
+    for (const path of published) await removeFolder(path)
+  }
+
+  async #dataFile(copied: MeasuredFile, number: number): Promise<DataFile> {
+    const { spec, schema, sortOrder, dataLocation, writeId } = this.#options
+    const partition = await this.#tuple(copied)
+    const name = `${String(number).padStart(5, '0')}-${writeId}.parquet`
+    const folder = spec.fields.length === 0 ? [] : [partitionPath(spec, schema, partition)]
+    return {
+      content: 'data',
+      filePath: joinUri(dataLocation, ...folder, name),
+      fileFormat: 'parquet',
+      specId: spec.specId,
+      partition,
+      recordCount: copied.rows,
+      fileSizeInBytes: copied.sizeBytes,
+      ...copied.metrics,
+      ...(sortOrder === undefined || sortOrder.orderId === 0 ? {} : { sortOrderId: sortOrder.orderId }),
+    }
+  }
+
+  async #tuple(copied: MeasuredFile): Promise<PartitionTuple> {
+    const tuple: (Literal | null)[] = this.#options.spec.fields.map(() => null)
+    for (const key of this.#options.keys) {
+      const text = copied.keys.get(key.column) ?? null
+      if (text === null) continue
+      tuple[key.at] = key.sql.decode(text) ?? (await this.#valueInFile(copied.path, key.sql.valueSql ?? 'NULL'))
+    }
+    return tuple
+  }
+
+  /** A partition value too long for a folder name: all rows of the file have it. */
+  async #valueInFile(path: string, valueSql: string): Promise<Literal | null> {
+    const rows = await this.#options.session.all(
+      `SELECT ${valueSql} AS v FROM read_parquet(${quoteText(path)}) LIMIT 1`,
+    )
+    const value = rows[0]?.['v']
+    return typeof value === 'string' || value instanceof Uint8Array ? value : null
+  }
+}

@@ -1,0 +1,150 @@
+import { dirname, join } from 'node:path'
+import { makeFolders, throwIfCancelled } from '../../base/index.ts'
+import type { EngineSession, RunOptions } from '../../engine/index.ts'
+import type { Schema } from '../../iceberg/index.ts'
+import { quoteText } from '../sql.ts'
+import { type CopiedFile, type CopyStatement, runCopy } from './copy.ts'
+import { fieldIdsClause } from './field-ids.ts'
+import { fileError, removeFolder } from './files.ts'
+import type { Rung } from './ladder.ts'
+import { HELPER_PREFIX, type Projection } from './projection.ts'
+import { MAX_BUCKETS, MAX_DIRECT_PARTITIONS } from './strategy.ts'
+import { codecOf, targetSize } from './table-properties.ts'
+
+export interface CopierOptions {
+  readonly session: EngineSession
+  readonly projection: Projection
+  readonly schema: Schema
+  readonly properties: Readonly<Record<string, string>>
+  /** `storage.target_file_size`; the table's own property rules. */
+  readonly targetFileSizeBytes: number
+  /** Folder of the files that become data files; on the file system of the table. */
+  readonly output: string
+  /** Folder of the rows that are staged. */
+  readonly staging: string
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: RunOptions['onProgress']
+}
+
+/** A partition above this many times the target size is divided. */
+const LARGEST_FILE = 2
+/** Deeper than this a bucket is written as it is. */
+const MAX_DEPTH = 3
+
+/** Puts the rows of a projection into Parquet files, each with rows of one partition (invariant N5). */
+export class RowCopier {
+  readonly #options: CopierOptions
+  #copies = 0
+
+  constructor(options: CopierOptions) {
+    this.#options = options
+  }
+
+  /** The files of one attempt. `attempt` names its staging folder. Rejects as COPY does; what was written stays. */
+  async *copy(rung: Rung, attempt: number): AsyncGenerator<CopiedFile> {
+    const { sql } = this.#options.projection
+    const { strategy } = rung
+    if (strategy.kind === 'staged') yield* this.#staged(sql, strategy.buckets, rung, `${attempt}`, 0)
+    else if (strategy.kind === 'direct') yield* this.#byPartition(sql, rung, true)
+    else yield* this.#run(rung, true, { select: this.#sorted(sql), partitionBy: [] })
+  }
+
+  /** Rows into buckets by the hash of their partition, then bucket by bucket; one that is still too large again. */
+  async *#staged(select: string, buckets: number, rung: Rung, path: string, depth: number): AsyncGenerator<CopiedFile> {
+    const { session, signal, projection, staging } = this.#options
+    const keys = projection.keys.map((key) => key.column)
+    const bucketColumn = `${HELPER_PREFIX}b`
+    const folder = join(staging, path)
+    await makeFolders(dirname(folder)).catch((error: unknown) => {
+      throw fileError(`${folder} cannot be made`, error)
+    })
+    const byBucket = new Map<string, string[]>()
+    // A seed of its own for each depth: the same hash would put a bucket into one bucket again.
+    const staged = `SELECT *, hash(${[...keys, depth].join(', ')}) % ${buckets} AS ${bucketColumn} FROM (${select})`
+    const copy = {
+      select: staged,
+      folder,
+      rowGroupSize: rung.rowGroupSize,
+      codec: 'lz4_raw',
+      partitionBy: [bucketColumn],
+      fileSizeBytes: 0,
+    }
+    for await (const file of runCopy(session, copy, this.#runOptions(rung, depth === 0))) {
+      const bucket = file.keys.get(bucketColumn) ?? ''
+      byBucket.set(bucket, [...(byBucket.get(bucket) ?? []), file.path])
+    }
+    for (const [bucket, paths] of byBucket) {
+      throwIfCancelled(signal)
+      const source = rowsOf(paths)
+      const count = await session.all(
+        `SELECT count(*) AS n FROM (SELECT DISTINCT ${keys.join(', ')} FROM (${source}))`,
+        this.#runOptions(rung, false),
+      )
+      const partitions = Number(count[0]?.['n'] ?? 0)
+      if (partitions > MAX_DIRECT_PARTITIONS && depth < MAX_DEPTH) {
+        const again = Math.min(MAX_BUCKETS, Math.ceil(partitions / (MAX_DIRECT_PARTITIONS * 0.75)))
+        yield* this.#staged(source, Math.max(2, again), rung, `${path}-${bucket}`, depth + 1)
+      } else {
+        yield* this.#byPartition(source, rung, false)
+      }
+      for (const staleFile of paths) await removeFolder(staleFile)
+    }
+    await removeFolder(folder)
+  }
+
+  /** One COPY for all partitions. DuckDB does not end files by size there: a large one is copied once more. */
+  async *#byPartition(select: string, rung: Rung, reportsProgress: boolean): AsyncGenerator<CopiedFile> {
+    const { projection, properties, targetFileSizeBytes } = this.#options
+    const limitBytes = BigInt(LARGEST_FILE * targetSize(properties, targetFileSizeBytes))
+    const partitionBy = projection.keys.map((key) => key.column)
+    const large: CopiedFile[] = []
+    for await (const file of this.#run(rung, reportsProgress, { select: this.#sorted(select), partitionBy })) {
+      if (file.sizeBytes > limitBytes) large.push(file)
+      else yield file
+    }
+    for (const file of large) {
+      throwIfCancelled(this.#options.signal)
+      // A sorted file is read in its order, by one thread.
+      for await (const part of this.#run(rung, false, { select: rowsOf([file.path]), partitionBy: [] })) {
+        yield { ...part, keys: file.keys }
+      }
+      await removeFolder(file.path)
+    }
+  }
+
+  #sorted(select: string): string {
+    const { orderBy } = this.#options.projection
+    return orderBy === '' ? select : `SELECT * FROM (${select}) ORDER BY ${orderBy}`
+  }
+
+  #run(
+    rung: Rung,
+    reportsProgress: boolean,
+    what: Pick<CopyStatement, 'select' | 'partitionBy'>,
+  ): AsyncGenerator<CopiedFile> {
+    const { session, schema, properties, targetFileSizeBytes, output } = this.#options
+    this.#copies++
+    const copy = {
+      ...what,
+      folder: join(output, String(this.#copies)),
+      fieldIds: fieldIdsClause(schema),
+      rowGroupSize: rung.rowGroupSize,
+      ...codecOf(properties),
+      fileSizeBytes: targetSize(properties, targetFileSizeBytes),
+    }
+    return runCopy(session, copy, this.#runOptions(rung, reportsProgress))
+  }
+
+  #runOptions(rung: Rung, reportsProgress: boolean): RunOptions {
+    const { signal, onProgress } = this.#options
+    return {
+      threads: rung.threads,
+      ...(signal === undefined ? {} : { signal }),
+      ...(reportsProgress && onProgress !== undefined ? { onProgress } : {}),
+    }
+  }
+}
+
+function rowsOf(paths: readonly string[]): string {
+  return `SELECT * FROM read_parquet([${paths.map(quoteText).join(', ')}], hive_partitioning = false)`
+}

@@ -1,0 +1,32 @@
+import { IceboxError } from '../../base/index.ts'
+
+/** What a table's properties say about its data files. */
+type Properties = Readonly<Record<string, string>>
+
+/** COMPRESSION and COMPRESSION_LEVEL of COPY. Rejects `iceberg/unsupported` for a codec that it does not write. */
+export function codecOf(properties: Properties): { codec: string; codecLevel?: number } {
+  const codec = (properties['write.parquet.compression-codec'] ?? 'zstd').toLowerCase()
+  if (!['zstd', 'snappy', 'gzip', 'lz4_raw', 'uncompressed', 'brotli'].includes(codec)) {
+    throw new IceboxError('iceberg/unsupported', {
+      message: `the table asks for the compression '${codec}'`,
+      remedy: 'set write.parquet.compression-codec to zstd, snappy, gzip, brotli or uncompressed',
+      context: { codec },
+    })
+  }
+  const level = properties['write.parquet.compression-level']
+  return level !== undefined && codec === 'zstd' && /^-?\d+$/.test(level)
+    ? { codec, codecLevel: Number(level) }
+    : { codec }
+}
+
+/** Bytes at which a file is ended. */
+export function targetSize(properties: Properties, configured: number): number {
+  const text = properties['write.target-file-size-bytes']
+  return text !== undefined && /^[1-9]\d*$/.test(text) ? Number(text) : configured
+}
+
+/** `write.parquet.row-group-limit` of DuckDB's own Iceberg writer is in rows; ours is a table property in rows too. */
+export function rowGroupLimit(properties: Properties): number {
+  const text = properties['write.parquet.row-group-limit']
+  return text !== undefined && /^[1-9]\d*$/.test(text) ? Math.max(2_048, Number(text)) : 122_880
+}
