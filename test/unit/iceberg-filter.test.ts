@@ -225,6 +225,24 @@ describe('filters and partitions', () => {
     expect(classifyFile(bare(['x']), compare('eq', 5n), SCHEMA, odd)).toBe('some')
   })
 
+  it('keeps the least values of a truncated column, whose partition wraps around to the largest, and their like', () => {
+    const tens = spec({ kind: 'truncate', width: 10 }, 1)
+    const least = -(2n ** 63n)
+    // -9223372036854775810 does not fit into 64 bits and stands as this, as Java has it.
+    const wrapped = bare([2n ** 63n - 2n])
+    const zeros = bare([0n])
+    expect(classifyFile(wrapped, compare('lt', 0n), SCHEMA, tens)).toBe('some')
+    expect(classifyFile(wrapped, compare('le', least), SCHEMA, tens)).toBe('some')
+    expect(classifyFile(wrapped, compare('eq', least), SCHEMA, tens)).toBe('some')
+    expect(classifyFile(wrapped, compare('gt', 5n), SCHEMA, tens)).toBe('some')
+    expect(classifyFile(zeros, compare('ge', least), SCHEMA, tens)).toBe('some')
+    expect(classifyFile(zeros, compare('gt', least), SCHEMA, tens)).toBe('some')
+    expect(classifyFile(zeros, compare('lt', least + 3n), SCHEMA, tens)).toBe('some')
+    expect(classifyFile(zeros, compare('ge', 10n), SCHEMA, tens)).toBe('none')
+    expect(classifyFile(zeros, compare('lt', 10n), SCHEMA, tens)).toBe('all')
+    expect(classifyFile(zeros, compare('eq', 10n), SCHEMA, tens)).toBe('none')
+  })
+
   it('skips manifests by their partition summaries, each by its own spec (I15)', () => {
     const filter = new TableFilter(compare('eq', 'eu', 2), SCHEMA, [
       BY_REGION,

@@ -31,15 +31,18 @@ export function projectInclusive(
       return oneOf(fieldId, widened(leaf.values.map(apply), transform))
     case 'lt':
     case 'le': {
-      if (transform.kind === 'bucket') return undefined
+      if (transform.kind === 'bucket' || mayWrap(transform, source)) return undefined
       const last = apply(leaf.op === 'le' ? leaf.value : (neighbour(leaf.value, source, -1) ?? leaf.value))
       return last === null ? undefined : { op: 'le', fieldId, value: onceOff(last, transform) ?? last }
     }
     case 'gt':
     case 'ge': {
       if (transform.kind === 'bucket') return undefined
-      const first = apply(leaf.op === 'ge' ? leaf.value : (neighbour(leaf.value, source, 1) ?? leaf.value))
-      return first === null ? undefined : { op: 'ge', fieldId, value: first }
+      const from = leaf.op === 'ge' ? leaf.value : (neighbour(leaf.value, source, 1) ?? leaf.value)
+      const first = apply(from)
+      return first === null || (mayWrap(transform, source) && isAbove(first, from))
+        ? undefined
+        : { op: 'ge', fieldId, value: first }
     }
     case 'starts-with':
       if (transform.kind !== 'truncate') return undefined
@@ -76,11 +79,13 @@ export function projectStrict(
       if (transform.kind === 'bucket') return undefined
       const beyond = leaf.op === 'lt' ? leaf.value : neighbour(leaf.value, source, 1)
       const value = beyond === undefined ? null : apply(beyond)
-      return value === null ? undefined : { op: 'lt', fieldId, value }
+      if (value === null || beyond === undefined || (mayWrap(transform, source) && isAbove(value, beyond)))
+        return undefined
+      return { op: 'lt', fieldId, value }
     }
     case 'gt':
     case 'ge': {
-      if (transform.kind === 'bucket') return undefined
+      if (transform.kind === 'bucket' || mayWrap(transform, source)) return undefined
       const before = leaf.op === 'gt' ? leaf.value : neighbour(leaf.value, source, -1)
       const value = before === undefined ? null : apply(before)
       return value === null ? undefined : { op: 'gt', fieldId, value: onceOff(value, transform) ?? value }
@@ -98,6 +103,20 @@ export function projectStrict(
     default:
       return unreachable(leaf)
   }
+}
+
+/**
+ * Truncation of the least integers wraps around to the largest (see `truncate` in transforms): a partition that lies above
+ * a value may hold rows below it.
+ */
+function mayWrap(transform: Transform, source: PrimitiveType): boolean {
+  return transform.kind === 'truncate' && (source.kind === 'int' || source.kind === 'long')
+}
+
+/** True for a truncation that has wrapped: others are at most the value. */
+function isAbove(result: Literal, value: Literal): boolean {
+  if (typeof result === 'bigint' && typeof value === 'bigint') return result > value
+  return typeof result === 'number' && typeof value === 'number' && result > value
 }
 
 const TIME: ReadonlySet<Transform['kind']> = new Set(['year', 'month', 'day', 'hour'])
