@@ -1,8 +1,8 @@
 import { IceboxError, isIceboxError } from '../../base/index.ts'
-import type { Predicate } from '../../iceberg/index.ts'
+import { isUnpartitioned, type LoadedTable, type Predicate } from '../../iceberg/index.ts'
 import type { Delete } from '../parse/ast.ts'
 import type { Meter, QueryServices, StatementOptions, StatementResult } from '../port.ts'
-import { replaceSpans } from '../resolve/replace.ts'
+import { replaceSpans, type Replacement } from '../resolve/replace.ts'
 import { resolveTables } from '../resolve/resolve.ts'
 import type { StatementText } from '../text/statements.ts'
 import { explainError } from './errors.ts'
@@ -13,8 +13,19 @@ import { systemView } from './system-tables.ts'
 import { needTable, tableText } from './table-names.ts'
 import { commit } from './write.ts'
 
-const INSTEAD =
-  'delete whole partitions or files, or rewrite what is left: INSERT OVERWRITE t SELECT * FROM t WHERE NOT (…); row deletes come with a later version'
+/**
+ * How to take single rows out. An overwrite of partitions would leave those of which no row stays, and NOT would lose
+ * rows for which the condition is null.
+ */
+function instead(table: string, { metadata }: LoadedTable): string {
+  const spec = metadata.partitionSpecs.find((known) => known.specId === metadata.defaultSpecId)
+  const rows = `SELECT * FROM ${table} WHERE (…) IS NOT TRUE`
+  const rewrite =
+    spec === undefined || isUnpartitioned(spec)
+      ? `INSERT OVERWRITE ${table} ${rows}`
+      : `CREATE OR REPLACE TABLE ${table} PARTITIONED BY (…) AS ${rows}`
+  return `delete whole partitions or files, or write the rows that stay: ${rewrite}; row deletes come with a later version`
+}
 
 /**
  * `DELETE FROM` and `TRUNCATE` as a change of metadata: only files all of whose rows match are removed, and none is
@@ -33,7 +44,7 @@ export async function runDelete(
   const name = tableText(identifier)
   const base = await parts.catalog.loadTable(identifier)
   const where: Predicate =
-    statement.rows === undefined ? { op: 'true' } : await conditionOf(statement.rows, name, state, options, parts)
+    statement.rows === undefined ? { op: 'true' } : await conditionOf(statement.rows, name, base, state, options, parts)
   const before = base.metadata.currentSnapshotId
   try {
     const done = await commit(services, identifier, base, (transaction) => transaction.deleteFiles({ where }), options)
@@ -54,7 +65,7 @@ export async function runDelete(
     if (!isIceboxError(error, 'iceberg/unsupported')) throw error
     throw new IceboxError('sql/unsupported', {
       message: `this DELETE would take single rows out of files: ${error.message}`,
-      remedy: INSTEAD,
+      remedy: instead(name, base),
       context: { ...error.context, table: name },
       cause: error,
     })
@@ -65,12 +76,14 @@ export async function runDelete(
 async function conditionOf(
   rows: StatementText,
   table: string,
+  base: LoadedTable,
   state: SessionState,
   options: StatementOptions,
   parts: QueryParts,
 ): Promise<Predicate> {
   const lease = await parts.sessions.lease(state.settings)
   let sent = rows.sql
+  let replaced: readonly Replacement[] = []
   try {
     const context = {
       catalog: parts.catalog,
@@ -80,6 +93,7 @@ async function conditionOf(
       signal: options.signal,
     }
     const { tables, replacements } = await resolveTables(rows, context)
+    replaced = replacements
     sent = replaceSpans(rows.sql, replacements)
     const probeFile = await parts.probeFile()
     const views = tables.map((found, at) =>
@@ -100,13 +114,13 @@ async function conditionOf(
       parts.spaces.release(space)
     }
   } catch (error) {
-    throw await explainError(error, rows, sent, [], parts.catalog)
+    throw await explainError(error, rows, sent, replaced, parts.catalog)
   } finally {
     await lease.release()
   }
   throw new IceboxError('sql/unsupported', {
     message: `the condition of this DELETE on ${table} cannot be decided for whole files: it must compare columns with values`,
-    remedy: INSTEAD,
+    remedy: instead(table, base),
     context: { table },
   })
 }
