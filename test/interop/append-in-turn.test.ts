@@ -22,7 +22,7 @@ describe.each([1, 2])('a table that PyIceberg made, format version %i', (version
   const table = `ns.turns${version}`
 
   it('takes rows of both in turn, with changes of schema and partitioning between, and both see all of them', async () => {
-    const { sql } = lake
+    const sql = (script: string) => lake.sql(script)
     const theirs = (script: string) =>
       lake.python(
         `

@@ -3,7 +3,7 @@ import type { Json } from '../../src/base/index.ts'
 import type { DataFile } from '../../src/iceberg/index.ts'
 import { LocalStore } from '../../src/storage/index.ts'
 import { addDeletes } from './deletes-kit.ts'
-import { type InteropLake, openInteropLake } from './lake.ts'
+import { type InteropLake, openInteropLake, textOf } from './lake.ts'
 
 const io = new LocalStore()
 let lake: InteropLake
@@ -66,8 +66,8 @@ beforeAll(async () => {
   lake = await openInteropLake()
   const made = record(await lake.python(MAKE))
   base = {
-    metadata: String(made.metadata),
-    files: new Map(list(made.files).map((file) => [String(file.name), fileOf(file)])),
+    metadata: textOf(made.metadata),
+    files: new Map(list(made.files).map((file) => [textOf(file.name), fileOf(file)])),
   }
 }, 120_000)
 afterAll(async () => {
@@ -85,13 +85,13 @@ function list(value: Json | undefined): { [key: string]: Json }[] {
 function fileOf(json: { [key: string]: Json }): Omit<DataFile, 'specId' | 'partition'> {
   return {
     content: json.content === 'equality-deletes' ? 'equality-deletes' : 'position-deletes',
-    filePath: String(json.path),
+    filePath: textOf(json.path),
     fileFormat: json.format === 'puffin' ? 'puffin' : 'parquet',
     recordCount: BigInt(Number(json.rows)),
     fileSizeInBytes: BigInt(Number(json.size)),
     ...(Array.isArray(json.equality) && { equalityIds: json.equality.map(Number) }),
     ...(json.data !== undefined && {
-      referencedDataFile: String(json.data),
+      referencedDataFile: textOf(json.data),
       contentOffset: BigInt(Number(json.offset)),
       contentSizeInBytes: BigInt(Number(json.length)),
     }),

@@ -42,3 +42,10 @@ export async function rowsOf(house: Lakehouse, script: string): Promise<unknown[
   }
   return rows
 }
+
+/** The text or number of an answer; fails on anything else. */
+export function textOf(value: Json | undefined): string {
+  if (typeof value === 'string') return value
+  if (typeof value === 'number' || typeof value === 'bigint') return value.toString()
+  throw new TypeError(`not a text: ${JSON.stringify(value)}`)
+}

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ALL_TYPES, indented } from './all-types.ts'
-import { type InteropLake, openInteropLake } from './lake.ts'
+import { type InteropLake, openInteropLake, textOf } from './lake.ts'
 
 let lake: InteropLake
 beforeAll(async () => {
@@ -77,7 +77,7 @@ describe.each([1, 2])('a table of all types that PyIceberg wrote, format version
     for (const entry of filters) {
       if (!Array.isArray(entry)) throw new TypeError('no filter')
       const [condition, want] = entry
-      const got = (await lake.sql(`SELECT id::INTEGER FROM ${table} WHERE ${String(condition)} ORDER BY id`)).flat()
+      const got = (await lake.sql(`SELECT id::INTEGER FROM ${table} WHERE ${textOf(condition)} ORDER BY id`)).flat()
       if (JSON.stringify(got) !== JSON.stringify(want)) wrong.push([condition, got, want])
     }
     expect(filters.length).toBeGreaterThan(150)
@@ -135,12 +135,12 @@ describe.each([1, 2])('a table that PyIceberg partitioned, evolved and changed, 
     for (const snapshot of snapshots) {
       if (!Array.isArray(snapshot)) throw new TypeError('no snapshot')
       const [id, want] = snapshot
-      const ids = await lake.sql(`SELECT id FROM ${table} AT (VERSION => ${String(id)}) ORDER BY id`)
+      const ids = await lake.sql(`SELECT id FROM ${table} AT (VERSION => ${textOf(id)}) ORDER BY id`)
       expect(plain(ids).flat()).toEqual(Array.isArray(want) ? want.map((row) => Array.isArray(row) && row[0]) : want)
     }
     for (const filter of filters) {
       if (!Array.isArray(filter)) throw new TypeError('no filter')
-      const ids = await lake.sql(`SELECT id FROM ${table} WHERE ${String(filter[0])} ORDER BY id`)
+      const ids = await lake.sql(`SELECT id FROM ${table} WHERE ${textOf(filter[0])} ORDER BY id`)
       expect([filter[0], plain(ids).flat()]).toEqual(filter)
     }
   })
