@@ -25,6 +25,8 @@ export interface Presentation {
   readonly maxRows: number
   /** Row count, time and memory after each result, on standard error. */
   readonly footer: boolean
+  /** What a person types to see all rows of a table, where it is not the flag. */
+  readonly allRowsBy?: string
   /** Told how many rows were read so far, after each batch. */
   readonly onRows?: (rows: number) => void
 }
@@ -69,7 +71,7 @@ export async function presentStatement(
 async function rowWriter(format: RowFormat, how: Presentation): Promise<ResultWriter> {
   switch (format) {
     case 'table':
-      return tableWriter(how.sink, { width: how.width, maxRows: how.maxRows, style: how.style })
+      return tableWriter(how.sink, how)
     case 'csv':
       return csvWriter(how.sink)
     case 'json':

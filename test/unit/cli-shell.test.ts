@@ -23,10 +23,21 @@ describe('dot commands', () => {
     expect(isDotLine('select .5')).toBe(false)
   })
 
+  it('understands what people of other shells type to leave, to get help and to look around', () => {
+    for (const line of ['quit', 'exit;', ' QUIT ;', String.raw`\q`]) {
+      expect(isDotLine(line)).toBe(true)
+      expect(parseDot(line)).toEqual({ name: '.quit', args: [] })
+    }
+    expect(parseDot('help')).toEqual({ name: '.help', args: [] })
+    expect(parseDot(String.raw`\d sales.orders`)).toEqual({ name: '.schema', args: ['sales.orders'] })
+    for (const line of ['exit_code', 'help me', 'quit,', 'select quit']) expect(isDotLine(line)).toBe(false)
+  })
+
   it('refuses words too many and too few', () => {
     expect(() => parseDot('.quit now')).toThrow(/takes nothing/)
     expect(() => parseDot('.read')).toThrow(/needs more/)
-    expect(() => parseDot('.timer')).toThrow(/needs more/)
+    expect(() => parseDot('.timer on off')).toThrow(/takes 1 word/)
+    expect(parseDot('.timer')).toEqual({ name: '.timer', args: [] })
     expect(parseDot('.output')).toEqual({ name: '.output', args: [] })
   })
 

@@ -11,6 +11,8 @@ export interface TableWriterOptions {
   /** Rows shown; the rest is counted. Infinity shows all. */
   readonly maxRows: number
   readonly style: Style
+  /** What shows all rows, as a person types it (default: the flag). */
+  readonly allRowsBy?: string
 }
 
 /** Rows that are looked at before the widths are decided. */
@@ -66,7 +68,7 @@ export function tableWriter(sink: ByteSink, options: TableWriterOptions): Result
       const hidden = total - taken
       if (hidden > 0) {
         buffer.add(
-          `${options.style.dim(`… ${formatCount(hidden)} more row${hidden === 1 ? '' : 's'} (${formatCount(total)} in all); --max-rows all shows them`)}\n`,
+          `${options.style.dim(`… ${formatCount(hidden)} more row${hidden === 1 ? '' : 's'} (${formatCount(total)} in all); ${options.allRowsBy ?? '--max-rows all'} shows them`)}\n`,
         )
       }
       if (layout !== undefined && layout.fit.hidden > 0) buffer.add(`${options.style.dim(hiddenColumnsNote(layout))}\n`)

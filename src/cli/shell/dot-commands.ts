@@ -12,23 +12,40 @@ export const DOT_COMMANDS: readonly DotCommand[] = [
   { name: '.tables', usage: '.tables [PATTERN]', does: 'the tables; a pattern is like sales or sales.o*' },
   { name: '.schema', usage: '.schema [TABLE]', does: 'the columns of a table, or of all' },
   { name: '.mode', usage: '.mode [FORMAT]', does: 'how rows are written: table, csv, json, ndjson, markdown' },
-  { name: '.maxrows', usage: '.maxrows N|all', does: 'rows that a table shows' },
+  { name: '.maxrows', usage: '.maxrows [N|all]', does: 'rows that a table shows' },
   { name: '.output', usage: '.output [FILE]', does: 'write rows to a file; without FILE to the terminal again' },
-  { name: '.timer', usage: '.timer on|off', does: 'row count, time and memory after each statement' },
+  { name: '.timer', usage: '.timer [on|off]', does: 'row count, time and memory after each statement' },
   { name: '.read', usage: '.read FILE', does: 'run the statements of a file' },
   { name: '.quit', usage: '.quit', does: 'leave (also .exit, Ctrl-D, or Ctrl-C twice)' },
 ]
 
-const OTHER_NAMES: Readonly<Record<string, string>> = { '.exit': '.quit', '.q': '.quit', '.h': '.help', '.?': '.help' }
+/** What people of other shells type. Words without a dot count only alone on a line where a statement would begin. */
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  '.exit': '.quit',
+  '.q': '.quit',
+  '.h': '.help',
+  '.?': '.help',
+  quit: '.quit',
+  exit: '.quit',
+  help: '.help',
+  '\\q': '.quit',
+  '\\?': '.help',
+  '\\h': '.help',
+  '\\d': '.schema',
+  '\\dt': '.tables',
+  '\\timing': '.timer',
+  '\\i': '.read',
+  '\\o': '.output',
+}
 
 export interface ParsedDot {
   readonly name: string
   readonly args: readonly string[]
 }
 
-/** True for a line that is a command of the shell: it begins with a dot and a letter. */
+/** True for a line that is a command of the shell: it begins with a dot or backslash and a letter, or is `quit`, `exit` or `help`. */
 export function isDotLine(line: string): boolean {
-  return /^\s*\.[A-Za-z?]/.test(line)
+  return /^\s*[.\\][A-Za-z?]/.test(line) || /^\s*(quit|exit|help)\s*;?\s*$/i.test(line)
 }
 
 /** Parses `.name arg "arg two"`; a `;` at the end is forgiven. Rejects `usage/invalid` for what is not there, with the nearest name. */

@@ -20,6 +20,7 @@ import { StatementSplitter } from './statement-splitter.ts'
 const MAX_READ_DEPTH = 16
 /** `.schema` without a name shows at most so many tables. */
 const MAX_SCHEMA_TABLES = 100
+const ALL_ROWS_BY = '.maxrows all'
 
 /** What a shell keeps between lines, and how it carries one out; the same on a terminal and for a pipe. */
 export class ShellSession {
@@ -35,7 +36,7 @@ export class ShellSession {
   constructor(context: CommandContext, lake: CommandLakehouse, options: SqlOptions, isTerminal: boolean) {
     this.#context = context
     this.#lake = lake
-    this.#how = options.presentation
+    this.#how = { ...options.presentation, allRowsBy: ALL_ROWS_BY }
     this.#isTerminal = isTerminal
   }
 
@@ -103,9 +104,12 @@ export class ShellSession {
       case '.mode':
         return this.#mode(argument)
       case '.maxrows':
+        if (argument === undefined)
+          return this.#tell(`maxrows ${Number.isFinite(this.#how.maxRows) ? this.#how.maxRows : 'all'}`)
         this.#how = { ...this.#how, maxRows: parseMaxRows(argument) }
         return
       case '.timer':
+        if (argument === undefined) return this.#tell(`timer ${this.#how.footer ? 'on' : 'off'}`)
         this.#how = { ...this.#how, footer: onOrOff('.timer', argument) }
         return
       case '.output':
@@ -118,6 +122,10 @@ export class ShellSession {
           remedy: 'report this as a bug of Icebox',
         })
     }
+  }
+
+  async #tell(text: string): Promise<void> {
+    await this.#context.io.stdout.write(`${text}\n`)
   }
 
   async #tables(pattern: string | undefined): Promise<void> {
@@ -214,7 +222,7 @@ function presentationLike(
   format: RowFormat,
   isTerminal: boolean,
 ): Presentation {
-  const fresh = presentation(context, format, before.maxRows)
+  const fresh = { ...presentation(context, format, before.maxRows), allRowsBy: ALL_ROWS_BY }
   return isTerminal ? { ...fresh, footer: before.footer } : fresh
 }
 

@@ -96,6 +96,10 @@ function worded(text: string): string {
   return text
     .replace(/^Table with name "?(\S+?)"? does not exist!?/, 'table $1 does not exist')
     .replace(/^Referenced column "(.*?)" not found in FROM clause!?/, "there is no column '$1'")
+    .replace(
+      /^Referenced column "(.*?)" was not found because the FROM clause is missing/,
+      "there is no column '$1': the query has no FROM",
+    )
     .replace(/^Values list "(.*?)" does not have a column named "(.*?)"/, "'$1' has no column '$2'")
     .replace(/^(Scalar|Table|Aggregate) Function with name (\S+) does not exist!?/, 'there is no function $2')
     .trimEnd()
@@ -127,6 +131,7 @@ function columnHint(
   const marked = statement.tokens.find((token) => token.start === offset)
   const isQuoted = marked?.kind === 'quoted' && marked.text.slice(1, -1) === column
   if (isQuoted) return `text stands in single quotes, names in double quotes: did you mean ${quoteText(column)}?`
+  if (/FROM clause is missing/.test(error.message)) return 'add FROM and the table that the column is of'
   const candidates = error.context['candidates']
   if (Array.isArray(candidates) && candidates.length > 0) return undefined
   const columns = [...new Set(tables.flatMap((table) => table.schema.fields.map((field) => field.name)))]
