@@ -187,5 +187,13 @@ describe('deletes of other writers, which must not show again', () => {
     ])
     const ids = without(2, 8, 11, 19)
     expect(await idsOf(metadata, 'ns.vectors')).toEqual({ bare: ids, adopted: ids, duckdb: ids, pyiceberg: ids })
+    await lake.sql(`INSERT INTO ns.vectors VALUES (2, 'eu', 'again')`)
+    const seen = await lake.python(`
+      t = catalog(args["lake"]).load_table("ns.vectors")
+      done([sorted(t.scan().to_arrow()["id"].to_pylist()), t.format_version,
+            [r[0] for r in duck().execute("SELECT id FROM iceberg_scan('%s') ORDER BY id" % t.metadata_location).fetchall()]])
+    `)
+    expect(seen).toEqual([without(8, 11, 19), 3, without(8, 11, 19)])
+    expect((await lake.sql('SELECT id::INTEGER FROM ns.vectors ORDER BY id')).flat()).toEqual(without(8, 11, 19))
   })
 })
