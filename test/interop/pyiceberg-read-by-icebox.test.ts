@@ -145,3 +145,40 @@ describe.each([1, 2])('a table that PyIceberg partitioned, evolved and changed, 
     }
   })
 })
+
+it('branches, upserts, overwritten partitions and expired snapshots of PyIceberg are read as it left them', async () => {
+  await lake.python(`
+    import pyarrow as pa
+    c = catalog(args["lake"])
+    b = c.create_table("ns.branched", pa.schema([("id", pa.int64())]))
+    b.append(pa.table({"id": [1]}))
+    b.manage_snapshots().create_branch(b.current_snapshot().snapshot_id, "dev").commit()
+    b.append(pa.table({"id": [2]}), branch="dev")
+    b.append(pa.table({"id": [3]}))
+    u = c.create_table("ns.upserted", pa.schema([("id", pa.int64()), ("v", pa.string())]))
+    u.append(pa.table({"id": [1, 2], "v": ["a", "b"]}))
+    u.upsert(pa.table({"id": [2, 3], "v": ["B", "c"]}), join_cols=["id"])
+    p = c.create_table("ns.replaced", pa.schema([("id", pa.int64()), ("p", pa.string())]))
+    with p.update_spec() as update: update.add_identity("p")
+    p = c.load_table("ns.replaced")
+    p.append(pa.table({"id": [1, 2], "p": ["a", "b"]}))
+    p.dynamic_partition_overwrite(pa.table({"id": [9], "p": ["b"]}))
+    p.maintenance.expire_snapshots().by_id(p.metadata.snapshots[0].snapshot_id).commit()
+    done()
+  `)
+  expect(await lake.sql('SELECT id::INTEGER FROM ns.branched ORDER BY id')).toEqual([[1], [3]])
+  expect(await lake.sql(`SELECT id::INTEGER FROM ns.branched AT (VERSION => 'dev') ORDER BY id`)).toEqual([[1], [2]])
+  expect(await lake.sql('SELECT id::INTEGER, v FROM ns.upserted ORDER BY id')).toEqual([
+    [1, 'a'],
+    [2, 'B'],
+    [3, 'c'],
+  ])
+  expect(await lake.sql('SELECT id::INTEGER, p FROM ns.replaced ORDER BY id')).toEqual([
+    [1, 'a'],
+    [9, 'b'],
+  ])
+  expect(await lake.sql('SELECT operation FROM ns.replaced.snapshots ORDER BY committed_at')).toEqual([
+    ['delete'],
+    ['append'],
+  ])
+})
