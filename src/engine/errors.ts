@@ -48,7 +48,7 @@ const CONVERTERS: Readonly<Record<string, Converter>> = {
   'Invalid Type': typeError,
   'Mismatch Type': typeError,
   'Out of Range': typeError,
-  'Invalid Input': typeError,
+  'Invalid Input': invalidInput,
   Decimal: typeError,
   'Divide by Zero': typeError,
   'Out of Memory': outOfMemory,
@@ -58,6 +58,17 @@ const CONVERTERS: Readonly<Record<string, Converter>> = {
   Interrupt: (_detail, cause) => new IceboxError('cancelled', { message: 'the statement was interrupted', cause }),
   Permission: simple('sql/unsupported', 'ask for tables of the lakehouse only'),
   'Not implemented': simple('sql/unsupported'),
+}
+
+/** DuckDB takes a damaged Parquet file for an input of the wrong kind. */
+function invalidInput(detail: string, cause: unknown, scene: FailureScene): IceboxError {
+  if (!/no magic bytes|too small to be a parquet|footer length|TProtocolException|thrift/i.test(detail))
+    return typeError(detail, cause, scene)
+  return new IceboxError('storage/io', {
+    message: `a Parquet file is damaged: ${detail.split('\n')[0] ?? ''}`,
+    remedy: 'get the file again, or restore it from a copy',
+    cause,
+  })
 }
 
 /** `LINE 2: … ` of the message: the line of the statement and the caret's column. */

@@ -6,7 +6,6 @@ import { type Configuration, loadConfiguration, renderDefaultFile } from '../con
 import type { ColumnarBatch, SqlParameter, SqlValue } from '../engine/index.ts'
 import { ManifestCache } from '../iceberg/index.ts'
 import {
-  executeImport,
   type ImportPlan,
   type ImportStep,
   type IngestServices,
@@ -33,6 +32,7 @@ import { findLake, type LakeFolder, makeLake, makeState } from './folder.ts'
 import { importRequest } from './import-request.ts'
 import { parseTableName } from './names.ts'
 import { startMeter } from './meter.ts'
+import { planAndImport } from './plan-and-import.ts'
 import { referencedFiles } from './referenced-files.ts'
 import { relocateIfMoved } from './relocate.ts'
 import { SharedProcess } from './shared-process.ts'
@@ -182,10 +182,7 @@ export class Lakehouse implements CommandLakehouse {
       const { onProgress, signal } = options
       const report = (step: ImportStep) => onProgress?.({ ...step, rssBytes: ownMemory().rssBytes, budgetBytes })
       report({ phase: 'inspect', rows: undefined, bytesRead: undefined, bytesTotal: undefined, fraction: undefined })
-      const plan = await planImport(request, services)
-      const outcome = await executeImport(plan, {
-        table: request.table,
-        services,
+      const outcome = await planAndImport(request, services, {
         ...(signal !== undefined && { signal }),
         ...(onProgress !== undefined && { onProgress: report }),
       })

@@ -227,7 +227,7 @@ function foundColumn(
           name,
           sourceType: type,
           why: 'nested values in the sample',
-          ...(levelsOf(shape) > MAX_LEVELS && {
+          ...(levelsOf(shape) >= MAX_LEVELS && {
             note: `values nested deeper than ${MAX_LEVELS} levels are kept as text`,
           }),
         }

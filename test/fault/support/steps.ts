@@ -84,6 +84,31 @@ export function sightOf(root: string): Sight {
   }
 }
 
+/**
+ * Starts `icebox`, stops it (SIGSTOP) at a moment, runs something else meanwhile, and lets it go on. Fails where the moment
+ * was not seen.
+ */
+export async function held(
+  args: readonly string[],
+  cwd: string,
+  when: () => boolean,
+  meanwhile: () => Promise<void>,
+): Promise<Interrupted> {
+  let stopped: (child: ChildProcessWithoutNullStreams) => void = () => {}
+  const stop = new Promise<ChildProcessWithoutNullStreams>((done) => {
+    stopped = done
+  })
+  const ended = interrupted(args, cwd, 'SIGSTOP', when, '', (child) => stopped(child))
+  const first = await Promise.race([stop, ended])
+  if ('out' in first) throw new TypeError(`the command ended before it could be stopped: ${first.out}${first.err}`)
+  try {
+    await meanwhile()
+  } finally {
+    first.kill('SIGCONT')
+  }
+  return await ended
+}
+
 export interface Interrupted {
   /** True when the signal met a live process. */
   readonly landed: boolean
@@ -100,6 +125,7 @@ export async function interrupted(
   signal: NodeJS.Signals,
   when: (elapsedMs: number) => boolean,
   stdin = '',
+  onSent?: (child: ChildProcessWithoutNullStreams) => void,
 ): Promise<Interrupted> {
   const child: ChildProcessWithoutNullStreams = spawn(ICEBOX, [...args], { cwd, stdio: 'pipe' })
   const out: Buffer[] = []
@@ -115,6 +141,7 @@ export async function interrupted(
     if (when(performance.now() - startedAt)) landed = child.kill(signal)
     await new Promise((next) => setImmediate(next))
   }
+  if (landed) onSent?.(child)
   await closed
   return {
     landed,
