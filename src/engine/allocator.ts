@@ -32,6 +32,7 @@ const PURGE_ALL = 'arena.4096.purge'
 const M_TRIM_THRESHOLD = -1
 const M_MMAP_THRESHOLD = -3
 const M_ARENA_MAX = -8
+const MiB = 1024 * 1024
 
 /**
  * How the engine's allocator can be controlled on this machine, found out without loading anything:
@@ -116,8 +117,10 @@ function tuneLibc(load: (path: string) => { func: (signature: string) => Native 
     const libc = load('libc.so.6')
     const mallopt = libc.func('int mallopt(int parameter, int value)')
     mallopt(M_ARENA_MAX, 1)
-    mallopt(M_TRIM_THRESHOLD, 65_536)
-    mallopt(M_MMAP_THRESHOLD, 131_072)
+    // Compression contexts of a few hundred KiB come and go with each page: mapped anew each time, their pages are zeroed
+    // anew (12 to 16% of a partitioned import; docs/decisions/0011-partitioned-writes.md). `trim` gives back what stays.
+    mallopt(M_TRIM_THRESHOLD, 16 * MiB)
+    mallopt(M_MMAP_THRESHOLD, 4 * MiB)
     return libc.func('int malloc_trim(size_t pad)')
   } catch {
     // Another C library: its memory is small beside the engine's, and goes without.

@@ -79,6 +79,7 @@ describe('errors of statements', () => {
     ['select * from (select 1', "close the '(' of line 1, column 15"],
     ['select lenght(region) from s.orders', 'did you mean length?'],
     ['select region', 'add FROM'],
+    ['selct 1', 'did you mean SELECT?'],
     ['create table s.u (id integr)', 'did you mean INTEGER'],
   ])('%s: the remedy names what was meant', async (sql, remedy) => {
     const said = await failure(sql)

@@ -1,44 +1,11 @@
+import { nearestNames } from '../../base/index.ts'
 import type { StatementText } from '../text/statements.ts'
 import { isKeyword, nameOf, stringValue } from '../text/tokenizer.ts'
 import { parseAlter } from './alter.ts'
 import type { Insert, Statement } from './ast.ts'
 import { namespaceOf, parseCreate } from './create.ts'
 import { Cursor, part } from './cursor.ts'
-
-/** Statements that Icebox does not do, with what to use instead. */
-const REFUSED: Readonly<Record<string, string>> = {
-  UPDATE:
-    'row changes come with a later version; rewrite the rows with INSERT OVERWRITE, or CREATE OR REPLACE TABLE … AS SELECT …',
-  MERGE:
-    'row changes come with a later version; rewrite the rows with INSERT OVERWRITE, or CREATE OR REPLACE TABLE … AS SELECT …',
-  COPY: 'load files with icebox import, write results with icebox sql --output',
-  EXPORT: 'write results with icebox sql --output',
-  IMPORT: 'load files with icebox import',
-  BEGIN: 'each statement commits by itself; leave BEGIN and COMMIT out',
-  START: 'each statement commits by itself; leave it out',
-  COMMIT: 'each statement commits by itself; leave BEGIN and COMMIT out',
-  END: 'each statement commits by itself; leave it out',
-  ROLLBACK: 'each statement commits by itself; an earlier state is read with AT (VERSION => …)',
-  ABORT: 'each statement commits by itself',
-  CALL: 'there are no procedures in SQL yet; see icebox --help',
-  PRAGMA: 'use SET for the settings of a session; icebox config explain lists the others',
-  ATTACH: 'tables of the lakehouse are there by their names; read others with iceberg_scan(…)',
-  DETACH: 'tables of the lakehouse are there by their names',
-  INSTALL: 'extensions are not loaded',
-  LOAD: 'extensions are not loaded',
-  FORCE: 'extensions are not loaded',
-  VACUUM: 'see icebox maintain',
-  ANALYZE: 'statistics are written with every file',
-  CHECKPOINT: 'every commit is durable',
-  PREPARE: 'bind parameters as $1, $2, … of the statement itself',
-  EXECUTE: 'bind parameters as $1, $2, … of the statement itself',
-  DEALLOCATE: 'bind parameters as $1, $2, … of the statement itself',
-  GRANT: 'users and grants come with the server',
-  REVOKE: 'users and grants come with the server',
-  COMMENT: "use ALTER TABLE … SET TBLPROPERTIES ('comment' = '…') or ALTER COLUMN … COMMENT '…'",
-  REFRESH: 'every statement reads the current state',
-  OPTIMIZE: 'see icebox maintain',
-}
+import { REFUSED } from './refused.ts'
 
 const QUERIES = [
   'SELECT',
@@ -51,6 +18,22 @@ const QUERIES = [
   'UNPIVOT',
   'PIVOT_LONGER',
   'SUMMARIZE',
+]
+
+const BEGINNINGS = [
+  ...QUERIES,
+  'EXPLAIN',
+  'INSERT',
+  'CREATE',
+  'ALTER',
+  'DROP',
+  'DELETE',
+  'TRUNCATE',
+  'DESCRIBE',
+  'SHOW',
+  'SET',
+  'RESET',
+  'USE',
 ]
 
 /**
@@ -100,9 +83,12 @@ export function parseStatement(statement: StatementText): Statement {
     default: {
       const instead = REFUSED[word]
       if (instead !== undefined) throw cursor.unsupported(`${word} is not supported`, instead)
+      const near = nearestNames(word, BEGINNINGS)
       throw cursor.error(
         `'${first?.text ?? ''}' begins no statement`,
-        'statements begin with SELECT, INSERT, CREATE, ALTER, DROP, DELETE, SHOW, DESCRIBE, EXPLAIN, …',
+        near.length > 0
+          ? `did you mean ${near.slice(0, 2).join(' or ')}?`
+          : 'statements begin with SELECT, INSERT, CREATE, ALTER, DROP, DELETE, SHOW, DESCRIBE, EXPLAIN, …',
       )
     }
   }
