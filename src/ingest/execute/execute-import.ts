@@ -2,21 +2,12 @@ import { rm } from 'node:fs/promises'
 import { IceboxError, isIceboxError, throwIfCancelled } from '../../base/index.ts'
 import { commitTarget, type TableIdentifier } from '../../catalog/index.ts'
 import type { EngineSession, RunOptions } from '../../engine/index.ts'
-import {
-  type CommitResult,
-  type LoadedTable,
-  type PartitionSpec,
-  type Schema,
-  SchemaUpdate,
-  type SortOrder,
-  Transaction,
-} from '../../iceberg/index.ts'
+import { type CommitResult, Transaction } from '../../iceberg/index.ts'
 import { planCopy } from '../../memory/index.ts'
 import { localPath } from '../../storage/index.ts'
 import { arrowBatches } from '../inspect/arrow.ts'
 import { KEY_PROPERTY, SOURCE_PROPERTY } from '../plan/import-key.ts'
 import type { ImportPlan } from '../plan/import-plan.ts'
-import type { SchemaChange } from '../plan/columns.ts'
 import type { IngestServices } from '../plan/services.ts'
 import { explainCsvError } from '../read/csv-errors.ts'
 import { unknownKeysSql } from '../read/json-select.ts'
@@ -29,6 +20,7 @@ import { explainParquetError } from '../inspect/parquet.ts'
 import { CHECK_MARK } from '../inspect/checked-cast.ts'
 import { type WriteResult, writeDataFiles } from '../write/data-files.ts'
 import { needDiskSpace } from './disk-space.ts'
+import { openTarget, sameChange, type Target } from './target.ts'
 import { isRepeated, keyedTarget, wasFirst } from './once.ts'
 import { startGuard } from './guards.ts'
 import { clearRejects, goodRowsSelect, writeRejects } from './rejects.ts'
@@ -108,81 +100,6 @@ async function importInto(plan: ImportPlan, options: ExecuteOptions): Promise<Im
 const SCAN_BYTES = 2_000_000
 /** Of one column in one file: two bounds, four counts, the maps that hold them. */
 const METRICS_BYTES = 400
-
-interface Target {
-  readonly base: LoadedTable
-  readonly isNew: boolean
-  /** The schema that files are written with: that of the table after the changes of the plan. */
-  readonly schema: Schema
-  readonly spec: PartitionSpec
-  readonly sortOrder: SortOrder | undefined
-  /** Removes what opening made (a namespace) when nothing was committed. */
-  undo(): Promise<void>
-}
-
-async function openTarget(plan: ImportPlan, { table, services, properties }: ExecuteOptions): Promise<Target> {
-  const { catalog } = services
-  const { details } = plan
-  if (plan.action === 'create') {
-    const madeNamespace = !(await catalog.namespaceExists(table.namespace))
-    if (madeNamespace) await catalog.createNamespace(table.namespace)
-    const undo = async () => {
-      if (!madeNamespace) return
-      // Somebody may have made a table in it meanwhile: then it stays.
-      await catalog.dropNamespace(table.namespace).catch((error: unknown) => {
-        if (!isIceboxError(error, 'namespace/')) throw error
-      })
-    }
-    try {
-      const base = await catalog.stageTable(table, {
-        schema: { schemaId: 0, fields: details.fields, identifierFieldIds: [] },
-        ...(details.spec === undefined ? {} : { partitionSpec: details.spec }),
-        ...(details.sortOrder === undefined ? {} : { sortOrder: details.sortOrder }),
-        ...(properties === undefined ? {} : { properties }),
-      })
-      return { base, isNew: true, ...currentLayout(base), undo }
-    } catch (error) {
-      await undo()
-      throw error
-    }
-  }
-  const base = await catalog.loadTable(table)
-  const layout = currentLayout(base)
-  const update = new SchemaUpdate(base.metadata)
-  change(update, details.changes)
-  return {
-    base,
-    isNew: false,
-    ...layout,
-    schema: update.result(),
-    sortOrder: layout.sortOrder ?? details.sortOrder,
-    undo: async () => {},
-  }
-}
-
-function currentLayout({ metadata }: LoadedTable): {
-  schema: Schema
-  spec: PartitionSpec
-  sortOrder: SortOrder | undefined
-} {
-  const schema = metadata.schemas.find((some) => some.schemaId === metadata.currentSchemaId)
-  const spec = metadata.partitionSpecs.find((some) => some.specId === metadata.defaultSpecId)
-  const order = metadata.sortOrders.find((some) => some.orderId === metadata.defaultSortOrderId)
-  if (schema === undefined || spec === undefined) {
-    throw new IceboxError('iceberg/invalid-metadata', {
-      message: 'the metadata names a schema or partition spec that it does not hold',
-    })
-  }
-  return { schema, spec, sortOrder: order === undefined || order.fields.length === 0 ? undefined : order }
-}
-
-function change(update: SchemaUpdate, changes: readonly SchemaChange[]): void {
-  for (const one of changes) {
-    if (one.kind === 'add') update.addColumn(one.name, one.type)
-    else if (one.type.kind !== 'struct' && one.type.kind !== 'list' && one.type.kind !== 'map')
-      update.widen(one.name, one.type)
-  }
-}
 
 interface Written {
   readonly result: WriteResult
@@ -412,22 +329,6 @@ async function commit(
 
 function skipped(plan: ImportPlan): ImportOutcome {
   return outcome(plan, { created: false, skipped: true, notes: plan.notes })
-}
-
-/** The files carry the field ids that the plan's changes gave: another writer's change in between must not shift them. */
-function sameChange(update: SchemaUpdate, changes: readonly SchemaChange[], written: Schema): void {
-  change(update, changes)
-  const result = update.result()
-  for (const field of written.fields) {
-    const now = result.fields.find((some) => some.id === field.id)
-    if (now?.name === field.name) continue
-    throw new IceboxError('table/conflict', {
-      message: `another writer changed the columns while column '${field.name}' was added`,
-      remedy: 'import again',
-      context: { column: field.name },
-      retryable: true,
-    })
-  }
 }
 
 function outcome(
