@@ -37,6 +37,8 @@ const SURE_KINDS = ['storage/', 'iceberg/', 'table/', 'namespace/', 'usage/', 'n
  * that does not say otherwise.
  */
 export function outcomeOf(error: unknown): CommitOutcome {
-  if (isIceboxError(error, 'catalog/commit-conflict') || isIceboxError(error, 'catalog/locked')) return 'conflict'
+  if (isIceboxError(error, 'catalog/commit-conflict')) return 'conflict'
+  // The catalog waited for its lock already: as many waits as there are retries would look like a hang.
+  if (isIceboxError(error, 'catalog/locked')) return 'failed'
   return SURE_KINDS.some((kind) => isIceboxError(error, kind)) ? 'failed' : 'unknown'
 }
