@@ -118,7 +118,7 @@ function tuneLibc(load: (path: string) => { func: (signature: string) => Native 
     const mallopt = libc.func('int mallopt(int parameter, int value)')
     mallopt(M_ARENA_MAX, 1)
     // Compression contexts of a few hundred KiB come and go with each page: mapped anew each time, their pages are zeroed
-    // anew (12 to 16% of a partitioned import; docs/decisions/0011-partitioned-writes.md). `trim` gives back what stays.
+    // anew (7 to 16% of a partitioned import; docs/decisions/0011-partitioned-writes.md). `trim` gives back what stays.
     mallopt(M_TRIM_THRESHOLD, 16 * MiB)
     mallopt(M_MMAP_THRESHOLD, 4 * MiB)
     return libc.func('int malloc_trim(size_t pad)')
