@@ -40,8 +40,8 @@ export async function tpch(
   await rm(partial, { recursive: true, force: true })
   await mkdir(partial, { recursive: true })
   const generator = join(interpreter, '../tpchgen-cli')
-  const tables = table === undefined ? [] : ['-T', table]
-  await measureSuccess(generator, ['-s', String(scale), '--format', format, ...tables, '-o', partial])
+  const tables = table === undefined ? [] : [`--tables=${table}`]
+  await measureSuccess(generator, [format, '-s', String(scale), ...tables, `--output-dir=${partial}`])
   await rename(partial, folder)
   return folder
 }
