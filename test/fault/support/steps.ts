@@ -143,6 +143,8 @@ export async function interrupted(
   }
   if (landed) onSent?.(child)
   await closed
+  // A process that had just ended takes the signal too, without effect.
+  if (signal === 'SIGKILL') landed = child.signalCode === 'SIGKILL'
   return {
     landed,
     code: child.exitCode,
