@@ -16,6 +16,7 @@ for (const [table, files] of Object.entries(tables)) {
   const list = files.map((file) => `'${file}'`).join(', ')
   await connection.run(`CREATE VIEW ${table} AS FROM read_parquet([${list}])`)
 }
+await connection.run('select 1')
 const timesMs: number[] = []
 const rows: number[] = []
 for (const sql of splitQueries(readFileSync(queries, 'utf8'))) {
