@@ -16,6 +16,5 @@ export {
   planEngine,
 } from './engine-plan.ts'
 export { Governor, type GovernorOptions, type Reservation, type ReserveOptions } from './governor.ts'
-export { ownMemory, type ProcessMemory, readProcessMemory, resetPeak } from './process-memory.ts'
+export { ownMemory, type ProcessMemory } from './process-memory.ts'
 export { decidePurge, type PurgeDecision } from './purge-rule.ts'
-export { RssSampler, type RssSamplerOptions, type RssSample } from './sampler.ts'
