@@ -24,6 +24,8 @@ process.on('SIGTERM', () => {
 })
 
 process.exitCode = await runCli(process.argv.slice(2), io, lakeDoor, interrupts)
+// A command that was cancelled may have left its writer with the pipe open, which would keep the process alive.
+process.stdin.destroy()
 
 /** Dies of the signal itself, without the tidying that the first one asked for. */
 function endAtOnce(signal: NodeJS.Signals): void {

@@ -192,6 +192,22 @@ describe('ending early', () => {
     expect(ran.code === 130 || ran.signal === 'SIGINT').toBe(true)
   })
 
+  it('Ctrl-C ends an import that waits for more of standard input, at whatever moment it comes', async () => {
+    const codes: (number | string | null)[] = []
+    for (let delayMs = 40; delayMs <= 320; delayMs += 40) {
+      const ran = await icebox(['import', 'a.never', '-', '--format', 'csv'], {
+        cwd: lake,
+        // The pipe stays open: nothing but the signal ends this.
+        onStart: (child) => {
+          child.stdin.write('a,b\n1,2\n')
+          setTimeout(() => child.kill('SIGINT'), delayMs)
+        },
+      })
+      codes.push(ran.code ?? ran.signal)
+    }
+    expect(codes.filter((code) => code !== 130 && code !== 'SIGINT')).toEqual([])
+  })
+
   it('Ctrl-C cancels an import from standard input; the table is not there', async () => {
     const ran = await icebox(['import', 'a.never', '-', '--format', 'csv'], {
       cwd: lake,
