@@ -19,6 +19,7 @@ const regions = ['asia', 'eu', 'us', 'africa']
 async function table(properties: Record<string, string> = { 'commit.manifest-merge.enabled': 'false' }) {
   const io = new CountingStore(new MemoryStore())
   const target = new MemoryTarget(newTable({ spec: BY_REGION, properties }))
+  let tick = 0
   for (const region of regions) {
     const files = [0n, 10n, 20n].map((from) =>
       fileOf(
@@ -29,7 +30,9 @@ async function table(properties: Record<string, string> = { 'commit.manifest-mer
         { spec: BY_REGION },
       ),
     )
-    await new Transaction({ target, io, base: target.current }).append(files).commit()
+    // A second apart: commits of one millisecond have one moment, and the later one has it.
+    const now = () => NOW + 1000 * ++tick
+    await new Transaction({ target, io, base: target.current, now }).append(files).commit()
   }
   return { io, metadata: target.current.metadata, target }
 }
