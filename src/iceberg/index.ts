@@ -75,9 +75,11 @@ export type {
 export {
   isUnpartitioned,
   parseTransform,
+  partitionFieldName,
   partitionKey,
   partitionType,
   resultType,
+  transformCall,
   transformToString,
 } from './spec/partition.ts'
 export {

@@ -10,7 +10,7 @@ import {
   type SortOrder,
   type TableMetadata,
   type Transform,
-  transformToString,
+  transformCall,
   typeToString,
 } from '../iceberg/index.ts'
 import type { TableDescription, TableListing } from './api.ts'
@@ -23,16 +23,7 @@ export function tableText(table: TableIdentifier): string {
 /** `bucket(16, id)`, `month(ts)`, `region`: a transform of a column as it is written in SQL. */
 function transformText(transform: Transform, sourceIds: readonly number[], schema: Schema): string {
   const column = sourceIds.map((id) => columnName(schema, id) ?? `(dropped column ${id})`).join(', ')
-  switch (transform.kind) {
-    case 'identity':
-      return column
-    case 'bucket':
-      return `bucket(${transform.buckets}, ${column})`
-    case 'truncate':
-      return `truncate(${transform.width}, ${column})`
-    default:
-      return `${transformToString(transform)}(${column})`
-  }
+  return transformCall(transform, column)
 }
 
 /** `month(ts), bucket(16, id)`; empty when unpartitioned. Fields that evolution made void are left out. */

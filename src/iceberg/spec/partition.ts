@@ -31,6 +31,34 @@ export function transformToString(transform: Transform): string {
   return transform.kind === 'unknown' ? transform.text : transform.kind
 }
 
+/** A transform of a column as SQL writes it: `region`, `month(ts)`, `bucket(16, id)`. */
+export function transformCall(transform: Transform, column: string): string {
+  if (transform.kind === 'identity') return column
+  if (transform.kind === 'bucket') return `bucket(${transform.buckets}, ${column})`
+  if (transform.kind === 'truncate') return `truncate(${transform.width}, ${column})`
+  return `${transformToString(transform)}(${column})`
+}
+
+/**
+ * The name of a partition field where none is given, as Java and PyIceberg name it when a spec is updated: `region`,
+ * `ts_month`, `id_bucket_16`; dots of nested columns become underscores in neither.
+ */
+export function partitionFieldName(path: string, transform: Transform): string {
+  switch (transform.kind) {
+    case 'identity':
+    case 'unknown':
+      return path
+    case 'bucket':
+      return `${path}_bucket_${transform.buckets}`
+    case 'truncate':
+      return `${path}_trunc_${transform.width}`
+    case 'void':
+      return `${path}_null`
+    default:
+      return `${path}_${transform.kind}`
+  }
+}
+
 /**
  * The type of a transform's results (Iceberg spec, "Partition Transforms"). An unknown transform's results are text, as
  * in the reference implementation.

@@ -1,6 +1,6 @@
 import { invalid, sameSpec, sameTransform, type TableUpdate } from '../metadata/index.ts'
 import { schemaOf } from '../scan/index.ts'
-import { transformToString } from '../spec/partition.ts'
+import { partitionFieldName, transformToString } from '../spec/partition.ts'
 import { fieldByPath } from '../spec/schema.ts'
 import type { TableMetadata } from '../spec/table-metadata.ts'
 import type { PartitionField, PartitionSpec, Transform } from '../spec/types.ts'
@@ -35,7 +35,7 @@ export class SpecUpdate {
       )
     }
     const historic = this.#metadata.partitionSpecs.flatMap((spec) => spec.fields).find(same)
-    const fieldName = name ?? historic?.name ?? defaultName(path, transform)
+    const fieldName = name ?? historic?.name ?? partitionFieldName(path, transform)
     // A v1 spec keeps removed fields as void ones; their names make way.
     const void_ = this.#fields.findIndex((field) => field.name === fieldName && field.transform.kind === 'void')
     const inTheWay = this.#fields[void_]
@@ -93,26 +93,5 @@ export function updateSpecAction(change: (update: SpecUpdate) => void): TableAct
       ]
       return { updates, guards: ['schema', 'spec'] }
     },
-  }
-}
-
-/** Names as Java and PyIceberg give them when a spec is updated; dots of nested columns become underscores in neither. */
-function defaultName(path: string, transform: Transform): string {
-  switch (transform.kind) {
-    case 'identity':
-      return path
-    case 'bucket':
-      return `${path}_bucket_${transform.buckets}`
-    case 'truncate':
-      return `${path}_trunc_${transform.width}`
-    case 'void':
-      return `${path}_null`
-    case 'unknown':
-      return path
-    case 'year':
-    case 'month':
-    case 'day':
-    case 'hour':
-      return `${path}_${transform.kind}`
   }
 }

@@ -8,7 +8,7 @@ import {
   type Schema,
   type SortOrder,
   columnName,
-  transformToString,
+  transformCall,
 } from '../../iceberg/index.ts'
 import { inspectArrow } from '../inspect/arrow.ts'
 import { type CsvOptions, inspectCsv, type InspectScene } from '../inspect/csv.ts'
@@ -295,12 +295,7 @@ function layoutOf(request: ImportRequest, existing: LoadedTable | undefined, fie
 
 function shownSpec(spec: PartitionSpec | undefined, schema: Schema): string[] {
   return (spec?.fields ?? []).map((field) => {
-    const name = columnName(schema, field.sourceIds[0] ?? -1)
-    const { transform } = field
-    if (transform.kind === 'identity') return name
-    if (transform.kind === 'bucket') return `bucket(${transform.buckets}, ${name})`
-    if (transform.kind === 'truncate') return `truncate(${transform.width}, ${name})`
-    return `${transformToString(transform)}(${name})`
+    return transformCall(field.transform, columnName(schema, field.sourceIds[0] ?? -1))
   })
 }
 

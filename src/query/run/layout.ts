@@ -6,6 +6,7 @@ import {
   type PartitionSpec,
   type Schema,
   type SortOrder,
+  partitionFieldName,
   transformToString,
   typeToString,
 } from '../../iceberg/index.ts'
@@ -45,7 +46,7 @@ export function partitionSpecOf(
     return {
       fieldId: 1000 + at,
       sourceIds: [source?.id ?? 0],
-      name: term.name ?? defaultName(path, term.transform),
+      name: term.name ?? partitionFieldName(path, term.transform),
       transform: term.transform,
     }
   })
@@ -83,22 +84,4 @@ function checkTransform(
     offset,
     `${transformToString(transform)} cannot be applied to '${path}' of type ${shown}`,
   )
-}
-
-/** As Java and PyIceberg name partition fields. */
-function defaultName(path: string, transform: Transform): string {
-  switch (transform.kind) {
-    case 'identity':
-      return path
-    case 'bucket':
-      return `${path}_bucket_${transform.buckets}`
-    case 'truncate':
-      return `${path}_trunc_${transform.width}`
-    case 'void':
-      return `${path}_null`
-    case 'unknown':
-      return `${path}_${transform.text}`
-    default:
-      return `${path}_${transform.kind}`
-  }
 }

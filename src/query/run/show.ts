@@ -9,7 +9,7 @@ import {
   type Schema,
   schemaOf,
   type SortField,
-  transformToString,
+  transformCall,
   type Type,
 } from '../../iceberg/index.ts'
 import { quoteName, quoteText } from '../text/names.ts'
@@ -113,27 +113,12 @@ function source(ids: readonly number[], schema: Schema): string {
 }
 
 function partition(field: PartitionField, schema: Schema): string {
-  return `${transformed(field.transform, source(field.sourceIds, schema))} AS ${quoteName(field.name)}`
+  return `${transformCall(field.transform, source(field.sourceIds, schema))} AS ${quoteName(field.name)}`
 }
 
 function sortKey(field: SortField, schema: Schema): string {
   const nulls = field.nullOrder === 'nulls-first' ? 'NULLS FIRST' : 'NULLS LAST'
-  return `${transformed(field.transform, source(field.sourceIds, schema))} ${field.direction.toUpperCase()} ${nulls}`
-}
-
-function transformed(transform: PartitionField['transform'], column: string): string {
-  switch (transform.kind) {
-    case 'identity':
-      return column
-    case 'bucket':
-      return `bucket(${transform.buckets}, ${column})`
-    case 'truncate':
-      return `truncate(${transform.width}, ${column})`
-    case 'unknown':
-      return `${transformToString(transform)}(${column})`
-    default:
-      return `${transform.kind}(${column})`
-  }
+  return `${transformCall(field.transform, source(field.sourceIds, schema))} ${field.direction.toUpperCase()} ${nulls}`
 }
 
 /** Settings that a person may change; all others follow from the configuration. */
