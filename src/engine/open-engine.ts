@@ -115,8 +115,6 @@ class OpenEngine implements Engine {
     try {
       if (this.#isClosed) throw new IceboxError('internal/unreachable', { message: 'a closed engine was used' })
       const connection = await binding.connect(database)
-      // DuckDB counts progress only where its bar is on; showing it is ours.
-      await binding.query(connection, 'SET enable_progress_bar = true; SET enable_progress_bar_print = false')
       const session: Session = new Session({
         binding,
         connection,

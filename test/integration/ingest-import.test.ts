@@ -25,6 +25,17 @@ async function columnsOf(name: string): Promise<Record<string, string>> {
 }
 
 describe('what gets into a table', () => {
+  it('a number that the reader might round is looked at as text and kept', async () => {
+    const rows = Array.from({ length: 2000 }, (_, at) => `${at},1.5`)
+    const table = fresh()
+    const done = await kit.import({
+      table,
+      sources: [await csv('large.csv', 'id,v', ...rows, '2000,9007199254740994')],
+    })
+    expect(done.rows).toBe(2001)
+    expect(await kit.read('SELECT max(v)::BIGINT AS v FROM $T', table.name)).toEqual([{ v: 9_007_199_254_740_994n }])
+  })
+
   it('types, nulls, bounds and counts of a CSV file', async () => {
     const path = await csv(
       'types.csv',

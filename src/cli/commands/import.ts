@@ -45,7 +45,11 @@ async function watched(
   run: (options: ImportOptions) => Promise<ImportSummary>,
 ): Promise<ImportSummary> {
   using bar = await progressFor(context)
-  return await run({ ...options, signal: context.signal, onProgress: (progress) => bar.update(progress) })
+  return await run({
+    ...options,
+    signal: context.signal,
+    ...(bar.isIdle ? {} : { onProgress: (progress) => bar.update(progress) }),
+  })
 }
 
 /** Rows first, then what was decided about the data: people read the first lines. */

@@ -23,8 +23,8 @@ export async function runScript(
   using bar = await progressFor(context)
   const sink = { write: (chunk: string | Uint8Array) => (bar.clear(), how.sink.write(chunk)) }
   let last: Presented | undefined
-  const { onProgress, onRows } = queryProgress(bar, lake.budgetBytes)
-  const statements = lake.run(sql, [], { signal, onProgress })
+  const { options, onRows } = queryProgress(bar, lake.budgetBytes)
+  const statements = lake.run(sql, [], { signal, ...options })
   for await (const result of statements) {
     if (last?.hasRows === true && how.format === 'table') await how.sink.write('\n')
     last = await presentStatement(context, result, { ...how, sink, onRows })

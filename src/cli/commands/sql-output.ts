@@ -82,15 +82,16 @@ async function rowsInto(
 ): Promise<Written> {
   try {
     using bar = await progressFor(context)
-    const { onProgress, onRows } = queryProgress(bar, lake.budgetBytes)
+    const progress = queryProgress(bar, lake.budgetBytes)
     const { signal } = context
     const options: RunSqlOptions = {
       signal,
-      onProgress,
+      ...progress.options,
       ...(target.format === 'parquet' ? { parquetFile: file.writingTo } : {}),
     }
     let written: Written | undefined
-    for await (const result of lake.run(sql, [], options)) written = await one(context, result, target, file, onRows)
+    for await (const result of lake.run(sql, [], options))
+      written = await one(context, result, target, file, progress.onRows)
     if (written === undefined)
       throw new IceboxError('usage/invalid', {
         message: 'the statement gave no result',

@@ -5,7 +5,7 @@ import type { ProgressBar } from './progress-bar.ts'
 export async function progressFor(context: CommandContext): Promise<ProgressBar> {
   const terminal = context.io.progressTerminal
   if (terminal === undefined || context.globals.quiet || context.io.env.TERM === 'dumb')
-    return { update() {}, clear() {}, [Symbol.dispose]() {} }
+    return { isIdle: true, update() {}, clear() {}, [Symbol.dispose]() {} }
   const { startProgressBar } = await import('./progress-bar.ts')
   return startProgressBar(terminal)
 }

@@ -2,6 +2,8 @@ import { SingleBar } from 'cli-progress'
 import { type ProgressState, progressLine } from './progress-line.ts'
 
 export interface ProgressBar extends Disposable {
+  /** Nobody watches: progress need not be counted. */
+  readonly isIdle: boolean
   update(state: Omit<ProgressState, 'elapsedMs'>): void
   /** Takes the line off the terminal, before something else is written; a later update brings it back after a while. */
   clear(): void
@@ -31,6 +33,7 @@ export function startProgressBar(stream: NodeJS.WriteStream, now: () => number =
     quietSinceMs = now()
   }
   return {
+    isIdle: false,
     update(state) {
       latest = { ...state, elapsedMs: now() - startedMs }
       if (!isShown && now() - quietSinceMs >= SHOW_AFTER_MS) {

@@ -2,8 +2,8 @@ import type { QueryOptions } from '../../lakehouse/api.ts'
 import type { ProgressBar } from './progress-bar.ts'
 
 export interface QueryProgress {
-  /** For the statement's options: the engine's own share of the work. */
-  readonly onProgress: NonNullable<QueryOptions['onProgress']>
+  /** For the statement's options: the engine's own share of the work. None where nobody watches. */
+  readonly options: Pick<QueryOptions, 'onProgress'>
   /** For whoever reads the rows. */
   readonly onRows: (rows: number) => void
 }
@@ -24,11 +24,12 @@ export function queryProgress(bar: ProgressBar, budgetBytes: number): QueryProgr
       rssBytes: process.memoryUsage.rss(),
       budgetBytes,
     })
+  const onProgress: QueryOptions['onProgress'] = (progress) => {
+    fraction = progress.fraction
+    show()
+  }
   return {
-    onProgress(progress) {
-      fraction = progress.fraction
-      show()
-    },
+    options: bar.isIdle ? {} : { onProgress },
     onRows(count) {
       rows = count
       show()

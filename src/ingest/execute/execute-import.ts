@@ -10,6 +10,7 @@ import { KEY_PROPERTY, SOURCE_PROPERTY } from '../plan/import-key.ts'
 import type { ImportPlan } from '../plan/import-plan.ts'
 import type { IngestServices } from '../plan/services.ts'
 import { explainCsvError } from '../read/csv-errors.ts'
+import { READ_AS_TEXT } from '../read/csv-select.ts'
 import { unknownKeysSql } from '../read/json-select.ts'
 import { explainJsonError } from '../read/json-errors.ts'
 import { refuseLongLines, withLineSizes } from '../read/line-sizes.ts'
@@ -126,47 +127,59 @@ async function write(
   guard.done.catch((error: unknown) => stop.abort(error))
   // The engine's own count is its share of a guessed cardinality (1 of 37 for 8M rows of CSV); the plan's estimate is from a sample.
   const { rows: estimatedRows } = plan.estimate
-  const progress: RunOptions['onProgress'] = ({ fraction }) =>
-    onProgress?.({
-      phase: 'write',
-      rows: fraction === undefined || estimatedRows === undefined ? undefined : Math.round(fraction * estimatedRows),
-      fraction,
-      bytesTotal: plan.estimate.sourceBytes,
-      bytesRead: fraction === undefined ? undefined : Math.round(fraction * plan.estimate.sourceBytes),
-    })
+  const progress: RunOptions['onProgress'] =
+    onProgress === undefined
+      ? undefined
+      : ({ fraction }) =>
+          onProgress({
+            phase: 'write',
+            rows:
+              fraction === undefined || estimatedRows === undefined ? undefined : Math.round(fraction * estimatedRows),
+            fraction,
+            bytesTotal: plan.estimate.sourceBytes,
+            bytesRead: fraction === undefined ? undefined : Math.round(fraction * plan.estimate.sourceBytes),
+          })
   try {
+    const copy = (maxLineSizeBytes: number | undefined, parsesNumbers: boolean) =>
+      writeDataFiles({
+        session,
+        engine: services.engine,
+        select:
+          plan.onError === 'reject'
+            ? goodRowsSelect(source, mapping)
+            : sourceSelect(source, mapping, {
+                inOrder: plan.preserveOrder,
+                parsesNumbers,
+                bufferBytes: planCopy({
+                  engine: services.engine.plan,
+                  rowWidthBytes: plan.estimate.rowWidthBytes,
+                  targetFileBytes: services.settings.targetFileSizeBytes,
+                  ...(maxLineSizeBytes === undefined ? {} : { maxLineBytes: maxLineSizeBytes }),
+                }).csvBufferBytes,
+                ...(maxLineSizeBytes === undefined ? {} : { maxLineSizeBytes }),
+              }),
+        schema: target.schema,
+        spec: target.spec,
+        ...(target.sortOrder === undefined ? {} : { sortOrder: target.sortOrder }),
+        location: target.base.metadata.location,
+        properties: target.base.metadata.properties,
+        targetFileSizeBytes: services.settings.targetFileSizeBytes,
+        stagingDirectory: services.settings.stagingDirectory,
+        journal: services.journal,
+        rowWidthBytes: plan.estimate.rowWidthBytes,
+        ...(plan.estimate.partitions === undefined ? {} : { partitions: plan.estimate.partitions }),
+        preserveOrder: plan.preserveOrder,
+        signal: both,
+        ...(progress === undefined ? {} : { onProgress: progress }),
+      })
     const result = await withLineSizes(services.settings.maxLineSizeBytes, async (maxLineSizeBytes) => {
       try {
-        return await writeDataFiles({
-          session,
-          engine: services.engine,
-          select:
-            plan.onError === 'reject'
-              ? goodRowsSelect(source, mapping)
-              : sourceSelect(source, mapping, {
-                  inOrder: plan.preserveOrder,
-                  bufferBytes: planCopy({
-                    engine: services.engine.plan,
-                    rowWidthBytes: plan.estimate.rowWidthBytes,
-                    targetFileBytes: services.settings.targetFileSizeBytes,
-                    ...(maxLineSizeBytes === undefined ? {} : { maxLineBytes: maxLineSizeBytes }),
-                  }).csvBufferBytes,
-                  ...(maxLineSizeBytes === undefined ? {} : { maxLineSizeBytes }),
-                }),
-          schema: target.schema,
-          spec: target.spec,
-          ...(target.sortOrder === undefined ? {} : { sortOrder: target.sortOrder }),
-          location: target.base.metadata.location,
-          properties: target.base.metadata.properties,
-          targetFileSizeBytes: services.settings.targetFileSizeBytes,
-          stagingDirectory: services.settings.stagingDirectory,
-          journal: services.journal,
-          rowWidthBytes: plan.estimate.rowWidthBytes,
-          ...(plan.estimate.partitions === undefined ? {} : { partitions: plan.estimate.partitions }),
-          preserveOrder: plan.preserveOrder,
-          signal: both,
-          onProgress: progress,
-        })
+        try {
+          return await copy(maxLineSizeBytes, true)
+        } catch (error) {
+          if (!needsText(error)) throw error
+          return await copy(maxLineSizeBytes, false)
+        }
       } catch (error) {
         const found = await explained(error, plan, session, signal, stop.signal)
         if (source.format === 'csv' && isIceboxError(found, 'source/row') && !isAboutValue(found)) {
@@ -202,6 +215,11 @@ async function write(
   } finally {
     if (source.format === 'arrow') await session.run(`DROP TABLE IF EXISTS ${ARROW_TABLE}`)
   }
+}
+
+/** A number that the reader may not parse by itself: its text decides whether it fits. */
+function needsText(error: unknown): boolean {
+  return isIceboxError(error) && READ_AS_TEXT.test(error.message)
 }
 
 /** A value was found and named: the row could be read. */

@@ -25,7 +25,8 @@ export interface CastOptions {
 
 /** Lengths of whole numbers, likely ones first: a CASE stops at the first that fits. */
 const LENGTHS = [6, 5, 7, 4, 3, 2, 1, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19]
-const EXACT_IN_DOUBLE = '9007199254740992'
+/** Whole numbers below this in size are exact in a double; of larger ones only the text can tell. */
+export const EXACT_IN_DOUBLE = '9007199254740992'
 
 /**
  * A whole number without sign, leading zeros, fraction or exponent is at least 10 to the power of its length less one;
@@ -71,7 +72,9 @@ export function checkedCast(type: Type, text: string, options: CastOptions): Che
       return options.format === undefined
         ? {
             value,
-            isPlainly: () => `strlen(${text}) = 10 AND ${text} < ':'`,
+            // A cast drops what stands behind the day, so both dashes and the last digit must be in their places; with
+            // `strlen(…) = 10 AND … < ':'` (18 ns less) 1998-12-1x was the first of December.
+            isPlainly: () => `${text} GLOB '????-??-?[0-9]'`,
             isExact: matches(' *[0-9]{1,6}([-/])[0-9]{1,2}[-/][0-9]{1,2} *'),
           }
         : {

@@ -1,5 +1,5 @@
 import { alignCsvBuffer } from '../../memory/index.ts'
-import { acceptsText, castOrFail, checkedCast } from '../inspect/checked-cast.ts'
+import { acceptsText, castOrFail, checkedCast, EXACT_IN_DOUBLE } from '../inspect/checked-cast.ts'
 import { toDuckDbType } from '../types/mapping.ts'
 import { HELPER_PREFIX } from '../write/projection.ts'
 import { columnsMap, quoteIdentifier, quoteList, quoteText } from '../sql.ts'
@@ -14,9 +14,11 @@ export interface CsvReadOptions {
   readonly storesRejects?: boolean
   /** Rows in the order of the file. */
   readonly inOrder?: boolean
+  /** Columns that the reader parses itself, by name in the file; the others are text. */
+  readonly types?: ReadonlyMap<string, string>
 }
 
-/** `read_csv(…)` of a group with every column as text; nothing is detected again. */
+/** `read_csv(…)` of a group, every column as text unless `types` says more; nothing is detected again. */
 export function readCsv(description: CsvDescription, group: CsvGroup, options: CsvReadOptions): string {
   const { dialect } = group
   const settings = [
@@ -27,7 +29,7 @@ export function readCsv(description: CsvDescription, group: CsvGroup, options: C
     `quote = ${quoteText(dialect.quote)}`,
     `escape = ${quoteText(dialect.escape)}`,
     `header = ${dialect.hasHeader}`,
-    `columns = ${columnsMap(group.names.map((name) => [name, 'VARCHAR']))}`,
+    `columns = ${columnsMap(group.names.map((name) => [name, options.types?.get(name) ?? 'VARCHAR']))}`,
     ...(group.compression === 'none' ? [] : [`compression = ${quoteText(group.compression)}`]),
     ...(description.encoding === undefined ? [] : [`encoding = ${quoteText(description.encoding)}`]),
     ...(description.nullText === undefined ? [] : [`nullstr = ${quoteList(['', description.nullText])}`]),
@@ -53,11 +55,27 @@ function buffers(maxLineBytes: number | undefined, bufferBytes: number | undefin
   ]
 }
 
+export interface CsvSelectOptions extends Omit<CsvReadOptions, 'types'> {
+  /** Rows with a value that does not fit are left out. */
+  readonly onlyGood?: boolean
+  /**
+   * The reader parses floating point numbers itself. One that it may have changed fails with {@link READ_AS_TEXT}, as does
+   * one that it cannot parse: the rows are then to be read without this.
+   */
+  readonly parsesNumbers?: boolean
+}
+
+/** Marks a value that only its text can tell. */
+const TEXT_MARK = 'icebox-text'
+
+/** What fails where {@link CsvSelectOptions.parsesNumbers} was too much; reading as text decides, and words the error. */
+export const READ_AS_TEXT = new RegExp(`${TEXT_MARK}|Error when converting column`)
+
 /** The rows of all groups as the table's columns; a value that its type would change is an error. */
 export function csvSelect(
   description: CsvDescription,
   mapping: readonly ColumnMapping[],
-  options: CsvReadOptions & { readonly onlyGood?: boolean },
+  options: CsvSelectOptions,
 ): string {
   return description.groups.map((group) => groupSelect(description, group, mapping, options)).join(' UNION ALL ')
 }
@@ -66,16 +84,22 @@ function groupSelect(
   description: CsvDescription,
   group: CsvGroup,
   mapping: readonly ColumnMapping[],
-  options: CsvReadOptions & { readonly onlyGood?: boolean },
+  options: CsvSelectOptions,
 ): string {
   const where = options.onlyGood === true ? ` WHERE ${goodRow(description, group, mapping)}` : ''
   const casts: string[] = []
+  const types = new Map<string, string>()
   const columns = mapping.map((column, at) => {
     const isHere = group.names.includes(column.source)
     const text = quoteIdentifier(column.source)
     const name = quoteIdentifier(column.name)
     if (!isHere || isHive(description, column)) {
       return `${isHive(description, column) ? text : `CAST(NULL AS ${toDuckDbType(column.type)})`} AS ${name}`
+    }
+    if (options.parsesNumbers === true && options.onlyGood !== true && column.type.kind === 'double') {
+      // The same parser as the cast's, without a text vector in between: 3% of an import of lineitem, which has four.
+      types.set(column.source, 'DOUBLE')
+      return `CASE WHEN abs(${text}) < ${EXACT_IN_DOUBLE} THEN ${text} WHEN ${text} IS NULL THEN NULL ELSE error(${quoteText(TEXT_MARK)}) END AS ${name}`
     }
     const cast = checkedCast(column.type, text, column)
     if (cast.isPlainly === undefined || options.onlyGood === true) return `${cast.value} AS ${name}`
@@ -84,7 +108,7 @@ function groupSelect(
     casts.push(`${cast.value} AS ${value}`)
     return `${castOrFail(cast, column.source, text, value)} AS ${name}`
   })
-  const read = `${readCsv(description, group, options)}${where}`
+  const read = `${readCsv(description, group, { ...options, types })}${where}`
   const source = casts.length === 0 ? read : `(SELECT *, ${casts.join(', ')} FROM ${read})`
   return `SELECT ${columns.join(', ')} FROM ${source}`
 }

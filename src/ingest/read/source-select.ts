@@ -11,6 +11,8 @@ export interface SelectOptions {
   readonly bufferBytes?: number
   /** Rows in the order of the files. */
   readonly inOrder?: boolean
+  /** CSV: the reader parses floating point numbers itself (`CsvSelectOptions.parsesNumbers`). */
+  readonly parsesNumbers?: boolean
 }
 
 /** Where the rows of Arrow files are put before they are written. */

@@ -13,6 +13,7 @@ import { type Projection, project } from './projection.ts'
 import { RowCopier } from './row-copier.ts'
 import { chooseStrategy, type WriteStrategy } from './strategy.ts'
 import { rowGroupLimit } from './table-properties.ts'
+import { WriteBack } from './write-back.ts'
 
 export interface WriteRequest {
   readonly session: EngineSession
@@ -170,6 +171,7 @@ class Writer {
     if (this.#isOrdered) await session.run('SET preserve_insertion_order = true')
     const written: MeasuredFile[] = []
     try {
+      await using _writeBack = new WriteBack(this.#output)
       for await (const copied of this.#copier.copy(rung, number)) {
         // An empty select leaves one file without rows.
         if (copied.rows > 0n) written.push(this.#placement.measure(copied))
