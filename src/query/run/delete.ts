@@ -4,6 +4,8 @@ import type { Delete } from '../parse/ast.ts'
 import type { Meter, QueryServices, StatementOptions, StatementResult } from '../port.ts'
 import { replaceSpans, type Replacement } from '../resolve/replace.ts'
 import { resolveTables } from '../resolve/resolve.ts'
+import type { ResolvedTable } from '../resolve/resolved-table.ts'
+import { mentionedNames } from '../text/names.ts'
 import type { StatementText } from '../text/statements.ts'
 import { explainError } from './errors.ts'
 import { isUtc, type QueryParts, runOptions, type SessionState } from './query.ts'
@@ -96,19 +98,21 @@ async function conditionOf(
     replaced = replacements
     sent = replaceSpans(rows.sql, replacements)
     const probeFile = await parts.probeFile()
-    const views = tables.map((found, at) =>
-      found.system === undefined ? probeView(found, at + 1, probeFile) : systemView(found, parts.manifests),
+    const numberOf = (found: ResolvedTable): number => parts.spaces.numberOf(found)
+    const views = tables.map((found) =>
+      found.system === undefined ? probeView(found, numberOf(found), probeFile) : systemView(found, parts.manifests),
     )
-    const space = await parts.spaces.acquire(views, lease.session, options.signal)
+    const words = mentionedNames(rows.tokens)
+    const { space } = await parts.spaces.acquire(views, words, lease.session, options.signal)
     try {
       await lease.use(space.database, state.defaultNamespace)
       const numbered = new Map(
-        tables.map((found, at) => [at + 1, found] as const).filter(([, found]) => found.system === undefined),
+        tables.filter((found) => found.system === undefined).map((found) => [numberOf(found), found] as const),
       )
       const reading = await probe(lease.session, sent, numbered, isUtc(state), runOptions(options))
       if (reading?.isEmpty === true) return { op: 'false' }
-      const number = tables.findIndex((found) => found.label === table && found.system === undefined) + 1
-      const found = reading?.tables.get(number)
+      const target = tables.find((found) => found.label === table && found.system === undefined)
+      const found = target === undefined ? undefined : reading?.tables.get(numberOf(target))
       if (reading?.isSingleScan === true && found?.isExact === true && found.scans === 1) return found.predicate
     } finally {
       parts.spaces.release(space)

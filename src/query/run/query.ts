@@ -8,6 +8,7 @@ import type { PlanReading } from '../pruning/plan.ts'
 import { replaceSpans, type Replacement } from '../resolve/replace.ts'
 import { resolveTables } from '../resolve/resolve.ts'
 import type { ResolvedTable } from '../resolve/resolved-table.ts'
+import { mentionedNames } from '../text/names.ts'
 import type { StatementText } from '../text/statements.ts'
 import type { ShapeCache } from '../views/shape.ts'
 import type { Space, Spaces, ViewRequest } from '../views/space.ts'
@@ -101,35 +102,37 @@ export async function prepare(
     const tables = resolution.tables.toSorted(
       (a, b) => compareText(a.schemaName, b.schemaName) || compareText(a.viewName, b.viewName),
     )
-    const numbered = new Map(tables.map((table, at) => [at + 1, table]))
-    const enter = async (views: readonly ViewRequest[]): Promise<Space> => {
-      const space = await parts.spaces.acquire(views, lease.session, signal)
+    const numberOf = (table: ResolvedTable): number => parts.spaces.numberOf(table)
+    const words = mentionedNames(query.tokens)
+    const enter = async (views: readonly ViewRequest[]): Promise<readonly TableScanReport[]> => {
+      const { space, reports } = await parts.spaces.acquire(views, words, lease.session, signal)
       spaces.push(space)
       await lease.use(space.database, defaultNamespace)
-      return space
+      return reports
     }
     let reading: PlanReading | undefined
     const mayPrune = isWorthProbing(query.tokens, tables, how.isExplained === true)
     if (!parts.localFiles || mayPrune) {
       const probeFile = await parts.probeFile()
-      const probes = tables.map((table, at) =>
-        table.system === undefined ? probeView(table, at + 1, probeFile) : systemView(table, parts.manifests),
+      const probes = tables.map((table) =>
+        table.system === undefined ? probeView(table, numberOf(table), probeFile) : systemView(table, parts.manifests),
       )
       await enter(withNamespace(probes, defaultNamespace))
-      const data = new Map([...numbered].filter(([, table]) => table.system === undefined))
+      const data = new Map(
+        tables.filter((table) => table.system === undefined).map((table) => [numberOf(table), table] as const),
+      )
       reading = await probe(lease.session, sent, data, isUtc(state), runOptions(options))
       if (!parts.localFiles) refuseForeignScans(reading)
       if (!mayPrune) reading = undefined
     }
     const limit = reading?.isBareLimit === true ? bareLimit(query.tokens) : undefined
-    const views = tables.map((table, at) =>
+    const views = tables.map((table) =>
       table.system === undefined
-        ? dataView(table, at + 1, needOf(reading, at + 1, limit), parts)
+        ? dataView(table, numberOf(table), needOf(reading, numberOf(table), limit), parts)
         : systemView(table, parts.manifests),
     )
     let scans: readonly TableScanReport[] = []
-    if (views.length > 0 || defaultNamespace !== undefined)
-      scans = (await enter(withNamespace(views, defaultNamespace))).reports
+    if (views.length > 0 || defaultNamespace !== undefined) scans = await enter(withNamespace(views, defaultNamespace))
     else await lease.use(undefined)
     await parts.spaces.trim(lease.session, parts.sessions)
     const { maxValueBytes } = parts

@@ -65,3 +65,13 @@ export function nextSignificant(tokens: readonly Token[], from: number): number 
 export function mentionsKeyword(tokens: readonly Token[], ...words: readonly string[]): boolean {
   return tokens.some((token) => isKeyword(token, ...words))
 }
+
+/** Every name that the tokens may mean, without its quotes and in lower case. */
+export function mentionedNames(tokens: readonly Token[]): ReadonlySet<string> {
+  const names = new Set<string>()
+  for (const { kind, text } of tokens) {
+    if (kind === 'word') names.add(text.toLowerCase())
+    else if (kind === 'quoted') names.add(text.slice(1, -1).replaceAll('""', '"').toLowerCase())
+  }
+  return names
+}
