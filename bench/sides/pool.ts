@@ -103,18 +103,6 @@ await turn()
 const steadyPauses = [...pauses]
 const steadyPeakBytes = ownMemory().peakRssBytes
 
-/** Taking and releasing alone. */
-const leaseNs: number[] = []
-for (let round = 0; name !== 'fresh' && round < 5; round++) {
-  const startMs = performance.now()
-  for (let at = 0; at < 100_000; at++) {
-    const buffer = strategy.take(64 * KB)
-    buffer.done()
-    buffer.release()
-  }
-  leaseNs.push((performance.now() - startMs) * 10)
-}
-
 /** Everything at once, then nothing: what the process has before, at most and after. */
 async function burst(settle: () => void): Promise<{ before: number; during: number; after: number }> {
   settle()
@@ -142,6 +130,18 @@ const idleBurst = await burst(() => {
   idle?.()
 })
 const pressureBurst = await burst(() => strategy.relieve())
+/** Taking and releasing alone. */
+const leaseNs: number[] = []
+for (let round = 0; round < 5; round++) {
+  const startMs = performance.now()
+  for (let at = 0; at < 100_000; at++) {
+    const buffer = strategy.take(64 * KB)
+    buffer.done()
+    buffer.release()
+  }
+  leaseNs.push((performance.now() - startMs) * 10)
+}
+
 console.log(
   JSON.stringify({
     strategy: name,
@@ -149,7 +149,7 @@ console.log(
     bytesPerCpuSecond: steady.bytes / (steady.cpuMs / 1000),
     hitRate: (after.hits - warm.hits) / (after.taken - warm.taken),
     fragmentation: median(fragmentation),
-    leaseNs: name === 'fresh' ? 0 : median(leaseNs),
+    leaseNs: median(leaseNs),
     peakRssBytes: steadyPeakBytes,
     gcPauses: steadyPauses.length,
     gcMs: steadyPauses.reduce((sum, pause) => sum + pause, 0),
