@@ -7,9 +7,9 @@ import { ManualClock } from '../unit/support/pool-clock.ts'
 
 const KiB = 1024
 const MiB = 1024 * KiB
-const BUDGET = 40 * MiB
-const CEILING = 32 * MiB
-const POOL_SIZE = 12 * MiB
+const BUDGET = 24 * MiB
+const CEILING = 20 * MiB
+const POOL_SIZE = 8 * MiB
 
 type Step =
   | { readonly kind: 'lease'; readonly bytes: number }
@@ -19,7 +19,7 @@ type Step =
   | { readonly kind: 'wait'; readonly ms: number }
 
 const which = fc.nat(40)
-const bytes = fc.nat(30 * MiB)
+const bytes = fc.nat(20 * MiB)
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 8,
