@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util'
 import { commitsBenchmark } from './benchmarks/commits.ts'
 import { importBenchmark } from './benchmarks/import.ts'
 import { planningBenchmark } from './benchmarks/planning.ts'
+import { poolBenchmark } from './benchmarks/pool.ts'
 import { smallSelectBenchmark } from './benchmarks/small-select.ts'
 import { startupBenchmark } from './benchmarks/startup.ts'
 import { tpchBenchmark } from './benchmarks/tpch.ts'
@@ -16,6 +17,7 @@ const BENCHMARKS = [
   tpchBenchmark,
   smallSelectBenchmark,
   planningBenchmark,
+  poolBenchmark,
   commitsBenchmark,
   startupBenchmark,
 ]

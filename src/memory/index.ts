@@ -16,5 +16,11 @@ export {
   planEngine,
 } from './engine-plan.ts'
 export { Governor, type GovernorOptions, type Reservation, type ReserveOptions } from './governor.ts'
+export type { BufferAllocator, Lease } from './lease.ts'
+export type { PoolClock } from './pool/clock.ts'
+export type { Leak } from './pool/leaks.ts'
+export type { SlabMemory } from './pool/slab-memory.ts'
+export { type SlabBudget, SlabPool, type SlabPoolOptions } from './pool/slab-pool.ts'
+export type { PoolStatistics } from './pool/statistics.ts'
 export { ownMemory, type ProcessMemory } from './process-memory.ts'
 export { decidePurge, type PurgeDecision } from './purge-rule.ts'
