@@ -35,7 +35,7 @@ import { startMeter } from './meter.ts'
 import { planAndImport } from './plan-and-import.ts'
 import { referencedFiles } from './referenced-files.ts'
 import { relocateIfMoved } from './relocate.ts'
-import { SharedProcess } from './shared-process.ts'
+import { type ProcessNeeds, SharedProcess } from './shared-process.ts'
 
 export interface OpenOptions {
   /** `512MB` or `auto`: overrides performance.memory.max_usage. */
@@ -58,6 +58,8 @@ interface Parts {
   readonly folder: LakeFolder
   readonly configuration: Configuration
   readonly process: SharedProcess
+  /** What it joined the process with. */
+  readonly needs: ProcessNeeds
   readonly store: CountingStore
   readonly catalog: Catalog
   readonly journal: WriteJournal
@@ -100,7 +102,8 @@ export class Lakehouse implements CommandLakehouse {
 
   /**
    * Opens the lakehouse in `directory`, else ICEBOX_HOME, else the nearest parent of the working folder. Removes what writes
-   * of dead processes left. Rejects `lake/not-found`, `config/*`, `catalog/*`, `memory/*`.
+   * of dead processes left. Rejects `lake/not-found`, `config/*`, `catalog/*`, `memory/*`. A smaller budget than that of lakehouses that are
+   * open holds for all of them until this one closes.
    */
   static async open(directory?: string, options: OpenOptions = {}): Promise<Lakehouse> {
     const env = options.env ?? process.env
@@ -114,12 +117,13 @@ export class Lakehouse implements CommandLakehouse {
     const threads = values['performance.cpu.threads']
     await makeState(folder)
     const spillDirectory = spillDirectoryOf(folder, configuration)
-    const shared = SharedProcess.join({
+    const needs: ProcessNeeds = {
       budgetBytes: resolveBudget(configuration),
       threads: threads === 'auto' ? undefined : threads,
       spillDirectory,
       maxSpillBytes: await maxSpillBytes(folder, configuration),
-    })
+    }
+    const shared = await SharedProcess.join(needs)
     try {
       const store = new CountingStore(createStore())
       const catalog = await openCatalog(folder, store, Math.floor(shared.budgetBytes * METADATA_CACHE_SHARE), false)
@@ -139,14 +143,24 @@ export class Lakehouse implements CommandLakehouse {
         localFiles: true,
         maxValueBytes: values['query.max_value_size'],
       })
-      return new Lakehouse({ folder, configuration, process: shared, store, catalog, journal, manifests, runner })
+      return new Lakehouse({
+        folder,
+        configuration,
+        process: shared,
+        needs,
+        store,
+        catalog,
+        journal,
+        manifests,
+        runner,
+      })
     } catch (error) {
-      await shared.leave()
+      await shared.leave(needs)
       throw error
     }
   }
 
-  /** The budget of the process, which is that of the first lakehouse opened in it. */
+  /** The budget of the process: the smallest of the lakehouses that are open in it now. */
   get budgetBytes(): number {
     return this.#parts.process.budgetBytes
   }
@@ -285,13 +299,13 @@ export class Lakehouse implements CommandLakehouse {
   }
 
   async #close(): Promise<void> {
-    const { runner, catalog, process: shared } = this.#parts
+    const { runner, catalog, process: shared, needs } = this.#parts
     try {
       await runner[Symbol.asyncDispose]()
       await catalog.close()
     } finally {
       this.#lifetime[Symbol.dispose]()
-      await shared.leave()
+      await shared.leave(needs)
     }
   }
 
