@@ -109,13 +109,7 @@ export class Lakehouse implements CommandLakehouse {
 
   /** Runs a script, statement by statement: each result is read or closed before the next statement begins. */
   run(sql: string, parameters?: readonly SqlParameter[], options: RunSqlOptions = {}): AsyncIterable<StatementResult> {
-    const { signal, ...rest } = options
-    const timed = this.#withTimeout(signal)
-    return this.#connection.run(sql, {
-      ...rest,
-      ...(parameters !== undefined && { parameters }),
-      ...(timed !== undefined && { signal: timed }),
-    })
+    return this.#connection.run(sql, { ...options, ...(parameters !== undefined && { parameters }) })
   }
 
   /** The batches of one query. `break` cancels it. Rejects `usage/invalid` for a script of several statements. */
@@ -215,23 +209,5 @@ export class Lakehouse implements CommandLakehouse {
       if (!isIceboxError(error)) throw error
       return brokenListing(table, location, error)
     }
-  }
-
-  /** The caller's signal, and `query.timeout` where one is set. */
-  #withTimeout(signal: AbortSignal | undefined): AbortSignal | undefined {
-    const timeoutMs = this.configuration.values['query.timeout']
-    if (timeoutMs === 'none') return signal
-    const controller = new AbortController()
-    const timer = setTimeout(() => {
-      controller.abort(
-        new IceboxError('sql/timeout', {
-          message: `the statement ran longer than query.timeout (${this.configuration.texts['query.timeout'].text})`,
-          remedy: 'raise query.timeout, or ask for less',
-          context: { timeoutMs },
-        }),
-      )
-    }, timeoutMs)
-    timer.unref()
-    return signal === undefined ? controller.signal : AbortSignal.any([signal, controller.signal])
   }
 }

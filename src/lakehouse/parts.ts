@@ -81,6 +81,7 @@ export async function openParts(directory: string | undefined, options: OpenOpti
       targetFileSizeBytes: values['storage.target_file_size'],
       localFiles: true,
       maxValueBytes: values['query.max_value_size'],
+      ...(values['query.timeout'] !== 'none' && { timeoutMs: values['query.timeout'] }),
     })
     return { folder, configuration, process: shared, needs, store, catalog, journal, manifests, runner }
   } catch (error) {

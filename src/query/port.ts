@@ -82,6 +82,8 @@ export interface QueryServices {
   readonly targetFileSizeBytes: number
   /** `query.max_value_size`; undefined: no limit. */
   readonly maxValueBytes?: number
+  /** `query.timeout` of each statement, from its start until its rows are read; undefined: no limit. */
+  readonly timeoutMs?: number
   /** True on one's own machine: SQL may read files (`FROM 'x.csv'`). */
   readonly localFiles: boolean
 }

@@ -1,7 +1,7 @@
 import { cp, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { parseSize } from '../../src/base/index.ts'
 import { Lakehouse } from '../../src/lakehouse/index.ts'
 
@@ -45,6 +45,27 @@ describe('the library', () => {
     const long = lake.sql`select count(*) from range(1000000) a, range(1000000) b where a.range * b.range % 7 = 3`
     await expect(long).rejects.toMatchObject({ code: 'sql/timeout' })
     expect(await lake.sql`select 1 as one`).toEqual([{ one: 1 }])
+  })
+
+  it('query.timeout counts for each statement of a script from its own start, not from that of the script', async () => {
+    await using lake = await Lakehouse.open(lakeFolder, { set: ['query.timeout=1h'] })
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    try {
+      const endless = 'select sum(a.range * b.range % 7) from range(10000000) a, range(10000000) b'
+      const statements = lake.run(`select 1; select 2; ${endless}`)[Symbol.asyncIterator]()
+      for (const _ of [1, 2]) {
+        await statements.next()
+        // 80 minutes of a script when its third statement begins.
+        vi.advanceTimersByTime(40 * 60_000)
+      }
+      const last = statements.next()
+      // It is over as soon as its own hour is, wherever in the statement that finds it.
+      const hour = setInterval(() => vi.advanceTimersByTime(61 * 60_000), 100)
+      await expect(last).rejects.toMatchObject({ code: 'sql/timeout' })
+      clearInterval(hour)
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   it('the smallest budget of the lakehouses open in a process is that of its engine too, and goes with its lakehouse', async () => {

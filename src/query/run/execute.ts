@@ -13,6 +13,7 @@ import { openStream, prepare, type QueryParts, runOptions, type SessionState } f
 import { doneResult, streamResult } from './results.ts'
 import { allowedSetting, createStatement, describeTable, showSchemas, showTables } from './show.ts'
 import { findTable, needTable, tableText, writtenTable } from './table-names.ts'
+import { startTimeout } from './timeout.ts'
 import { textOf } from './write.ts'
 
 export interface Executed {
@@ -30,9 +31,19 @@ export async function execute(
   services: QueryServices,
 ): Promise<Executed> {
   const statement = parseStatement(text)
-  const meter = services.startMeter(statement.kind)
+  const timeout = startTimeout(services.timeoutMs, options.signal)
+  const measured = services.startMeter(statement.kind)
+  // A statement is over when its meter is stopped.
+  const meter: Meter = {
+    figures: () => measured.figures(),
+    stop() {
+      timeout.stop()
+      measured.stop()
+    },
+  }
+  const timed = timeout.signal === undefined ? options : { ...options, signal: timeout.signal }
   try {
-    return await run(statement, text, state, options, parts, services, meter)
+    return await run(statement, text, state, timed, parts, services, meter)
   } catch (error) {
     meter.stop()
     throw error
