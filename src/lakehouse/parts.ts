@@ -1,5 +1,5 @@
-import { statfs } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { freeSpaceBytes } from '../base/index.ts'
 import { type Catalog, openSqliteCatalog } from '../catalog/index.ts'
 import { type Configuration, loadConfiguration, renderDefaultFile } from '../config/index.ts'
 import { ManifestCache } from '../iceberg/index.ts'
@@ -7,7 +7,7 @@ import { type IngestServices, recoverWrites, WriteJournal } from '../ingest/inde
 import { QueryRunner } from '../query/index.ts'
 import { CountingStore, createStore, fileUri, type ObjectStore } from '../storage/index.ts'
 import { resolveBudget } from './environment.ts'
-import { findLake, type LakeFolder, makeLake, makeState } from './folder.ts'
+import { findLake, folderError, type LakeFolder, makeLake, openState } from './folder.ts'
 import { startMeter } from './meter.ts'
 import { referencedFiles } from './referenced-files.ts'
 import { type ProcessNeeds, SharedProcess } from './shared-process.ts'
@@ -26,12 +26,13 @@ export interface OpenOptions {
 /** Parsed manifests kept between statements: a share of the budget, within bounds. */
 const MANIFEST_CACHE = { share: 0.04, minBytes: 2_000_000, maxBytes: 64_000_000 }
 const METADATA_CACHE_SHARE = 0.02
-/** What a spill may take of the free space where `max_spill` is auto. */
 const SPILL_SHARE = 0.9
 
 /** The parts of an open lakehouse, wired. */
 export interface Parts {
   readonly folder: LakeFolder
+  /** Where rows are staged and streams spooled, too. */
+  readonly spillDirectory: string
   readonly configuration: Configuration
   readonly process: SharedProcess
   /** What it joined the process with. */
@@ -54,20 +55,25 @@ export async function openParts(directory: string | undefined, options: OpenOpti
   })
   const { values } = configuration
   const threads = values['performance.cpu.threads']
-  await makeState(folder)
-  const spillDirectory = spillDirectoryOf(folder, configuration)
+  const spill = values['performance.memory.spill_directory']
+  const ownSpillDirectory = spill === 'auto' ? undefined : resolve(folder.root, spill)
+  const state = await openState(folder, ownSpillDirectory)
+  const spillDirectory = ownSpillDirectory ?? join(state.path, 'spill')
+  const maxSpill = values['performance.memory.max_spill']
   const needs: ProcessNeeds = {
     budgetBytes: resolveBudget(configuration),
     threads: threads === 'auto' ? undefined : threads,
     spillDirectory,
-    maxSpillBytes: await maxSpillBytes(folder, configuration),
+    maxSpillBytes: maxSpill === 'auto' ? await autoSpillBytes(spillDirectory) : maxSpill,
   }
   const shared = await SharedProcess.join(needs)
   try {
     const store = new CountingStore(createStore())
     const catalog = await openCatalog(folder, store, Math.floor(shared.budgetBytes * METADATA_CACHE_SHARE), false)
+    // Where the folder cannot be written this one refuses every write, and other processes' are not for this one to clear.
     const journal = new WriteJournal(folder.state)
-    await recoverWrites(journal, (paths) => referencedFiles(catalog, store, paths))
+    const scratchJournal = state.isElsewhere ? new WriteJournal(state.path) : journal
+    await recoverWrites(scratchJournal, (paths) => referencedFiles(catalog, store, paths))
     const manifests = new ManifestCache({ maxBytes: manifestCacheBytes(shared.budgetBytes) })
     const runner = new QueryRunner({
       catalog,
@@ -76,14 +82,14 @@ export async function openParts(directory: string | undefined, options: OpenOpti
       manifests,
       journal,
       startMeter: (operation) => startMeter(shared.governor, operation),
-      scratchDirectory: folder.state,
+      scratch: { directory: state.path, journal: scratchJournal },
       stagingDirectory: spillDirectory,
       targetFileSizeBytes: values['storage.target_file_size'],
       localFiles: true,
       maxValueBytes: values['query.max_value_size'],
       ...(values['query.timeout'] !== 'none' && { timeoutMs: values['query.timeout'] }),
     })
-    return { folder, configuration, process: shared, needs, store, catalog, journal, manifests, runner }
+    return { folder, spillDirectory, configuration, process: shared, needs, store, catalog, journal, manifests, runner }
   } catch (error) {
     await shared.leave(needs)
     throw error
@@ -112,9 +118,8 @@ export async function closeParts({ runner, catalog, process: shared, needs }: Pa
 
 /** What an import works with; starts the engine. */
 export async function ingestServices(parts: Parts, operation: string): Promise<IngestServices> {
-  const { catalog, store: io, journal, folder, manifests, configuration, process: shared } = parts
+  const { catalog, store: io, journal, folder, spillDirectory, manifests, configuration, process: shared } = parts
   const { values } = configuration
-  const stagingDirectory = spillDirectoryOf(folder, configuration)
   return {
     engine: await shared.engine(),
     catalog,
@@ -127,8 +132,8 @@ export async function ingestServices(parts: Parts, operation: string): Promise<I
       sampleRows: values['ingest.sample_rows'],
       maxLineSizeBytes: values['ingest.max_line_size'],
       targetFileSizeBytes: values['storage.target_file_size'],
-      spoolDirectory: stagingDirectory,
-      stagingDirectory,
+      spoolDirectory: spillDirectory,
+      stagingDirectory: spillDirectory,
       rejectsDirectory: join(folder.state, 'rejects'),
     },
   }
@@ -165,16 +170,13 @@ function openCatalog(
   })
 }
 
-function spillDirectoryOf(folder: LakeFolder, configuration: Configuration): string {
-  const spill = configuration.values['performance.memory.spill_directory']
-  return spill === 'auto' ? join(folder.state, 'spill') : resolve(folder.root, spill)
-}
-
-async function maxSpillBytes(folder: LakeFolder, configuration: Configuration): Promise<number> {
-  const max = configuration.values['performance.memory.max_spill']
-  if (max !== 'auto') return max
-  const disk = await statfs(folder.state)
-  return Math.floor(disk.bavail * disk.bsize * SPILL_SHARE)
+/** What a spill may take where `max_spill` is auto: most of the space that is free at the start. */
+async function autoSpillBytes(spillDirectory: string): Promise<number> {
+  try {
+    return Math.floor((await freeSpaceBytes(spillDirectory)) * SPILL_SHARE)
+  } catch (error) {
+    throw folderError(error, `look at the spill folder ${spillDirectory}`)
+  }
 }
 
 function manifestCacheBytes(budgetBytes: number): number {
