@@ -1,5 +1,5 @@
 import { IceboxError, isIceboxError } from '../base/index.ts'
-import type { Catalog, TableIdentifier } from '../catalog/index.ts'
+import { type Catalog, type TableIdentifier, tableText } from '../catalog/index.ts'
 import type { Configuration } from '../config/index.ts'
 import type { ColumnarBatch, SqlParameter, SqlValue } from '../engine/index.ts'
 import { type ImportPlan, type ImportStep, planImport } from '../ingest/index.ts'
@@ -16,7 +16,7 @@ import type {
   TableDescription,
   TableListing,
 } from './api.ts'
-import { allTables, brokenListing, describe, listing, tableText } from './describe.ts'
+import { allTables, brokenListing, describe, listing } from './describe.ts'
 import { importRequest } from './import-request.ts'
 import { startMeter } from './meter.ts'
 import { parseTableName } from './names.ts'
