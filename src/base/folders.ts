@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { systemCode } from './errors.ts'
 
@@ -26,4 +26,15 @@ async function makeOneByOne(path: string): Promise<string | undefined> {
   const first = await makeOneByOne(dirname(path))
   await mkdir(path)
   return first ?? path
+}
+
+/** Bytes free on the device where a folder is, or will be made: one that is not there yet counts as its parent. */
+export async function freeSpaceBytes(path: string): Promise<number> {
+  try {
+    const { bavail, bsize } = await statfs(path)
+    return bavail * bsize
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT' || dirname(path) === path) throw error
+    return freeSpaceBytes(dirname(path))
+  }
 }

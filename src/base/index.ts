@@ -11,7 +11,7 @@ export {
   systemCode,
   unreachable,
 } from './errors.ts'
-export { makeFolders } from './folders.ts'
+export { freeSpaceBytes, makeFolders } from './folders.ts'
 export { type Json, parseJson, printJson } from './json.ts'
 export { nearestNames } from './nearest.ts'
 export { judgeProcess, ownProcess, type ProcessIdentity } from './process-identity.ts'

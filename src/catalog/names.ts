@@ -32,7 +32,7 @@ export function checkTableName(name: string): void {
   checkName('table', name)
 }
 
-/** `ns.table` for messages. */
+/** `a.b.orders` for people: the levels of the namespace and the name, joined by dots. */
 export function tableText(table: TableIdentifier): string {
   return `${table.namespace.join('.')}.${table.name}`
 }

@@ -3,8 +3,7 @@ import {
   booleanProperty,
   type ManifestFile,
   readManifest,
-  readManifestList,
-  type Snapshot,
+  readSnapshotManifests,
   type TableMetadata,
 } from '../iceberg/index.ts'
 import type { ObjectStore } from '../storage/index.ts'
@@ -72,30 +71,8 @@ async function manifestsOf(
 ): Promise<Map<string, ManifestFile>> {
   const manifests = new Map<string, ManifestFile>()
   for (const snapshot of metadata.snapshots) {
-    const found = (await failures.collect(() => manifestsOfSnapshot(io, snapshot, metadata))) ?? []
+    const found = (await failures.collect(() => readSnapshotManifests(io, snapshot))) ?? []
     for (const manifest of found) manifests.set(manifest.manifestPath, manifest)
-  }
-  return manifests
-}
-
-async function manifestsOfSnapshot(
-  io: ObjectStore,
-  snapshot: Snapshot,
-  metadata: TableMetadata,
-): Promise<ManifestFile[]> {
-  if (snapshot.manifestList !== undefined) return await readManifestList(io, snapshot.manifestList)
-  // Version 1 may name manifests in the metadata itself (Iceberg spec, "Snapshots").
-  const manifests: ManifestFile[] = []
-  for (const manifestPath of snapshot.manifests ?? []) {
-    manifests.push({
-      manifestPath,
-      manifestLength: BigInt((await io.head(manifestPath)).sizeBytes),
-      partitionSpecId: metadata.defaultSpecId,
-      content: 'data',
-      sequenceNumber: 0n,
-      minSequenceNumber: 0n,
-      addedSnapshotId: snapshot.snapshotId,
-    })
   }
   return manifests
 }

@@ -2,7 +2,8 @@ import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DatabaseSync, type DatabaseSyncInstance } from '@photostructure/sqlite'
-import { systemCode } from '../base/index.ts'
+import { IceboxError, systemCode } from '../base/index.ts'
+import { isOutdated, isReadOnly, type OpenFile, openReadOnly } from './sqlite-file.ts'
 import { catalogError, isBusy, lockedError, sqliteCode, unreadable } from './sqlite-errors.ts'
 
 export interface DatabaseOptions {
@@ -24,32 +25,39 @@ type Statement = ReturnType<DatabaseSyncInstance['prepare']>
 /** One connection: waits for other processes, keeps prepared statements, words errors. */
 export class CatalogDatabase {
   readonly path: string
-  private readonly database: DatabaseSyncInstance
+  private file: OpenFile
   private readonly lockTimeoutMs: number
   private readonly statements = new Map<string, Statement>()
 
-  private constructor(database: DatabaseSyncInstance, path: string, lockTimeoutMs: number) {
-    this.database = database
-    this.path = path
+  private constructor(file: OpenFile, lockTimeoutMs: number) {
+    this.file = file
+    this.path = file.path
     this.lockTimeoutMs = lockTimeoutMs
   }
 
-  /** Opens the file without writing to it. */
+  private get database(): DatabaseSyncInstance {
+    return this.file.database
+  }
+
+  /** Opens the file without writing to it; for reading only where it, or its folder, cannot be written. */
   static async open(options: DatabaseOptions): Promise<CatalogDatabase> {
     const { path } = options
     await checkFile(path, options.create ?? false)
     const lockTimeoutMs = options.lockTimeoutMs ?? DEFAULT_LOCK_TIMEOUT_MS
-    let database: DatabaseSyncInstance
+    const timeout = Math.min(BLOCKING_WAIT_MS, lockTimeoutMs)
     try {
-      database = new DatabaseSync(path, { timeout: Math.min(BLOCKING_WAIT_MS, lockTimeoutMs) })
+      const file = isReadOnly(path)
+        ? openReadOnly(path, timeout)
+        : { database: new DatabaseSync(path, { timeout }), path, isReadOnly: false, seen: undefined }
+      return new CatalogDatabase(file, lockTimeoutMs)
     } catch (error) {
       throw catalogError(error, path)
     }
-    return new CatalogDatabase(database, path, lockTimeoutMs)
   }
 
   /** Settings that write to the file, for a database that was found to be ours. */
   async configure(): Promise<void> {
+    if (this.file.isReadOnly) return
     // Other journal modes let readers starve writers. A file system that cannot have WAL keeps its mode.
     if ((await this.one('PRAGMA journal_mode')) !== 'wal') await this.one('PRAGMA journal_mode = WAL')
     // A commit that was acknowledged survives a loss of power.
@@ -60,14 +68,20 @@ export class CatalogDatabase {
   async attempt<T>(step: () => T): Promise<T> {
     const startMs = performance.now()
     for (;;) {
+      let problem: unknown
       try {
-        return step()
+        if (isOutdated(this.file)) this.reopen()
+        const result = step()
+        if (!isOutdated(this.file)) return result
       } catch (error) {
-        if (!isBusy(error)) throw catalogError(error, this.path)
-        const waitedMs = Math.round(performance.now() - startMs)
-        if (waitedMs >= this.lockTimeoutMs) throw lockedError(this.path, waitedMs, error)
-        await sleep(5 + Math.random() * 20)
+        if (error instanceof IceboxError || !(isBusy(error) || isOutdated(this.file))) {
+          throw catalogError(error, this.path)
+        }
+        problem = error
       }
+      const waitedMs = Math.round(performance.now() - startMs)
+      if (waitedMs >= this.lockTimeoutMs) throw lockedError(this.path, waitedMs, problem)
+      await sleep(5 + Math.random() * 20)
     }
   }
 
@@ -109,6 +123,20 @@ export class CatalogDatabase {
 
   close(): void {
     if (!this.database.isOpen) return
+    if (!this.file.isReadOnly) this.emptyLog()
+    this.statements.clear()
+    this.database.close()
+  }
+
+  /** A file that was opened without locks, after another process changed it. */
+  private reopen(): void {
+    const file = openReadOnly(this.path, Math.min(BLOCKING_WAIT_MS, this.lockTimeoutMs))
+    this.statements.clear()
+    this.database.close()
+    this.file = file
+  }
+
+  private emptyLog(): void {
     try {
       // The binding frees prepared statements only with the garbage collector, so that SQLite does not see the last
       // connection close and would leave the log beside the file: a copy of the file alone would lack what is in there.
@@ -117,8 +145,6 @@ export class CatalogDatabase {
       // Held by others, or cannot be written: the log is whole, and whoever opens the file next reads it.
       if (sqliteCode(error) === undefined) throw error
     }
-    this.statements.clear()
-    this.database.close()
   }
 
   private prepared(sql: string): Statement {

@@ -28,6 +28,12 @@ export function isBusy(error: unknown): boolean {
   return code === BUSY || code === LOCKED || code === PROTOCOL
 }
 
+/** True where SQLite cannot open the file, or make the files that it needs beside it: which of the two codes it is differs by the reason. */
+export function isCannotOpen(error: unknown): boolean {
+  const code = sqliteCode(error)
+  return code === CANTOPEN || code === READONLY
+}
+
 /** True for a row that breaks a key. */
 export function isConstraint(error: unknown): boolean {
   return sqliteCode(error) === CONSTRAINT

@@ -5,11 +5,29 @@ import { cancelledError, throwIfCancelled } from '../base/index.ts'
  * pool (4 unless UV_THREADPOOL_SIZE says otherwise); the file system needs one of them, or everything stands still.
  */
 export class Gate {
+  readonly #slots: number
   readonly #waiting: { readonly enter: () => void }[] = []
   #free: number
+  #alone: Promise<unknown> = Promise.resolve()
 
   constructor(slots: number) {
+    this.#slots = slots
     this.#free = slots
+  }
+
+  /** Runs `act` when all who came before have left, and lets nobody in meanwhile. */
+  alone<T>(act: () => Promise<T>): Promise<T> {
+    // One at a time: two that each hold a part of the slots would wait for each other.
+    const turn = this.#alone.then(async () => {
+      for (let slot = 0; slot < this.#slots; slot++) await this.enter()
+      try {
+        return await act()
+      } finally {
+        for (let slot = 0; slot < this.#slots; slot++) this.leave()
+      }
+    })
+    this.#alone = turn.catch(() => undefined)
+    return turn
   }
 
   /** Resolves when it is the caller's turn. Rejects `cancelled` when the signal fires before. */

@@ -16,7 +16,7 @@ const WITHOUT_ALLOCATOR_LOOK_MS = 100
  */
 export class MemoryKeeper implements Disposable {
   readonly #governor: Governor
-  readonly #purgeAboveBytes: number | undefined
+  #purgeAboveBytes: number | undefined
   readonly #spill: SpillFolder
   #allocator: Allocator | undefined
   #isMissing = false
@@ -33,6 +33,12 @@ export class MemoryKeeper implements Disposable {
     this.#purgeAboveBytes = options.plan.purgeAboveBytes
     this.#spill = options.spill
     this.#isMissing = options.plan.purgeAboveBytes === undefined
+  }
+
+  /** Another threshold from now on. */
+  follow(plan: EnginePlan): void {
+    this.#purgeAboveBytes = plan.purgeAboveBytes
+    this.look()
   }
 
   /** A native call begins. */

@@ -1,4 +1,4 @@
-import { IceboxError } from '../base/index.ts'
+import { formatBytes, IceboxError } from '../base/index.ts'
 import type { EnginePlan, Governor } from '../memory/index.ts'
 import { prepareEnvironment } from './allocator.ts'
 import { type Binding, type Connection, type Database, loadBinding } from './binding.ts'
@@ -86,9 +86,6 @@ interface Parts {
 }
 
 class OpenEngine implements Engine {
-  readonly threads: number
-  readonly memoryLimitBytes: number
-  readonly plan: EnginePlan
   readonly #parts: Parts
   readonly #calls = new Gate(threadPool())
   readonly #places: Gate
@@ -97,28 +94,48 @@ class OpenEngine implements Engine {
   readonly #functions = new Set<string>()
   /** Threads that running statements asked for, oldest first. */
   readonly #threadWishes: { readonly count: number }[] = []
+  #plan: EnginePlan
   #isClosed = false
 
   constructor(parts: Parts) {
     const { governor, plan, maxSessions } = parts.options
     this.#parts = parts
-    this.plan = plan
-    this.threads = plan.threads
-    this.memoryLimitBytes = plan.memoryLimitBytes
+    this.#plan = plan
     this.#places = new Gate(maxSessions ?? 16)
     this.#keeper = new MemoryKeeper({ governor, plan, spill: parts.spill })
+  }
+
+  get plan(): EnginePlan {
+    return this.#plan
+  }
+
+  get threads(): number {
+    return this.#plan.threads
+  }
+
+  get memoryLimitBytes(): number {
+    return this.#plan.memoryLimitBytes
+  }
+
+  async follow(plan: EnginePlan): Promise<void> {
+    // Between native calls: DuckDB lowers its limit under a running one slowly or not at all.
+    if (plan.memoryLimitBytes < this.memoryLimitBytes) return this.#calls.alone(() => this.#apply(plan))
+    return this.#apply(plan)
   }
 
   async session(signal?: AbortSignal): Promise<EngineSession> {
     await this.#places.enter(signal)
     const { binding, database } = this.#parts
+    const limitBytes = () => this.memoryLimitBytes
     try {
       if (this.#isClosed) throw new IceboxError('internal/unreachable', { message: 'a closed engine was used' })
       const connection = await binding.connect(database)
       const session: Session = new Session({
         binding,
         connection,
-        memoryLimitBytes: this.memoryLimitBytes,
+        get memoryLimitBytes() {
+          return limitBytes()
+        },
         gate: this.#calls,
         keeper: this.#keeper,
         functions: this.#functions,
@@ -159,21 +176,39 @@ class OpenEngine implements Engine {
     await spill[Symbol.asyncDispose]()
   }
 
+  async #apply(plan: EnginePlan): Promise<void> {
+    const { binding, connection } = this.#parts
+    try {
+      await binding.query(connection, `SET GLOBAL memory_limit = '${plan.memoryLimitBytes}B'`)
+    } catch (error) {
+      const { usedBytes } = await this.memory()
+      throw new IceboxError('memory/refused', {
+        message: `the engine cannot shrink from ${formatBytes(this.memoryLimitBytes)} to ${formatBytes(plan.memoryLimitBytes)}: results that are still read hold ${formatBytes(usedBytes)} of it`,
+        remedy: 'read those results to their end or close them, then try again',
+        context: { usedBytes, limitBytes: this.memoryLimitBytes, askedLimitBytes: plan.memoryLimitBytes },
+        cause: error,
+        retryable: true,
+      })
+    }
+    this.#plan = plan
+    this.#keeper.follow(plan)
+    await this.#setThreads()
+  }
+
   /** DuckDB's threads are of the whole instance: the latest wish holds, and the plan's number when none is left. */
   async #useThreads(count: number): Promise<() => Promise<void>> {
     const wish = { count }
-    const apply = async () => {
-      const { binding, connection } = this.#parts
-      await binding.query(
-        connection,
-        `SET GLOBAL threads = ${(this.#threadWishes.at(-1) ?? { count: this.threads }).count}`,
-      )
-    }
     this.#threadWishes.push(wish)
-    await apply()
+    await this.#setThreads()
     return async () => {
       this.#threadWishes.splice(this.#threadWishes.indexOf(wish), 1)
-      await apply()
+      await this.#setThreads()
     }
+  }
+
+  async #setThreads(): Promise<void> {
+    const { binding, connection } = this.#parts
+    const { count } = this.#threadWishes.at(-1) ?? { count: this.threads }
+    await binding.query(connection, `SET GLOBAL threads = ${count}`)
   }
 }

@@ -90,7 +90,12 @@ export interface Engine extends AsyncDisposable {
   session(signal?: AbortSignal): Promise<EngineSession>
   readonly threads: number
   readonly memoryLimitBytes: number
-  /** What the engine was opened with: `planCopy` asks for it. */
+  /** What the engine goes by now: `planCopy` asks for it. */
   readonly plan: EnginePlan
+  /**
+   * Goes by another plan from the next statement on. A smaller one waits for the native calls that run. Rejects
+   * `memory/refused` where results that are still open hold more than the plan has; the old one then stays.
+   */
+  follow(plan: EnginePlan): Promise<void>
   memory(): Promise<EngineMemory>
 }

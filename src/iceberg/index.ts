@@ -24,6 +24,7 @@ export {
   readManifest,
   readManifestBlocks,
   readManifestList,
+  readSnapshotManifests,
   type ReadManifestOptions,
   UNASSIGNED_SEQUENCE_NUMBER,
   writeManifest,

@@ -1,5 +1,5 @@
 import { IceboxError } from '../base/index.ts'
-import type { Catalog, TableIdentifier } from '../catalog/index.ts'
+import { type Catalog, type TableIdentifier, tableText } from '../catalog/index.ts'
 import {
   columnName,
   isUnpartitioned,
@@ -14,11 +14,6 @@ import {
   typeToString,
 } from '../iceberg/index.ts'
 import type { TableDescription, TableListing } from './api.ts'
-
-/** `a.b.orders` for people: the levels of the namespace and the name, joined by dots. */
-export function tableText(table: TableIdentifier): string {
-  return [...table.namespace, table.name].join('.')
-}
 
 /** `bucket(16, id)`, `month(ts)`, `region`: a transform of a column as it is written in SQL. */
 function transformText(transform: Transform, sourceIds: readonly number[], schema: Schema): string {

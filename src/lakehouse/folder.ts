@@ -1,4 +1,6 @@
-import { access, writeFile } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { access, lstat, mkdir, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { IceboxError, makeFolders, messageOf, systemCode } from '../base/index.ts'
 
@@ -78,30 +80,66 @@ export async function makeLake(root: string, configText: string): Promise<LakeFo
   return folder
 }
 
-/** Makes the folder of own state where somebody removed it. Rejects `storage/denied`, `storage/full`, `storage/io`. */
-export async function makeState(folder: LakeFolder): Promise<void> {
+/** Where a process keeps what it needs beside the tables: spilled data, small files of its own, the journal of those. */
+export interface StateFolder {
+  readonly path: string
+  /** Nothing of the lakehouse can be written: the state lies elsewhere, and writes of tables have no journal. */
+  readonly isElsewhere: boolean
+}
+
+/**
+ * The lakehouse's own folder of state, made where somebody removed it; where it cannot be written (a read-only mount, the
+ * lakehouse of another user), a folder of this user in `spillDirectory`, else among the temporary files: the next start
+ * finds there what a killed process left. Rejects `storage/denied`, `storage/full`, `storage/io`.
+ */
+export async function openState(folder: LakeFolder, spillDirectory: string | undefined): Promise<StateFolder> {
   try {
     await makeFolders(folder.state)
+    await access(folder.state, constants.W_OK)
+    return { path: folder.state, isElsewhere: false }
   } catch (error) {
-    throw folderError(error, `make ${folder.state}`)
+    if (!isDenied(error)) throw folderError(error, `make ${folder.state}`)
+    return { path: await ownFolderIn(spillDirectory ?? tmpdir()), isElsewhere: true }
   }
 }
 
-function folderError(error: unknown, what: string): IceboxError {
-  const system = systemCode(error)
-  const code =
-    system === 'EACCES' || system === 'EPERM' || system === 'EROFS'
-      ? 'storage/denied'
-      : system === 'ENOSPC'
-        ? 'storage/full'
-        : 'storage/io'
-  const remedy =
-    code === 'storage/denied' ? 'choose a folder that you may write to' : 'check the path and the space on its device'
+/** `icebox-<uid>` in a folder that others may write too: it must be this user's, and closed to others. */
+async function ownFolderIn(parent: string): Promise<string> {
+  const uid = process.getuid?.()
+  const path = join(parent, `icebox-${uid ?? 'user'}`)
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 })
+    const stats = await lstat(path)
+    if (stats.isDirectory() && (uid === undefined || stats.uid === uid) && (stats.mode & 0o022) === 0) return path
+  } catch (error) {
+    const remedy = 'set performance.memory.spill_directory to a folder that can be written, on a disk'
+    throw folderError(error, `make ${path}, since nothing of the lakehouse can be written`, remedy)
+  }
+  throw new IceboxError('storage/denied', {
+    message: `${path} is not a folder that only this user can write`,
+    remedy: 'remove it, or set performance.memory.spill_directory to a folder of your own',
+    context: { path },
+  })
+}
+
+/** An error of the system in the way of `what` we wanted; `denied` says what to do where it is a matter of rights. */
+export function folderError(
+  error: unknown,
+  what: string,
+  denied = 'choose a folder that you may write to',
+): IceboxError {
+  const code = isDenied(error) ? 'storage/denied' : systemCode(error) === 'ENOSPC' ? 'storage/full' : 'storage/io'
+  const remedy = code === 'storage/denied' ? denied : 'check the path and the space on its device'
   return new IceboxError(code, {
     message: `cannot ${what}: ${messageOf(error)}`,
     remedy,
     cause: error,
   })
+}
+
+function isDenied(error: unknown): boolean {
+  const code = systemCode(error)
+  return code === 'EACCES' || code === 'EPERM' || code === 'EROFS'
 }
 
 async function exists(path: string): Promise<boolean> {

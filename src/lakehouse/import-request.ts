@@ -1,6 +1,6 @@
 import type { ImportRequest } from '../ingest/index.ts'
 import type { ImportOptions } from './api.ts'
-import { tableText } from './describe.ts'
+import { tableText } from '../catalog/index.ts'
 import { parseTableName } from './names.ts'
 
 /** The options of a caller as the request that ingest takes. Rejects `name/invalid`. */

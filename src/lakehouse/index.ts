@@ -21,4 +21,5 @@ export type {
 export { inspectEnvironment, resolveBudget } from './environment.ts'
 export { findLake } from './folder.ts'
 export { IceboxError } from '../base/index.ts'
-export { Lakehouse, type OpenOptions } from './lakehouse.ts'
+export { Lakehouse } from './lakehouse.ts'
+export type { OpenOptions } from './parts.ts'

@@ -1,21 +1,11 @@
-import { statfs } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
 import { IceboxError, isIceboxError } from '../base/index.ts'
-import { type Catalog, openSqliteCatalog, type TableIdentifier } from '../catalog/index.ts'
-import { type Configuration, loadConfiguration, renderDefaultFile } from '../config/index.ts'
+import { type Catalog, type TableIdentifier, tableText } from '../catalog/index.ts'
+import type { Configuration } from '../config/index.ts'
 import type { ColumnarBatch, SqlParameter, SqlValue } from '../engine/index.ts'
-import { ManifestCache } from '../iceberg/index.ts'
-import {
-  type ImportPlan,
-  type ImportStep,
-  type IngestServices,
-  planImport,
-  recoverWrites,
-  WriteJournal,
-} from '../ingest/index.ts'
+import { type ImportPlan, type ImportStep, planImport } from '../ingest/index.ts'
 import { type BillMeter, type MemoryBill, ownMemory } from '../memory/index.ts'
-import { type QueryConnection, QueryRunner } from '../query/index.ts'
-import { CountingStore, createStore, fileUri, type ObjectStore, type StorageCounters } from '../storage/index.ts'
+import type { QueryConnection } from '../query/index.ts'
+import { fileUri, type StorageCounters } from '../storage/index.ts'
 import type {
   CommandLakehouse,
   ImportOptions,
@@ -26,46 +16,15 @@ import type {
   TableDescription,
   TableListing,
 } from './api.ts'
-import { allTables, brokenListing, describe, listing, tableText } from './describe.ts'
-import { resolveBudget } from './environment.ts'
-import { findLake, type LakeFolder, makeLake, makeState } from './folder.ts'
+import { allTables, brokenListing, describe, listing } from './describe.ts'
 import { importRequest } from './import-request.ts'
-import { parseTableName } from './names.ts'
 import { startMeter } from './meter.ts'
+import { parseTableName } from './names.ts'
+import { closeParts, ingestServices, makeParts, openParts, type OpenOptions, type Parts } from './parts.ts'
 import { planAndImport } from './plan-and-import.ts'
-import { referencedFiles } from './referenced-files.ts'
 import { relocateIfMoved } from './relocate.ts'
-import { SharedProcess } from './shared-process.ts'
 
-export interface OpenOptions {
-  /** `512MB` or `auto`: overrides performance.memory.max_usage. */
-  readonly memory?: string
-  /** Overrides of the configuration, as `--set` takes them: `['query.timeout=5s']`. */
-  readonly set?: readonly string[]
-  /** Default: `process.env`. */
-  readonly env?: NodeJS.ProcessEnv
-  /** Default: the working folder. */
-  readonly cwd?: string
-}
-
-/** Parsed manifests kept between statements: a share of the budget, within bounds. */
-const MANIFEST_CACHE = { share: 0.04, minBytes: 2_000_000, maxBytes: 64_000_000 }
-const METADATA_CACHE_SHARE = 0.02
-/** What a spill may take of the free space where `max_spill` is auto. */
-const SPILL_SHARE = 0.9
-
-interface Parts {
-  readonly folder: LakeFolder
-  readonly configuration: Configuration
-  readonly process: SharedProcess
-  readonly store: CountingStore
-  readonly catalog: Catalog
-  readonly journal: WriteJournal
-  readonly manifests: ManifestCache
-  readonly runner: QueryRunner
-}
-
-/** An open lakehouse: the parts, wired. Close it, or write `await using`. */
+/** An open lakehouse: what it can do, over the parts that `parts.ts` wired. Close it, or write `await using`. */
 export class Lakehouse implements CommandLakehouse {
   readonly directory: string
   readonly configuration: Configuration
@@ -90,63 +49,19 @@ export class Lakehouse implements CommandLakehouse {
    * `lake/exists`, `config/*`, `storage/denied`.
    */
   static async init(directory: string, options: Omit<OpenOptions, 'env' | 'cwd'> = {}): Promise<string> {
-    // Checked before anything is made.
-    const configuration = await loadConfiguration(flagSources(options))
-    const folder = await makeLake(directory, renderDefaultFile(flagValues(configuration)))
-    const catalog = await openCatalog(folder, createStore(), undefined, true)
-    await catalog.close()
-    return folder.root
+    return makeParts(directory, options)
   }
 
   /**
    * Opens the lakehouse in `directory`, else ICEBOX_HOME, else the nearest parent of the working folder. Removes what writes
-   * of dead processes left. Rejects `lake/not-found`, `config/*`, `catalog/*`, `memory/*`.
+   * of dead processes left. A smaller budget than that of lakehouses that are open holds for all of them until this one
+   * closes. Rejects `lake/not-found`, `config/*`, `catalog/*`, `memory/*`.
    */
   static async open(directory?: string, options: OpenOptions = {}): Promise<Lakehouse> {
-    const env = options.env ?? process.env
-    const folder = await findLake(directory, env, options.cwd ?? process.cwd())
-    const configuration = await loadConfiguration({
-      file: folder.configFile,
-      environment: env,
-      ...flagSources(options),
-    })
-    const { values } = configuration
-    const threads = values['performance.cpu.threads']
-    await makeState(folder)
-    const spillDirectory = spillDirectoryOf(folder, configuration)
-    const shared = SharedProcess.join({
-      budgetBytes: resolveBudget(configuration),
-      threads: threads === 'auto' ? undefined : threads,
-      spillDirectory,
-      maxSpillBytes: await maxSpillBytes(folder, configuration),
-    })
-    try {
-      const store = new CountingStore(createStore())
-      const catalog = await openCatalog(folder, store, Math.floor(shared.budgetBytes * METADATA_CACHE_SHARE), false)
-      const journal = new WriteJournal(folder.state)
-      await recoverWrites(journal, (paths) => referencedFiles(catalog, store, paths))
-      const manifests = new ManifestCache({ maxBytes: manifestCacheBytes(shared.budgetBytes) })
-      const runner = new QueryRunner({
-        catalog,
-        io: store,
-        engine: () => shared.engine(),
-        manifests,
-        journal,
-        startMeter: (operation) => startMeter(shared.governor, operation),
-        scratchDirectory: folder.state,
-        stagingDirectory: spillDirectory,
-        targetFileSizeBytes: values['storage.target_file_size'],
-        localFiles: true,
-        maxValueBytes: values['query.max_value_size'],
-      })
-      return new Lakehouse({ folder, configuration, process: shared, store, catalog, journal, manifests, runner })
-    } catch (error) {
-      await shared.leave()
-      throw error
-    }
+    return new Lakehouse(await openParts(directory, options))
   }
 
-  /** The budget of the process, which is that of the first lakehouse opened in it. */
+  /** The budget of the process: the smallest of the lakehouses that are open in it now. */
   get budgetBytes(): number {
     return this.#parts.process.budgetBytes
   }
@@ -163,7 +78,7 @@ export class Lakehouse implements CommandLakehouse {
 
   /** What an import would do, without doing it: table, columns and why, partitions, memory and disk needed. */
   async planImport(options: ImportOptions): Promise<ImportPlan> {
-    const plan = await planImport(importRequest(options), await this.#ingest('plan'))
+    const plan = await planImport(importRequest(options), await ingestServices(this.#parts, 'plan'))
     await plan.details.spooled?.remove()
     return plan
   }
@@ -177,7 +92,7 @@ export class Lakehouse implements CommandLakehouse {
     const operation = `import ${++this.#operations}`
     const meter = startMeter(governor, operation)
     try {
-      const services = await this.#ingest(operation)
+      const services = await ingestServices(this.#parts, operation)
       const request = importRequest(options)
       const { onProgress, signal } = options
       const report = (step: ImportStep) => onProgress?.({ ...step, rssBytes: ownMemory().rssBytes, budgetBytes })
@@ -194,13 +109,7 @@ export class Lakehouse implements CommandLakehouse {
 
   /** Runs a script, statement by statement: each result is read or closed before the next statement begins. */
   run(sql: string, parameters?: readonly SqlParameter[], options: RunSqlOptions = {}): AsyncIterable<StatementResult> {
-    const { signal, ...rest } = options
-    const timed = this.#withTimeout(signal)
-    return this.#connection.run(sql, {
-      ...rest,
-      ...(parameters !== undefined && { parameters }),
-      ...(timed !== undefined && { signal: timed }),
-    })
+    return this.#connection.run(sql, { ...options, ...(parameters !== undefined && { parameters }) })
   }
 
   /** The batches of one query. `break` cancels it. Rejects `usage/invalid` for a script of several statements. */
@@ -285,13 +194,10 @@ export class Lakehouse implements CommandLakehouse {
   }
 
   async #close(): Promise<void> {
-    const { runner, catalog, process: shared } = this.#parts
     try {
-      await runner[Symbol.asyncDispose]()
-      await catalog.close()
+      await closeParts(this.#parts)
     } finally {
       this.#lifetime[Symbol.dispose]()
-      await shared.leave()
     }
   }
 
@@ -304,93 +210,4 @@ export class Lakehouse implements CommandLakehouse {
       return brokenListing(table, location, error)
     }
   }
-
-  async #ingest(operation: string): Promise<IngestServices> {
-    const { catalog, store: io, journal, folder, manifests, process: shared } = this.#parts
-    const { values } = this.configuration
-    const stagingDirectory = spillDirectoryOf(folder, this.configuration)
-    return {
-      engine: await shared.engine(),
-      catalog,
-      io,
-      governor: shared.governor,
-      journal,
-      manifests,
-      operation,
-      settings: {
-        sampleRows: values['ingest.sample_rows'],
-        maxLineSizeBytes: values['ingest.max_line_size'],
-        targetFileSizeBytes: values['storage.target_file_size'],
-        spoolDirectory: stagingDirectory,
-        stagingDirectory,
-        rejectsDirectory: join(folder.state, 'rejects'),
-      },
-    }
-  }
-
-  /** The caller's signal, and `query.timeout` where one is set. */
-  #withTimeout(signal: AbortSignal | undefined): AbortSignal | undefined {
-    const timeoutMs = this.configuration.values['query.timeout']
-    if (timeoutMs === 'none') return signal
-    const controller = new AbortController()
-    const timer = setTimeout(() => {
-      controller.abort(
-        new IceboxError('sql/timeout', {
-          message: `the statement ran longer than query.timeout (${this.configuration.texts['query.timeout'].text})`,
-          remedy: 'raise query.timeout, or ask for less',
-          context: { timeoutMs },
-        }),
-      )
-    }, timeoutMs)
-    timer.unref()
-    return signal === undefined ? controller.signal : AbortSignal.any([signal, controller.signal])
-  }
-}
-
-function flagSources(options: OpenOptions): { set?: readonly string[]; memory?: string } {
-  return {
-    ...(options.set !== undefined && { set: options.set }),
-    ...(options.memory !== undefined && { memory: options.memory }),
-  }
-}
-
-/** What flags say, by key, for the file that `init` writes. */
-function flagValues({ texts }: Configuration): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    Object.entries(texts)
-      .filter(([, { origin }]) => origin.kind === 'flag')
-      .map(([key, { text }]) => [key, text]),
-  )
-}
-
-function openCatalog(
-  folder: LakeFolder,
-  io: ObjectStore,
-  cacheBytes: number | undefined,
-  create: boolean,
-): Promise<Catalog> {
-  return openSqliteCatalog({
-    path: folder.catalogFile,
-    io,
-    warehouse: fileUri(folder.warehouse),
-    create,
-    ...(cacheBytes !== undefined && { cacheBytes }),
-  })
-}
-
-function spillDirectoryOf(folder: LakeFolder, configuration: Configuration): string {
-  const spill = configuration.values['performance.memory.spill_directory']
-  return spill === 'auto' ? join(folder.state, 'spill') : resolve(folder.root, spill)
-}
-
-async function maxSpillBytes(folder: LakeFolder, configuration: Configuration): Promise<number> {
-  const max = configuration.values['performance.memory.max_spill']
-  if (max !== 'auto') return max
-  const disk = await statfs(folder.state)
-  return Math.floor(disk.bavail * disk.bsize * SPILL_SHARE)
-}
-
-function manifestCacheBytes(budgetBytes: number): number {
-  const { share, minBytes, maxBytes } = MANIFEST_CACHE
-  return Math.min(maxBytes, Math.max(minBytes, Math.floor(budgetBytes * share)))
 }

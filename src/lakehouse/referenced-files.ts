@@ -1,6 +1,6 @@
 import { isIceboxError } from '../base/index.ts'
 import type { Catalog } from '../catalog/index.ts'
-import { dataFolder, type ManifestFile, readManifest, readManifestList, type TableMetadata } from '../iceberg/index.ts'
+import { dataFolder, readManifest, readSnapshotManifests, type TableMetadata } from '../iceberg/index.ts'
 import { isBelow, normalizeLocation, type ObjectStore } from '../storage/index.ts'
 import { currentSchema, allTables } from './describe.ts'
 
@@ -40,9 +40,7 @@ async function collect(
   const schema = currentSchema(metadata)
   const seen = new Set<string>()
   for (const snapshot of metadata.snapshots.toReversed()) {
-    const manifests: readonly ManifestFile[] =
-      snapshot.manifestList === undefined ? [] : await readManifestList(io, snapshot.manifestList)
-    for (const manifest of manifests) {
+    for (const manifest of await readSnapshotManifests(io, snapshot)) {
       if (seen.has(manifest.manifestPath)) continue
       seen.add(manifest.manifestPath)
       for await (const entry of readManifest(io, manifest, metadata.partitionSpecs, schema, {

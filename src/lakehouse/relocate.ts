@@ -1,8 +1,7 @@
-import { type Catalog, movedRoot, type TableIdentifier } from '../catalog/index.ts'
+import { type Catalog, movedRoot, type TableIdentifier, tableText } from '../catalog/index.ts'
 import { movedLocation, readTableMetadata, relocateTable } from '../iceberg/index.ts'
 import type { ObjectStore } from '../storage/index.ts'
 import type { RelocateSummary } from './api.ts'
-import { tableText } from './describe.ts'
 
 /**
  * Mends a table whose folder lies below the warehouse but is named elsewhere: writes its metadata anew, makes it current,

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import { IceboxError, formatBytes } from '../base/index.ts'
+import { isIceboxError } from '../base/index.ts'
 import { allocatorControl, type Engine, openEngine } from '../engine/index.ts'
 import { expectedBaseBytes, Governor, ownMemory, planEngine } from '../memory/index.ts'
 
@@ -13,37 +13,40 @@ export interface ProcessNeeds {
 
 /**
  * What a process has once, shared by the lakehouses open in it: the governor of its budget, and the engine, which is
- * started by the first statement that needs it. Closed when the last lakehouse closes.
+ * started by the first statement that needs it, with the threads and the spill folder of the first lakehouse. Closed when
+ * the last lakehouse closes. The budget is the smallest of those open now.
  */
 export class SharedProcess {
   static #open: SharedProcess | undefined
 
   readonly governor: Governor
-  readonly #needs: ProcessNeeds
+  readonly #first: ProcessNeeds
+  readonly #users = new Set<ProcessNeeds>()
   #engine: Promise<Engine> | undefined
-  #users = 0
+  /** What the process takes beside the engine's limit, as last planned with. */
+  #baseBytes = 0
+  #following: Promise<unknown> = Promise.resolve()
 
-  private constructor(needs: ProcessNeeds) {
-    this.#needs = needs
-    this.governor = Governor.create({ budgetBytes: needs.budgetBytes, baseBytes: ownMemory().rssBytes })
+  private constructor(first: ProcessNeeds) {
+    this.#first = first
+    this.governor = Governor.create({ budgetBytes: first.budgetBytes, baseBytes: ownMemory().rssBytes })
   }
 
   /**
-   * The shared parts, made by the first caller. The smaller budget rules: a later, larger one is capped at the first. A
-   * smaller one cannot be kept once the process works under a larger one, and is `memory/refused`.
+   * The shared parts, made by the first caller; `leave` takes the same needs. A smaller budget than that of the others
+   * holds for all once the engine, if it runs, has shrunk to it, which waits for the statements that run. Rejects
+   * `memory/budget-too-small` and `memory/refused` where it cannot; then nothing is changed.
    */
-  static join(needs: ProcessNeeds): SharedProcess {
-    const open = SharedProcess.#open
-    if (open !== undefined && needs.budgetBytes < open.governor.budgetBytes) {
-      throw new IceboxError('memory/refused', {
-        message: `this process works under a budget of ${formatBytes(open.governor.budgetBytes)} already; ${formatBytes(needs.budgetBytes)} cannot be kept beside it`,
-        remedy: 'open the lakehouse with the smaller budget first, or close the other one',
-        context: { budgetBytes: open.governor.budgetBytes, askedBytes: needs.budgetBytes },
-      })
-    }
-    const shared = open ?? new SharedProcess(needs)
+  static async join(needs: ProcessNeeds): Promise<SharedProcess> {
+    const shared = SharedProcess.#open ?? new SharedProcess(needs)
     SharedProcess.#open = shared
-    shared.#users++
+    shared.#users.add(needs)
+    try {
+      await shared.#followBudget()
+    } catch (error) {
+      await shared.leave(needs)
+      throw error
+    }
     return shared
   }
 
@@ -63,23 +66,69 @@ export class SharedProcess {
     return starting
   }
 
-  async #start(): Promise<Engine> {
-    const { budgetBytes, threads, spillDirectory, maxSpillBytes } = this.#needs
-    const plan = planEngine({
-      budgetBytes,
-      baseBytes: expectedBaseBytes(),
-      cores: threads ?? availableParallelism(),
-      allocator: allocatorControl(),
-    })
-    return await openEngine({ plan, governor: this.governor, spillDirectory, maxSpillBytes })
-  }
-
-  async leave(): Promise<void> {
-    this.#users--
-    if (this.#users > 0) return
+  async leave(needs: ProcessNeeds): Promise<void> {
+    this.#users.delete(needs)
+    if (this.#users.size > 0) return this.#followBudget()
     if (SharedProcess.#open === this) SharedProcess.#open = undefined
+    await this.#following
     const engine = await this.#engine
     this.#engine = undefined
     await engine?.[Symbol.asyncDispose]()
   }
+
+  async #start(): Promise<Engine> {
+    this.#baseBytes = expectedBaseBytes()
+    const { spillDirectory, maxSpillBytes } = this.#first
+    return await openEngine({
+      plan: this.#plan(this.budgetBytes),
+      governor: this.governor,
+      spillDirectory,
+      maxSpillBytes,
+    })
+  }
+
+  #plan(budgetBytes: number) {
+    return planEngine({
+      budgetBytes,
+      baseBytes: this.#baseBytes,
+      cores: this.#first.threads ?? availableParallelism(),
+      allocator: allocatorControl(),
+    })
+  }
+
+  /** Brings engine and governor to the smallest budget of those who are there, one change after the other. */
+  #followBudget(): Promise<void> {
+    const turn = this.#following.then(() => this.#changeBudget())
+    this.#following = turn.catch(() => undefined)
+    return turn
+  }
+
+  async #changeBudget(): Promise<void> {
+    let engine: Engine | undefined
+    // Leaves the loop in the turn that looked: an engine that starts after it plans with the budget set below.
+    while (engine === undefined && this.#engine !== undefined) engine = await this.#runningEngine()
+    const budgetBytes = Math.min(...[...this.#users].map((user) => user.budgetBytes))
+    if (this.#users.size === 0 || budgetBytes === this.budgetBytes) return
+    if (engine !== undefined) {
+      this.#baseBytes = Math.max(this.#baseBytes, await besideEngineBytes(engine))
+      await engine.follow(this.#plan(budgetBytes))
+    }
+    this.governor.changeBudget(budgetBytes)
+  }
+
+  /** The engine, if it was started; a start that fails is told to who asked for it. */
+  async #runningEngine(): Promise<Engine | undefined> {
+    try {
+      return await this.#engine
+    } catch (error) {
+      if (isIceboxError(error)) return undefined
+      throw error
+    }
+  }
+}
+
+/** What the process takes that is not the engine's allocator's; 0 where that cannot be read. */
+async function besideEngineBytes(engine: Engine): Promise<number> {
+  const { residentBytes } = await engine.memory()
+  return residentBytes === undefined ? 0 : Math.max(0, ownMemory().rssBytes - residentBytes)
 }

@@ -2,6 +2,7 @@ import { ownMemory } from './process-memory.ts'
 
 /** What an operation cost in memory: shown with every result. */
 export interface MemoryBill {
+  /** The largest while the operation ran, where it changed. */
   readonly budgetBytes: number
   /** The kernel's high-water mark of the process (VmHWM), or the largest sample where the operation did not raise it. */
   readonly peakRssBytes: number
@@ -38,11 +39,13 @@ export class BillMeter implements Disposable {
   readonly #timer: NodeJS.Timeout
   #largestSample: number
   #spilledBytes = 0
+  #budgetBytes: number
 
   constructor(source: BillSource, operation: string) {
     const memory = ownMemory()
     this.operation = operation
     this.#source = source
+    this.#budgetBytes = source.budgetBytes
     this.#startPeakBytes = memory.peakRssBytes
     this.#largestSample = memory.rssBytes
     const measuredBytes = [...source.measured.values()].reduce((sum, bytes) => sum + bytes, 0)
@@ -72,13 +75,18 @@ export class BillMeter implements Disposable {
     this.#spilledBytes = Math.max(this.#spilledBytes, bytes)
   }
 
+  /** The budget is so many bytes from now on. */
+  noteBudget(bytes: number): void {
+    this.#budgetBytes = Math.max(this.#budgetBytes, bytes)
+  }
+
   /** The bill so far. */
   bill(): MemoryBill {
     this.sample()
     const { peakRssBytes } = ownMemory()
     const isRaised = peakRssBytes > this.#startPeakBytes
     return composeBill({
-      budgetBytes: this.#source.budgetBytes,
+      budgetBytes: this.#budgetBytes,
       peakRssBytes: isRaised ? peakRssBytes : this.#largestSample,
       peaks: this.#peaks,
       countedElsewhere: this.#countedElsewhere,

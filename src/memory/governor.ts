@@ -36,6 +36,7 @@ interface Held {
 interface Waiter {
   readonly options: ReserveOptions
   readonly grant: (reservation: Reservation) => void
+  readonly refuse: (error: IceboxError) => void
   readonly stopListening: () => void
 }
 
@@ -44,7 +45,7 @@ interface Waiter {
  * What is asked and not free waits in order of arrival: no small request overtakes a large one.
  */
 export class Governor {
-  readonly budgetBytes: number
+  #budgetBytes: number
   readonly #baseBytes: number
   readonly #maxWaiters: number
   readonly #held = new Set<Held>()
@@ -55,7 +56,7 @@ export class Governor {
   #heldBytes = 0
 
   private constructor(options: GovernorOptions) {
-    this.budgetBytes = options.budgetBytes
+    this.#budgetBytes = options.budgetBytes
     this.#baseBytes = options.baseBytes ?? 0
     this.#maxWaiters = options.maxWaiters ?? 10_000
     if (this.#baseBytes > 0) this.#take({ consumer: 'process', bytes: this.#baseBytes })
@@ -65,12 +66,17 @@ export class Governor {
     return new Governor(options)
   }
 
+  get budgetBytes(): number {
+    return this.#budgetBytes
+  }
+
   get heldBytes(): number {
     return this.#heldBytes
   }
 
+  /** 0 while more is held than a budget that was lowered. */
   get freeBytes(): number {
-    return this.budgetBytes - this.#heldBytes
+    return Math.max(0, this.budgetBytes - this.#heldBytes)
   }
 
   /** Reservations that wait now. */
@@ -107,11 +113,28 @@ export class Governor {
       const waiter: Waiter = {
         options,
         grant: resolve,
+        refuse: reject,
         stopListening: () => signal?.removeEventListener('abort', cancel),
       }
       signal?.addEventListener('abort', cancel, { once: true })
       this.#waiting.push(waiter)
     })
+  }
+
+  /**
+   * Another budget from now on. Below what is held nothing is taken away, and nothing is granted until it fits; who waits
+   * for more than the new budget can ever have is refused.
+   */
+  changeBudget(bytes: number): void {
+    requireSize(bytes)
+    this.#budgetBytes = bytes
+    for (const meter of this.#meters) meter.noteBudget(bytes)
+    for (const waiter of this.#waiting.filter(({ options }) => options.bytes > bytes - this.#baseBytes)) {
+      this.#waiting.splice(this.#waiting.indexOf(waiter), 1)
+      waiter.stopListening()
+      waiter.refuse(this.#refusal(waiter.options))
+    }
+    this.#serve()
   }
 
   /** Who holds most now, names rolled up to their first level, largest first. */

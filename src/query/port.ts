@@ -74,14 +74,16 @@ export interface QueryServices {
   readonly manifests: ManifestCache
   readonly journal: WriteJournal
   readonly startMeter: (operation: string) => Meter
-  /** For small files of the room's own; exists. */
-  readonly scratchDirectory: string
+  /** For small files of the room's own: a folder that exists, and the journal that has them removed if the process dies. */
+  readonly scratch: { readonly directory: string; readonly journal: WriteJournal }
   /** Where rows are staged for many partitions; must be on disk. */
   readonly stagingDirectory: string
   /** `storage.target_file_size`. */
   readonly targetFileSizeBytes: number
   /** `query.max_value_size`; undefined: no limit. */
   readonly maxValueBytes?: number
+  /** `query.timeout` of each statement, from its start until its rows are read; undefined: no limit. */
+  readonly timeoutMs?: number
   /** True on one's own machine: SQL may read files (`FROM 'x.csv'`). */
   readonly localFiles: boolean
 }

@@ -156,7 +156,6 @@ describe('a folder that cannot be written', () => {
     // The lakehouse of root: readable, not writable.
     for (const args of [
       ['import', 'a.n', '../orders.csv'],
-      ['sql', 'select count(*) from a.t'],
       ['init', join(lake.folder.path, 'mine')],
     ]) {
       const ran = await lake.run([...args, '--json'], { uid })

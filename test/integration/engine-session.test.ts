@@ -173,6 +173,41 @@ describe('limits', () => {
     expect(await session.all('SELECT sum(i)::BIGINT AS s FROM range(1000) t(i)')).toEqual([{ s: 499_500n }])
   })
 
+  it('a smaller plan holds from the next statement on, in sessions that are open too', async () => {
+    await using bench = await startEngine({ limitMiB: 512 })
+    await using session = await bench.engine.session()
+    const settings = "SELECT current_setting('memory_limit') AS limit, current_setting('threads')::INTEGER AS threads"
+    // It waits for the statement that runs.
+    const running = session.all(`SELECT count(*)::INTEGER AS n FROM range(20000000) t(i) WHERE hash(i) % 2 < 2`)
+    const followed = bench.engine.follow({ ...bench.engine.plan, memoryLimitBytes: 64 * 1024 * 1024, threads: 1 })
+    expect(await running).toEqual([{ n: 20_000_000 }])
+    await followed
+    expect(await session.all(settings)).toEqual([{ limit: '64.0 MiB', threads: 1 }])
+    expect(bench.engine).toMatchObject({ memoryLimitBytes: 64 * 1024 * 1024, threads: 1 })
+    await expect(
+      session.run('CREATE TEMP TABLE t AS SELECT list(i) AS l FROM range(20000000) r(i)'),
+    ).rejects.toMatchObject({ code: 'memory/exhausted', context: { limitBytes: 64 * 1024 * 1024 } })
+    await bench.engine.follow({ ...bench.engine.plan, memoryLimitBytes: 512 * 1024 * 1024, threads: 2 })
+    expect(await session.all(settings)).toEqual([{ limit: '512.0 MiB', threads: 2 }])
+  })
+
+  it('a plan below what an open result holds is refused with both figures, and the old one stays', async () => {
+    await using bench = await startEngine({ limitMiB: 512 })
+    await using session = await bench.engine.session()
+    await using result = await session.stream('SELECT unnest(list(i)) AS i FROM range(10000000) t(i)')
+    const plan = { ...bench.engine.plan, memoryLimitBytes: 32 * 1024 * 1024 }
+    await expect(bench.engine.follow(plan)).rejects.toMatchObject({
+      code: 'memory/refused',
+      retryable: true,
+      context: { askedLimitBytes: 32 * 1024 * 1024, limitBytes: 512 * 1024 * 1024 },
+    })
+    expect(bench.engine.memoryLimitBytes).toBe(512 * 1024 * 1024)
+    let rows = 0
+    for await (const batch of result) rows += batch.rowCount
+    expect(rows).toBe(10_000_000)
+    await bench.engine.follow(plan)
+  })
+
   it('a spill beyond its limit is told as a matter of disk', async () => {
     await using bench = await startEngine({ limitMiB: 64, threads: 1, maxSpillBytes: 4e6 })
     await using session = await bench.engine.session()

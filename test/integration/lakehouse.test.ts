@@ -1,7 +1,8 @@
 import { cp, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { parseSize } from '../../src/base/index.ts'
 import { Lakehouse } from '../../src/lakehouse/index.ts'
 
 let folder: string
@@ -40,19 +41,69 @@ describe('the library', () => {
   })
 
   it('query.timeout ends a statement that runs too long, and the next one works', async () => {
-    await using lake = await Lakehouse.open(lakeFolder, { set: ['query.timeout=50ms'] })
+    await using lake = await Lakehouse.open(lakeFolder, { set: ['query.timeout=1s'] })
     const long = lake.sql`select count(*) from range(1000000) a, range(1000000) b where a.range * b.range % 7 = 3`
     await expect(long).rejects.toMatchObject({ code: 'sql/timeout' })
     expect(await lake.sql`select 1 as one`).toEqual([{ one: 1 }])
   })
 
-  it('two lakehouses of a process share one budget; a smaller one beside a larger is refused, not ignored', async () => {
-    await using lake = await Lakehouse.open(lakeFolder, { memory: '512MB' })
+  it('query.timeout counts for each statement of a script from its own start, not from that of the script', async () => {
+    await using lake = await Lakehouse.open(lakeFolder, { set: ['query.timeout=2s'] })
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    try {
+      const endless = 'select sum(a.range * b.range % 7) from range(10000000) a, range(10000000) b'
+      const statements = lake.run(`select 1; select 2; ${endless}`)[Symbol.asyncIterator]()
+      for (const _ of [1, 2]) {
+        await statements.next()
+        // 3 seconds of a script when its third statement begins.
+        vi.advanceTimersByTime(1500)
+      }
+      const last = statements.next()
+      // It is over as soon as its own time is, wherever in the statement that finds it.
+      const clock = setInterval(() => vi.advanceTimersByTime(500), 50)
+      await expect(last).rejects.toMatchObject({ code: 'sql/timeout' })
+      clearInterval(clock)
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  it('the smallest budget of the lakehouses open in a process is that of its engine too, and goes with its lakehouse', async () => {
+    await using lake = await Lakehouse.open(lakeFolder, { memory: '1GB' })
+    const limit = async () => {
+      const [row] = await lake.sql`select current_setting('memory_limit') as text`
+      const text = row?.['text']
+      return parseSize(typeof text === 'string' ? text.replace(' ', '') : '')
+    }
     const other = join(folder, 'other')
     await Lakehouse.init(other)
-    await using second = await Lakehouse.open(other, { memory: '1GB' })
-    expect(second.budgetBytes).toBe(512_000_000)
-    await expect(Lakehouse.open(other, { memory: '256MB' })).rejects.toMatchObject({ code: 'memory/refused' })
+    const atFirst = await limit()
+    await using larger = await Lakehouse.open(other, { memory: '2GB' })
+    expect([larger.budgetBytes, await limit()]).toEqual([1_000_000_000, atFirst])
+    {
+      await using smaller = await Lakehouse.open(other, { memory: '600MB' })
+      expect([smaller.budgetBytes, lake.budgetBytes, larger.budgetBytes]).toEqual([600e6, 600e6, 600e6])
+      // 400 MB less for the process is 400 MB less for the engine, but for the share of others (3%).
+      expect(atFirst - (await limit())).toBeGreaterThan(380e6)
+      const { bill } = await importCities(lake)
+      expect(bill.budgetBytes).toBe(600e6)
+    }
+    expect(lake.budgetBytes).toBe(1_000_000_000)
+    expect(await limit()).toBeGreaterThan(atFirst - 100e6)
+    await lake.close()
+    expect(larger.budgetBytes).toBe(2_000_000_000)
+  })
+
+  it('a budget that the running engine cannot shrink to is refused with the least that works; nothing changes', async () => {
+    await using lake = await Lakehouse.open(lakeFolder, { memory: '1GB' })
+    await lake.sql`select 1`
+    const other = join(folder, 'other')
+    await Lakehouse.init(other)
+    await expect(Lakehouse.open(other, { memory: '10MB' })).rejects.toMatchObject({
+      code: 'memory/budget-too-small',
+      context: { budgetBytes: 10_000_000 },
+    })
+    expect(lake.budgetBytes).toBe(1_000_000_000)
     expect(await lake.sql`select 1 as one`).toEqual([{ one: 1 }])
   })
 

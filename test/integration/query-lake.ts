@@ -68,7 +68,7 @@ export async function openQueryLake(
         },
       }
     },
-    scratchDirectory: join(folder, 'scratch'),
+    scratch: { directory: join(folder, 'scratch'), journal },
     stagingDirectory: join(folder, 'staging'),
     targetFileSizeBytes: 128_000_000,
     localFiles: options.localFiles ?? true,

@@ -89,6 +89,21 @@ describe('INSERT', () => {
 })
 
 describe('CREATE and DROP', () => {
+  // Java: PartitionSpec.Builder when a table is made, BaseUpdatePartitionSpec when a field is added.
+  it('names partition fields as Spark does: short ones in CREATE, with the number in ALTER', async () => {
+    await lake.run(`CREATE TABLE w.named (id BIGINT, name VARCHAR, ts TIMESTAMP, ts_hour INTEGER)
+      PARTITIONED BY (bucket(16, id), bucket(4, id), truncate(4, name), month(ts), hour(ts), ts_hour)`)
+    const names = async () => {
+      const { metadata } = await lake.catalog.loadTable({ namespace: ['w'], name: 'named' })
+      return metadata.partitionSpecs.find((spec) => spec.specId === metadata.defaultSpecId)?.fields.map((f) => f.name)
+    }
+    // The column ts_hour is in the way of the hour's name.
+    const made = ['id_bucket', 'id_bucket_4', 'name_trunc', 'ts_month', 'ts_hour_2', 'ts_hour']
+    expect(await names()).toEqual(made)
+    await lake.run('ALTER TABLE w.named ADD PARTITION FIELD bucket(32, id), ADD PARTITION FIELD truncate(8, name)')
+    expect(await names()).toEqual([...made, 'id_bucket_32', 'name_trunc_8'])
+  })
+
   it('AS makes a table with the columns of its query, empty ones too', async () => {
     expect(
       await message(

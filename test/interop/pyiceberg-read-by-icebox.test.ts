@@ -146,6 +146,46 @@ describe.each([1, 2])('a table that PyIceberg partitioned, evolved and changed, 
   })
 })
 
+describe.each([1, 2])('fixed columns that PyIceberg wrote, format version %i', (version) => {
+  it.each(['f', 'bucket', 'none'])('are read, filtered and pruned, partitioned by %s', async (layout) => {
+    const table = `ns.fixed_${layout}_${version}`
+    const seen = await lake.python(
+      `
+    import pyarrow as pa
+    from pyiceberg.schema import Schema
+    from pyiceberg.types import *
+    from pyiceberg.transforms import *
+    from pyiceberg.partitioning import PartitionSpec, PartitionField
+    schema = Schema(NestedField(1, "id", LongType()), NestedField(2, "f", FixedType(4)), NestedField(3, "st", StructType(NestedField(4, "g", FixedType(20)))))
+    transform = {"f": IdentityTransform(), "bucket": BucketTransform(3)}.get(args["layout"])
+    spec = PartitionSpec(PartitionField(2, 1000, transform, "p")) if transform else PartitionSpec()
+    t = catalog(args["lake"]).create_table(args["table"], schema, partition_spec=spec, properties={"format-version": str(args["version"])})
+    values = [b"abcd", b"\\x00\\xff\\x01\\x02", None, b"zzzz"]
+    for i, v in enumerate(values):
+        t.append(pa.Table.from_pylist([{"id": i, "f": v, "st": {"g": v and v * 5}}], schema=t.schema().as_arrow()))
+    ids = lambda f: sorted(t.scan(row_filter=f).to_arrow()["id"].to_pylist())
+    done([len(list(t.scan().plan_files())), [ids("id = %d" % i) for i in range(4)]])
+      `,
+      { table, version, layout },
+    )
+    expect(seen).toEqual([4, [[0], [1], [2], [3]]])
+    expect(await lake.sql(`SELECT id::INTEGER, hex(f), hex(st.g) FROM ${table} ORDER BY id`)).toEqual([
+      [0, '61626364', '61626364'.repeat(5)],
+      [1, '00FF0102', '00FF0102'.repeat(5)],
+      [2, null, null],
+      [3, '7A7A7A7A', '7A7A7A7A'.repeat(5)],
+    ])
+    const ids = (condition: string) => lake.sql(`SELECT id::INTEGER FROM ${table} WHERE ${condition} ORDER BY id`)
+    expect(await ids("f = 'abcd'::BLOB")).toEqual([[0]])
+    expect(await ids("f < 'abcd'::BLOB")).toEqual([[1]])
+    expect(await ids("f >= 'abcd'::BLOB")).toEqual([[0], [3]])
+    expect(await ids('f IS NULL')).toEqual([[2]])
+    expect(await ids("st.g > 'x'::BLOB")).toEqual([[3]])
+    const explained = (await lake.sql(`EXPLAIN SELECT id FROM ${table} WHERE f = 'abcd'::BLOB`)).flat().join('\n')
+    expect(explained).toContain(', 1 read (')
+  })
+})
+
 it('branches, upserts, overwritten partitions and expired snapshots of PyIceberg are read as it left them', async () => {
   await lake.python(`
     import pyarrow as pa

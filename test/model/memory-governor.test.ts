@@ -11,6 +11,7 @@ type Step =
   | { readonly kind: 'release' | 'releaseTwice'; readonly which: number }
   | { readonly kind: 'resize'; readonly which: number; readonly bytes: number }
   | { readonly kind: 'cancel'; readonly which: number }
+  | { readonly kind: 'budget'; readonly bytes: number }
 
 const which = fc.nat(20)
 const bytes = fc.oneof(fc.nat(BUDGET), fc.nat(BUDGET + 200), fc.constant(0))
@@ -27,12 +28,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ kind: fc.constantFrom('release' as const, 'releaseTwice' as const), which }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('resize' as const), which, bytes }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('cancel' as const), which }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('budget' as const), bytes: fc.nat(BUDGET + 500) }) },
 )
 
 /** One request of the model: waiting, held, or over. */
 interface Request {
   bytes: number
-  state: 'waiting' | 'held' | 'over'
+  state: 'waiting' | 'held' | 'refused' | 'over'
   /** What really happened, set by the promise. */
   seen: 'waiting' | 'held' | 'refused' | 'cancelled'
   reservation: Reservation | undefined
@@ -40,18 +42,20 @@ interface Request {
 }
 
 describe('the governor behaves as a simple queue over a number', () => {
-  it('M1 M2 M3: never above the budget, nobody forgotten or overtaken, nothing released twice', async () => {
+  it('M1 M2 M3: never above the budget nor granted while it is exceeded, nobody forgotten or overtaken, nothing released twice', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
         const governor = Governor.create({ budgetBytes: BUDGET })
         const requests: Request[] = []
         const model = {
+          budget: BUDGET,
+          free: () => Math.max(0, model.budget - model.held()),
           held: () =>
             requests.filter((request) => request.state === 'held').reduce((sum, request) => sum + request.bytes, 0),
           queue: () => requests.filter((request) => request.state === 'waiting'),
           serve() {
             for (const first of this.queue()) {
-              if (first.bytes > BUDGET - this.held()) return
+              if (first.bytes > this.free()) return
               first.state = 'held'
             }
           },
@@ -61,6 +65,7 @@ describe('the governor behaves as a simple queue over a number', () => {
           return list.length === 0 ? undefined : list[at % list.length]
         }
         for (const step of steps) {
+          const heldBefore = governor.heldBytes
           switch (step.kind) {
             case 'reserve': {
               const request: Request = {
@@ -77,12 +82,12 @@ describe('the governor behaves as a simple queue over a number', () => {
                   request.seen = isIceboxError(error, 'memory/refused') ? 'refused' : 'cancelled'
                 },
               )
-              if (step.bytes > BUDGET) request.state = 'over'
+              if (step.bytes > model.budget) request.state = 'refused'
               model.serve()
               break
             }
             case 'try': {
-              const expected = model.queue().length === 0 && step.bytes <= BUDGET - model.held()
+              const expected = model.queue().length === 0 && step.bytes <= model.free()
               const reservation = governor.tryReserve({ consumer: 'try', bytes: step.bytes })
               expect(reservation !== undefined).toBe(expected)
               if (reservation !== undefined) {
@@ -109,7 +114,7 @@ describe('the governor behaves as a simple queue over a number', () => {
             case 'resize': {
               const request = pick('held', step.which)
               if (request?.reservation === undefined) break
-              const fits = step.bytes - request.bytes <= BUDGET - model.held()
+              const fits = step.bytes - request.bytes <= model.free()
               const resize = () => request.reservation?.resize(step.bytes)
               if (fits) {
                 resize()
@@ -126,14 +131,23 @@ describe('the governor behaves as a simple queue over a number', () => {
               model.serve()
               break
             }
+            case 'budget': {
+              governor.changeBudget(step.bytes)
+              model.budget = step.bytes
+              for (const request of model.queue()) if (request.bytes > step.bytes) request.state = 'refused'
+              model.serve()
+              break
+            }
           }
           await new Promise(setImmediate)
-          expect(governor.heldBytes).toBeLessThanOrEqual(BUDGET)
+          // A budget below what is held takes nothing away, and nothing is added until it fits.
+          expect(governor.heldBytes).toBeLessThanOrEqual(Math.max(model.budget, heldBefore))
           expect(governor.heldBytes).toBe(model.held())
           expect(governor.waiting).toBe(model.queue().length)
           for (const request of requests) {
             if (request.state === 'held') expect(request.seen).toBe('held')
             if (request.state === 'waiting') expect(request.seen).toBe('waiting')
+            if (request.state === 'refused') expect(request.seen).toBe('refused')
           }
           expect(governor.holders().reduce((sum, holder) => sum + holder.bytes, 0)).toBe(model.held())
         }

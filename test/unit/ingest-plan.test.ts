@@ -223,6 +223,7 @@ describe('partitions and orders as people write them', () => {
     ['months(ts), bucket(16, id)', ['ts_month month 2', 'id_bucket bucket[16] 1']],
     ['bucket[4](id), truncate(3, name)', ['id_bucket bucket[4] 1', 'name_trunc truncate[3] 3']],
     ['bucket(id, 4)', ['id_bucket bucket[4] 1']],
+    ['bucket(4, id), bucket(8, id)', ['id_bucket bucket[4] 1', 'id_bucket_8 bucket[8] 1']],
     ['NAME', ['name identity 3']],
     ['"a ""b".x', undefined],
     ['day(ts), day(ts)', undefined],

@@ -139,4 +139,23 @@ export class AvroEncoder {
     this.bytes.set(bytes, this.end)
     this.end += bytes.length
   }
+
+  /** A value of the union of null and its type, in this order. */
+  optional<T>(value: T | null | undefined, write: (value: T) => void): void {
+    if (value === null || value === undefined) {
+      this.int(0)
+      return
+    }
+    this.int(1)
+    write(value)
+  }
+
+  /** An array of `count` values, as one block. */
+  array<T>(count: number, values: Iterable<T>, write: (value: T) => void): void {
+    if (count > 0) {
+      this.int(count)
+      for (const value of values) write(value)
+    }
+    this.int(0)
+  }
 }

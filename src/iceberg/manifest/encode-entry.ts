@@ -21,9 +21,9 @@ export function encodeEntry(
   encoder.int(STATUS[entry.status])
   if (formatVersion === 1) encoder.long(entry.snapshotId ?? 0n)
   else {
-    optionalLong(encoder, entry.snapshotId)
-    optionalLong(encoder, entry.sequenceNumber)
-    optionalLong(encoder, entry.fileSequenceNumber)
+    for (const number of [entry.snapshotId, entry.sequenceNumber, entry.fileSequenceNumber]) {
+      encoder.optional(number, (value) => encoder.long(value))
+    }
   }
   encodeFile(encoder, entry.dataFile, formatVersion, partition)
 }
@@ -34,6 +34,9 @@ function encodeFile(
   formatVersion: 1 | 2 | 3,
   partition: readonly WrittenPartitionField[],
 ): void {
+  const long = (value: bigint) => encoder.long(value)
+  const int = (value: number) => encoder.int(value)
+  const bytes = (value: Uint8Array) => encoder.byteString(value)
   if (formatVersion >= 2) encoder.int(CONTENT[file.content])
   encoder.string(file.filePath)
   encoder.string(FORMAT[file.fileFormat])
@@ -44,101 +47,30 @@ function encodeFile(
   encoder.long(file.recordCount)
   encoder.long(file.fileSizeInBytes)
   if (formatVersion === 1) encoder.long(V1_BLOCK_SIZE)
-  longMap(encoder, file.columnSizes)
-  longMap(encoder, file.valueCounts)
-  longMap(encoder, file.nullValueCounts)
-  longMap(encoder, file.nanValueCounts)
-  bytesMap(encoder, file.lowerBounds)
-  bytesMap(encoder, file.upperBounds)
-  optionalBytes(encoder, file.keyMetadata)
-  list(encoder, file.splitOffsets, (value) => encoder.long(value))
-  if (formatVersion >= 2) list(encoder, file.equalityIds, (value) => encoder.int(value))
-  optionalInt(encoder, file.sortOrderId)
-  if (formatVersion >= 3) optionalLong(encoder, file.firstRowId)
-  if (formatVersion >= 2) optionalString(encoder, file.referencedDataFile)
+  columnMap(encoder, file.columnSizes, long)
+  columnMap(encoder, file.valueCounts, long)
+  columnMap(encoder, file.nullValueCounts, long)
+  columnMap(encoder, file.nanValueCounts, long)
+  columnMap(encoder, file.lowerBounds, bytes)
+  columnMap(encoder, file.upperBounds, bytes)
+  encoder.optional(file.keyMetadata, bytes)
+  encoder.optional(file.splitOffsets, (offsets) => encoder.array(offsets.length, offsets, long))
+  if (formatVersion >= 2) encoder.optional(file.equalityIds, (ids) => encoder.array(ids.length, ids, int))
+  encoder.optional(file.sortOrderId, int)
+  if (formatVersion >= 3) encoder.optional(file.firstRowId, long)
+  if (formatVersion >= 2) encoder.optional(file.referencedDataFile, (path) => encoder.string(path))
   if (formatVersion >= 3) {
-    optionalLong(encoder, file.contentOffset)
-    optionalLong(encoder, file.contentSizeInBytes)
+    encoder.optional(file.contentOffset, long)
+    encoder.optional(file.contentSizeInBytes, long)
   }
 }
 
-function optionalLong(encoder: AvroEncoder, value: bigint | null | undefined): void {
-  if (value === null || value === undefined) {
-    encoder.int(0)
-    return
-  }
-  encoder.int(1)
-  encoder.long(value)
-}
-
-function optionalInt(encoder: AvroEncoder, value: number | undefined): void {
-  if (value === undefined) {
-    encoder.int(0)
-    return
-  }
-  encoder.int(1)
-  encoder.int(value)
-}
-
-function optionalBytes(encoder: AvroEncoder, value: Uint8Array | undefined): void {
-  if (value === undefined) {
-    encoder.int(0)
-    return
-  }
-  encoder.int(1)
-  encoder.byteString(value)
-}
-
-function optionalString(encoder: AvroEncoder, value: string | undefined): void {
-  if (value === undefined) {
-    encoder.int(0)
-    return
-  }
-  encoder.int(1)
-  encoder.string(value)
-}
-
-function longMap(encoder: AvroEncoder, map: ReadonlyMap<number, bigint> | undefined): void {
-  if (map === undefined) {
-    encoder.int(0)
-    return
-  }
-  encoder.int(1)
-  if (map.size > 0) {
-    encoder.int(map.size)
-    for (const [key, value] of map) {
+/** A map of column ids: an array of records of key and value (I9). */
+function columnMap<T>(encoder: AvroEncoder, map: ReadonlyMap<number, T> | undefined, write: (value: T) => void): void {
+  encoder.optional(map, (entries) => {
+    encoder.array(entries.size, entries, ([key, value]) => {
       encoder.int(key)
-      encoder.long(value)
-    }
-  }
-  encoder.int(0)
-}
-
-function bytesMap(encoder: AvroEncoder, map: ReadonlyMap<number, Uint8Array> | undefined): void {
-  if (map === undefined) {
-    encoder.int(0)
-    return
-  }
-  encoder.int(1)
-  if (map.size > 0) {
-    encoder.int(map.size)
-    for (const [key, value] of map) {
-      encoder.int(key)
-      encoder.byteString(value)
-    }
-  }
-  encoder.int(0)
-}
-
-function list<T>(encoder: AvroEncoder, values: readonly T[] | undefined, write: (value: T) => void): void {
-  if (values === undefined) {
-    encoder.int(0)
-    return
-  }
-  encoder.int(1)
-  if (values.length > 0) {
-    encoder.int(values.length)
-    for (const value of values) write(value)
-  }
-  encoder.int(0)
+      write(value)
+    })
+  })
 }

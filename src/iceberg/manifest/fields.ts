@@ -1,4 +1,12 @@
-import { type AvroDecoder, type AvroRecord, type AvroType, invalidAvro, skipper } from '../avro/index.ts'
+import {
+  type AvroDecoder,
+  type AvroRecord,
+  type AvroType,
+  invalidAvro,
+  type MakeRead,
+  nullable,
+  skipper,
+} from '../avro/index.ts'
 
 /** Reads one field of a record into a draft. */
 export type Step<D> = (decoder: AvroDecoder, draft: D) => void
@@ -8,6 +16,27 @@ export interface KnownField<D> {
   readonly name: string
   readonly required?: boolean
   readonly step: (type: AvroType) => Step<D>
+}
+
+/** A field of a single value: a null leaves the draft as it is, and is refused in a required field. */
+export function field<D, T>(
+  name: string,
+  make: MakeRead<T>,
+  set: (draft: D, value: T) => void,
+  required = false,
+): KnownField<D> {
+  return {
+    name,
+    required,
+    step: (type) => {
+      const read = nullable(type, name, make)
+      return (decoder, draft) => {
+        const value = read(decoder)
+        if (value !== null) set(draft, value)
+        else if (required) throw invalidAvro(`its field ${name} is null, though it is required`)
+      }
+    },
+  }
 }
 
 /**

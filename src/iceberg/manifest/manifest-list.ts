@@ -11,14 +11,13 @@ import {
   listReader,
   longReader,
   type MakeRead,
-  nullable,
   readAvroContainer,
   stringReader,
 } from '../avro/index.ts'
 import { IceboxError, printJson } from '../../base/index.ts'
 import type { FieldSummary, ManifestFile } from '../spec/manifest.ts'
 import { manifestListSchema } from './avro-schemas.ts'
-import { asRecord, type KnownField, recordSteps } from './fields.ts'
+import { asRecord, field, type KnownField, recordSteps } from './fields.ts'
 import { firstOf, located } from './read-manifest.ts'
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
@@ -65,28 +64,8 @@ export async function readManifestList(
   }
 }
 
-function field<T>(
-  name: string,
-  make: MakeRead<T>,
-  set: (draft: ManifestDraft, value: T) => void,
-  required = false,
-): KnownField<ManifestDraft> {
-  return {
-    name,
-    required,
-    step: (type) => {
-      const read = nullable(type, name, make)
-      return (decoder, draft) => {
-        const value = read(decoder)
-        if (value !== null) set(draft, value)
-        else if (required) throw invalidAvro(`its field ${name} is null, though it is required`)
-      }
-    },
-  }
-}
-
 function listFields(): ReadonlyMap<number, KnownField<ManifestDraft>> {
-  return new Map([
+  return new Map<number, KnownField<ManifestDraft>>([
     [500, field('manifest_path', stringReader, (draft, value) => (draft.manifestPath = value), true)],
     [501, field('manifest_length', longReader, (draft, value) => (draft.manifestLength = value), true)],
     [502, field('partition_spec_id', intReader, (draft, value) => (draft.partitionSpecId = value), true)],
@@ -117,10 +96,10 @@ const summaryReader: MakeRead<FieldSummary> = (type: AvroType) => {
   const steps = recordSteps<Mutable<FieldSummary>>(
     type,
     new Map<number, KnownField<Mutable<FieldSummary>>>([
-      [509, summaryField('contains_null', booleanReader, (draft, value) => (draft.containsNull = value))],
-      [518, summaryField('contains_nan', booleanReader, (draft, value) => (draft.containsNan = value))],
-      [510, summaryField('lower_bound', bytesReader, (draft, value) => (draft.lowerBound = value))],
-      [511, summaryField('upper_bound', bytesReader, (draft, value) => (draft.upperBound = value))],
+      [509, field('contains_null', booleanReader, (draft, value) => (draft.containsNull = value))],
+      [518, field('contains_nan', booleanReader, (draft, value) => (draft.containsNan = value))],
+      [510, field('lower_bound', bytesReader, (draft, value) => (draft.lowerBound = value))],
+      [511, field('upper_bound', bytesReader, (draft, value) => (draft.upperBound = value))],
     ]),
   )
   return (decoder) => {
@@ -128,23 +107,6 @@ const summaryReader: MakeRead<FieldSummary> = (type: AvroType) => {
     const draft: Mutable<FieldSummary> = { containsNull: true }
     for (const step of steps) step(decoder, draft)
     return draft
-  }
-}
-
-function summaryField<T>(
-  name: string,
-  make: MakeRead<T>,
-  set: (draft: Mutable<FieldSummary>, value: T) => void,
-): KnownField<Mutable<FieldSummary>> {
-  return {
-    name,
-    step: (type) => {
-      const read = nullable(type, `partitions.${name}`, make)
-      return (decoder, draft) => {
-        const value = read(decoder)
-        if (value !== null) set(draft, value)
-      }
-    },
   }
 }
 
@@ -242,7 +204,7 @@ function encodeManifest(encoder: AvroEncoder, manifest: ManifestFile, formatVers
     encoder.long(manifest.addedSnapshotId)
     encodeOptionalCounts(encoder, manifest)
     encodeSummaries(encoder, manifest.partitions)
-    encodeOptionalBytes(encoder, manifest.keyMetadata)
+    encoder.optional(manifest.keyMetadata, (key) => encoder.byteString(key))
     return
   }
   encoder.int(manifest.content === 'data' ? 0 : 1)
@@ -257,52 +219,27 @@ function encodeManifest(encoder: AvroEncoder, manifest: ManifestFile, formatVers
   encoder.long(manifest.existingRowsCount ?? 1n)
   encoder.long(manifest.deletedRowsCount ?? 1n)
   encodeSummaries(encoder, manifest.partitions)
-  encodeOptionalBytes(encoder, manifest.keyMetadata)
-  if (formatVersion < 3) return
-  if (manifest.firstRowId === undefined) encoder.int(0)
-  else {
-    encoder.int(1)
-    encoder.long(manifest.firstRowId)
-  }
+  encoder.optional(manifest.keyMetadata, (key) => encoder.byteString(key))
+  if (formatVersion >= 3) encoder.optional(manifest.firstRowId, (id) => encoder.long(id))
 }
 
 function encodeOptionalCounts(encoder: AvroEncoder, manifest: ManifestFile): void {
   for (const count of [manifest.addedFilesCount, manifest.existingFilesCount, manifest.deletedFilesCount]) {
-    encoder.int(count === undefined ? 0 : 1)
-    if (count !== undefined) encoder.int(count)
+    encoder.optional(count, (value) => encoder.int(value))
   }
   for (const count of [manifest.addedRowsCount, manifest.existingRowsCount, manifest.deletedRowsCount]) {
-    encoder.int(count === undefined ? 0 : 1)
-    if (count !== undefined) encoder.long(count)
+    encoder.optional(count, (value) => encoder.long(value))
   }
 }
 
 function encodeSummaries(encoder: AvroEncoder, summaries: readonly FieldSummary[] | undefined): void {
-  if (summaries === undefined) {
-    encoder.int(0)
-    return
-  }
-  encoder.int(1)
-  if (summaries.length > 0) {
-    encoder.int(summaries.length)
-    for (const summary of summaries) {
+  const bytes = (value: Uint8Array) => encoder.byteString(value)
+  encoder.optional(summaries, (list) => {
+    encoder.array(list.length, list, (summary) => {
       encoder.boolean(summary.containsNull)
-      if (summary.containsNan === undefined) encoder.int(0)
-      else {
-        encoder.int(1)
-        encoder.boolean(summary.containsNan)
-      }
-      encodeOptionalBytes(encoder, summary.lowerBound)
-      encodeOptionalBytes(encoder, summary.upperBound)
-    }
-  }
-  encoder.int(0)
-}
-
-function encodeOptionalBytes(encoder: AvroEncoder, bytes: Uint8Array | undefined): void {
-  if (bytes === undefined) encoder.int(0)
-  else {
-    encoder.int(1)
-    encoder.byteString(bytes)
-  }
+      encoder.optional(summary.containsNan, (value) => encoder.boolean(value))
+      encoder.optional(summary.lowerBound, bytes)
+      encoder.optional(summary.upperBound, bytes)
+    })
+  })
 }

@@ -165,11 +165,10 @@ export function decimalBytes(precision: number): number {
 
 /** Writes a value of a partition field, null included. Rejects `usage/invalid` where the value is not of the type. */
 export function writePartitionValue(encoder: AvroEncoder, type: PrimitiveType, value: Literal | null): void {
-  if (value === null) {
-    encoder.int(0)
-    return
-  }
-  encoder.int(1)
+  encoder.optional(value, (present) => writeLiteral(encoder, type, present))
+}
+
+function writeLiteral(encoder: AvroEncoder, type: PrimitiveType, value: Literal): void {
   if (typeof value === 'boolean') encoder.boolean(value)
   else if (typeof value === 'string') encoder.string(value)
   else if (typeof value === 'number') {

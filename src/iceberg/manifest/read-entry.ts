@@ -10,13 +10,12 @@ import {
   longReader,
   type MakeRead,
   mapReader,
-  nullable,
   skipper,
   stringReader,
 } from '../avro/index.ts'
 import type { DataFile, FileContent, FileFormat, ManifestEntry } from '../spec/manifest.ts'
 import type { NestedField } from '../spec/types.ts'
-import { asRecord, type KnownField, recordSteps, type Step } from './fields.ts'
+import { asRecord, field, type KnownField, recordSteps, type Step } from './fields.ts'
 import { partitionSteps, type TupleDraft } from './partition-values.ts'
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
@@ -81,13 +80,18 @@ function entryFields(schema: EntrySchema): ReadonlyMap<number, KnownField<EntryD
   return new Map<number, KnownField<EntryDraft>>([
     [
       0,
-      field('status', intReader, true, (entry, value) => {
-        entry.status = STATUSES[value] ?? fail(`an entry has the status ${value}; 0 to 2 are defined`)
-      }),
+      field(
+        'status',
+        intReader,
+        (entry, value) => {
+          entry.status = STATUSES[value] ?? fail(`an entry has the status ${value}; 0 to 2 are defined`)
+        },
+        true,
+      ),
     ],
-    [1, field('snapshot_id', longReader, false, (entry, value) => (entry.snapshotId = value))],
-    [3, field('sequence_number', longReader, false, (entry, value) => (entry.sequenceNumber = value))],
-    [4, field('file_sequence_number', longReader, false, (entry, value) => (entry.fileSequenceNumber = value))],
+    [1, field('snapshot_id', longReader, (entry, value) => (entry.snapshotId = value))],
+    [3, field('sequence_number', longReader, (entry, value) => (entry.sequenceNumber = value))],
+    [4, field('file_sequence_number', longReader, (entry, value) => (entry.fileSequenceNumber = value))],
     [
       2,
       {
@@ -115,66 +119,46 @@ function inRecord<D>(type: AvroType, step: Step<D>): Step<D> {
   }
 }
 
-function field<D, T>(
-  name: string,
-  make: MakeRead<T>,
-  required: boolean,
-  set: (draft: D, value: T) => void,
-): KnownField<D> {
-  return {
-    name,
-    required,
-    step: (type) => {
-      const read = nullable(type, name, make)
-      return (decoder, draft) => {
-        const value = read(decoder)
-        if (value !== null) set(draft, value)
-        else if (required) throw invalidAvro(`its field ${name} is null, though it is required`)
-      }
-    },
-  }
-}
-
 function fileFields(schema: EntrySchema): ReadonlyMap<number, KnownField<FileDraft>> {
   const wanted = typeof schema.stats === 'string' ? undefined : schema.stats
   const stats = <T>(name: string, item: MakeRead<T>, set: (file: FileDraft, value: Map<number, T>) => void) =>
-    schema.stats === 'none' ? skipped(name) : field(name, mapReader(name, item, wanted), false, set)
+    schema.stats === 'none' ? skipped(name) : field(name, mapReader(name, item, wanted), set)
   return new Map<number, KnownField<FileDraft>>([
     [
       134,
-      field('content', intReader, false, (file, value) => {
+      field('content', intReader, (file, value) => {
         file.content = CONTENTS[value] ?? fail(`a file has the content ${value}; 0 to 2 are defined`)
       }),
     ],
-    [100, field('file_path', stringReader, true, (file, value) => (file.filePath = value))],
-    [101, field('file_format', stringReader, true, (file, value) => (file.fileFormat = fileFormat(value)))],
+    [100, field('file_path', stringReader, (file, value) => (file.filePath = value), true)],
+    [101, field('file_format', stringReader, (file, value) => (file.fileFormat = fileFormat(value)), true)],
     [102, { name: 'partition', step: (type) => partitionStep(type, schema.partition) }],
-    [103, field('record_count', longReader, true, (file, value) => (file.recordCount = value))],
-    [104, field('file_size_in_bytes', longReader, true, (file, value) => (file.fileSizeInBytes = value))],
+    [103, field('record_count', longReader, (file, value) => (file.recordCount = value), true)],
+    [104, field('file_size_in_bytes', longReader, (file, value) => (file.fileSizeInBytes = value), true)],
     [108, stats('column_sizes', longReader, (file, value) => (file.columnSizes = value))],
     [109, stats('value_counts', longReader, (file, value) => (file.valueCounts = value))],
     [110, stats('null_value_counts', longReader, (file, value) => (file.nullValueCounts = value))],
     [137, stats('nan_value_counts', longReader, (file, value) => (file.nanValueCounts = value))],
     [125, stats('lower_bounds', bytesReader, (file, value) => (file.lowerBounds = value))],
     [128, stats('upper_bounds', bytesReader, (file, value) => (file.upperBounds = value))],
-    [131, field('key_metadata', bytesReader, false, (file, value) => (file.keyMetadata = value))],
+    [131, field('key_metadata', bytesReader, (file, value) => (file.keyMetadata = value))],
     [
       132,
-      field('split_offsets', listReader('split_offsets', longReader), false, (file, value) => {
+      field('split_offsets', listReader('split_offsets', longReader), (file, value) => {
         file.splitOffsets = value
       }),
     ],
     [
       135,
-      field('equality_ids', listReader('equality_ids', intReader), false, (file, value) => {
+      field('equality_ids', listReader('equality_ids', intReader), (file, value) => {
         file.equalityIds = value
       }),
     ],
-    [140, field('sort_order_id', intReader, false, (file, value) => (file.sortOrderId = value))],
-    [142, field('first_row_id', longReader, false, (file, value) => (file.firstRowId = value))],
-    [143, field('referenced_data_file', stringReader, false, (file, value) => (file.referencedDataFile = value))],
-    [144, field('content_offset', longReader, false, (file, value) => (file.contentOffset = value))],
-    [145, field('content_size_in_bytes', longReader, false, (file, value) => (file.contentSizeInBytes = value))],
+    [140, field('sort_order_id', intReader, (file, value) => (file.sortOrderId = value))],
+    [142, field('first_row_id', longReader, (file, value) => (file.firstRowId = value))],
+    [143, field('referenced_data_file', stringReader, (file, value) => (file.referencedDataFile = value))],
+    [144, field('content_offset', longReader, (file, value) => (file.contentOffset = value))],
+    [145, field('content_size_in_bytes', longReader, (file, value) => (file.contentSizeInBytes = value))],
   ])
 }
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { IceboxError, type Json } from '../../base/index.ts'
 import type { ObjectStore } from '../../storage/index.ts'
 import { encodeTableMetadata } from '../json/index.ts'
-import { readManifest, readManifestList, writeManifest, writeManifestList } from '../manifest/index.ts'
+import { readManifest, readSnapshotManifests, writeManifest, writeManifestList } from '../manifest/index.ts'
 import { metadataFolder, nextMetadataLocation } from '../metadata/index.ts'
 import type { DataFile, ManifestEntry, ManifestFile } from '../spec/manifest.ts'
 import type { Snapshot } from '../spec/snapshot.ts'
@@ -92,10 +92,16 @@ class Relocation {
   }
 
   async snapshot(snapshot: Snapshot): Promise<Snapshot> {
-    if (snapshot.manifestList === undefined) return snapshot
-    const oldList = movedLocation(snapshot.manifestList, this.moved)
+    // What version 1 lists inline gets a list, as all snapshots have.
+    const { manifestList, manifests: inline, ...rest } = snapshot
+    const oldList = manifestList === undefined ? undefined : movedLocation(manifestList, this.moved)
+    const found = await readSnapshotManifests(this.io, {
+      ...rest,
+      ...(oldList !== undefined && { manifestList: oldList }),
+      ...(inline !== undefined && { manifests: inline.map((path) => movedLocation(path, this.moved)) }),
+    })
     const manifests: ManifestFile[] = []
-    for (const manifest of await readManifestList(this.io, oldList)) manifests.push(await this.manifest(manifest))
+    for (const manifest of found) manifests.push(await this.manifest(manifest))
     const newList = `${this.folder}/snap-${snapshot.snapshotId}-relocated-${randomUUID()}.avro`
     await writeManifestList(this.io, newList, {
       formatVersion: this.formatVersion,
@@ -106,8 +112,8 @@ class Relocation {
       ...(snapshot.firstRowId !== undefined && { firstRowId: snapshot.firstRowId }),
     })
     this.written.push(newList)
-    this.replaced.push(oldList)
-    return { ...snapshot, manifestList: newList }
+    if (oldList !== undefined) this.replaced.push(oldList)
+    return { ...rest, manifestList: newList }
   }
 
   private async manifest(manifest: ManifestFile): Promise<ManifestFile> {

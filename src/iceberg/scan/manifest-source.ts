@@ -1,6 +1,5 @@
-import { IceboxError } from '../../base/index.ts'
 import type { ObjectStore } from '../../storage/index.ts'
-import { readManifestBlocks, readManifestList } from '../manifest/index.ts'
+import { readManifestBlocks, readSnapshotManifests } from '../manifest/index.ts'
 import type { ManifestEntry, ManifestFile } from '../spec/manifest.ts'
 import type { Snapshot } from '../spec/snapshot.ts'
 import type { TableMetadata } from '../spec/table-metadata.ts'
@@ -31,17 +30,10 @@ export class ManifestSource {
   /** The manifests of a snapshot, in the order of its manifest list. */
   async manifests(snapshot: Snapshot): Promise<readonly ManifestFile[]> {
     const list = snapshot.manifestList
-    if (list === undefined) {
-      throw new IceboxError('iceberg/unsupported', {
-        message: `snapshot ${snapshot.snapshotId} lists its manifests inline, a form of format version 1 that this build does not read`,
-        remedy: 'write a new snapshot with the tool that wrote the table: later versions make a manifest list',
-        context: { snapshotId: snapshot.snapshotId },
-      })
-    }
-    const known = this.#cache?.manifests(list)
+    const known = list === undefined ? undefined : this.#cache?.manifests(list)
     if (known !== undefined) return known
-    const manifests = await readManifestList(this.#io, list, this.#options())
-    this.#cache?.putManifests(list, manifests)
+    const manifests = await readSnapshotManifests(this.#io, snapshot, this.#options())
+    if (list !== undefined) this.#cache?.putManifests(list, manifests)
     return manifests
   }
 

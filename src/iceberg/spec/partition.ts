@@ -1,6 +1,14 @@
-import { fieldById } from './schema.ts'
+import { fieldById, fieldByPath } from './schema.ts'
 import { isPrimitive } from './type-text.ts'
-import type { NestedField, PartitionSpec, PartitionTuple, PrimitiveType, Schema, Transform } from './types.ts'
+import type {
+  NestedField,
+  PartitionField,
+  PartitionSpec,
+  PartitionTuple,
+  PrimitiveType,
+  Schema,
+  Transform,
+} from './types.ts'
 
 const PARAMETERISED = /^(bucket|truncate)\[\s*([1-9]\d{0,9})\s*\]$/
 const MAX_PARAMETER = 2 ** 31 - 1
@@ -40,10 +48,37 @@ export function transformCall(transform: Transform, column: string): string {
 }
 
 /**
- * The name of a partition field where none is given, as Java and PyIceberg name it when a spec is updated: `region`,
- * `ts_month`, `id_bucket_16`; dots of nested columns become underscores in neither.
+ * The name of a partition field of a table in the making, where none is given: `region`, `ts_month`, `id_bucket`,
+ * `name_trunc`, as Java's `PartitionSpec.Builder` has it, through which Spark, Trino and Flink make tables. Where a field or
+ * a column has that name (only an identity may be called as a column), it is {@link addedPartitionFieldName}, then that
+ * with a number. Dots of nested columns stay.
  */
-export function partitionFieldName(path: string, transform: Transform): string {
+export function partitionFieldName(
+  path: string,
+  transform: Transform,
+  schema: Schema,
+  others: readonly PartitionField[],
+): string {
+  const isTaken = (name: string) =>
+    others.some((field) => field.name === name) ||
+    (transform.kind !== 'identity' && fieldByPath(schema, name) !== undefined)
+  const short =
+    transform.kind === 'bucket'
+      ? `${path}_bucket`
+      : transform.kind === 'truncate'
+        ? `${path}_trunc`
+        : addedPartitionFieldName(path, transform)
+  const long = addedPartitionFieldName(path, transform)
+  let name = isTaken(short) ? long : short
+  for (let number = 2; isTaken(name); number++) name = `${long}_${number}`
+  return name
+}
+
+/**
+ * The name of a partition field that is added to a table later: with its number (`id_bucket_16`, `name_trunc_4`), as Java's
+ * `UpdatePartitionSpec` and PyIceberg's have it, since a table may go from 16 buckets to 32.
+ */
+export function addedPartitionFieldName(path: string, transform: Transform): string {
   switch (transform.kind) {
     case 'identity':
     case 'unknown':

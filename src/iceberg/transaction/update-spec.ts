@@ -1,6 +1,6 @@
 import { invalid, sameSpec, sameTransform, type TableUpdate } from '../metadata/index.ts'
 import { schemaOf } from '../scan/index.ts'
-import { partitionFieldName, transformToString } from '../spec/partition.ts'
+import { addedPartitionFieldName, transformToString } from '../spec/partition.ts'
 import { fieldByPath } from '../spec/schema.ts'
 import type { TableMetadata } from '../spec/table-metadata.ts'
 import type { PartitionField, PartitionSpec, Transform } from '../spec/types.ts'
@@ -35,7 +35,7 @@ export class SpecUpdate {
       )
     }
     const historic = this.#metadata.partitionSpecs.flatMap((spec) => spec.fields).find(same)
-    const fieldName = name ?? historic?.name ?? partitionFieldName(path, transform)
+    const fieldName = name ?? historic?.name ?? addedPartitionFieldName(path, transform)
     // A v1 spec keeps removed fields as void ones; their names make way.
     const void_ = this.#fields.findIndex((field) => field.name === fieldName && field.transform.kind === 'void')
     const inTheWay = this.#fields[void_]

@@ -1,24 +1,15 @@
-import { statfs } from 'node:fs/promises'
-import { dirname } from 'node:path'
-import { formatBytes, IceboxError, systemCode } from '../../base/index.ts'
+import { formatBytes, freeSpaceBytes, IceboxError } from '../../base/index.ts'
 import { fileError } from '../write/files.ts'
 
-/** Rejects `storage/full` where a folder's device has less than `bytes` free; a folder that is not there yet counts as its parent. */
+/** Rejects `storage/full` where a folder's device has less than `bytes` free. */
 export async function needDiskSpace(folder: string, bytes: number): Promise<void> {
-  for (let path = folder; ; path = dirname(path)) {
-    try {
-      const info = await statfs(path)
-      const freeBytes = info.bavail * info.bsize
-      if (freeBytes >= bytes) return
-      throw new IceboxError('storage/full', {
-        message: `the import needs about ${formatBytes(bytes)} in ${folder}; ${formatBytes(freeBytes)} is free`,
-        remedy: 'free space on the device, or import in parts',
-        context: { folder, neededBytes: bytes, freeBytes },
-      })
-    } catch (error) {
-      if (error instanceof IceboxError) throw error
-      if (systemCode(error) !== 'ENOENT' || dirname(path) === path)
-        throw fileError(`${folder} cannot be looked at`, error)
-    }
-  }
+  const freeBytes = await freeSpaceBytes(folder).catch((error: unknown) => {
+    throw fileError(`${folder} cannot be looked at`, error)
+  })
+  if (freeBytes >= bytes) return
+  throw new IceboxError('storage/full', {
+    message: `the import needs about ${formatBytes(bytes)} in ${folder}; ${formatBytes(freeBytes)} is free`,
+    remedy: 'free space on the device, or import in parts',
+    context: { folder, neededBytes: bytes, freeBytes },
+  })
 }

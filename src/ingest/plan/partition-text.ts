@@ -7,6 +7,7 @@ import {
   type PartitionField,
   type PartitionSpec,
   parseTransform,
+  partitionFieldName,
   type Schema,
   type SortField,
   type SortOrder,
@@ -36,7 +37,7 @@ export function parsePartitionBy(text: string, schema: Schema): PartitionSpec {
     fields.push({
       fieldId: FIRST_PARTITION_ID + fields.length,
       sourceIds: [field.id],
-      name: freeName(partitionName(path, transform), transform, schema, fields),
+      name: partitionFieldName(path, transform, schema, fields),
       transform,
     })
   }
@@ -145,30 +146,6 @@ function splitTerms(text: string): string[] {
   }
   parts.push(part)
   return parts.map((some) => some.trim()).filter((some) => some !== '')
-}
-
-/** Names as Java gives them: `ts_month`, `id_bucket`, `name_trunc`, `region`. */
-function partitionName(path: string, transform: Transform): string {
-  switch (transform.kind) {
-    case 'identity':
-      return path
-    case 'bucket':
-      return `${path}_bucket`
-    case 'truncate':
-      return `${path}_trunc`
-    default:
-      return `${path}_${transform.kind}`
-  }
-}
-
-/** Only an identity partition may have the name of a column. */
-function freeName(name: string, transform: Transform, schema: Schema, fields: readonly PartitionField[]): string {
-  const isTaken = (some: string) =>
-    fields.some((field) => field.name === some) ||
-    (transform.kind !== 'identity' && fieldByPath(schema, some) !== undefined)
-  let free = name
-  for (let number = 2; isTaken(free); number++) free = `${name}_${number}`
-  return free
 }
 
 function refuse(part: string, why: string, remedy: string): IceboxError {

@@ -1,5 +1,5 @@
 import { IceboxError } from '../../base/index.ts'
-import type { NestedField, PrimitiveType, Type } from '../../iceberg/index.ts'
+import { type NestedField, type PrimitiveType, type Type, typeToString } from '../../iceberg/index.ts'
 import { quoteIdentifier } from '../sql.ts'
 import { type DuckDbType, parseDuckDbType } from './duckdb-type.ts'
 
@@ -171,6 +171,14 @@ function unsupported(
   })
 }
 
+function unwritable(type: PrimitiveType, why: string): IceboxError {
+  return new IceboxError('iceberg/unsupported', {
+    message: `columns of the type ${typeToString(type)} cannot be written: ${why}`,
+    remedy: `write this table with another tool, or use ${type.kind === 'fixed' ? 'binary' : 'another type'} for the column`,
+    context: { type: type.kind },
+  })
+}
+
 /** The DuckDB type whose Parquet form is the one that the Iceberg spec (Appendix A, Parquet) asks of a type. */
 export function toDuckDbType(type: Type): string {
   switch (type.kind) {
@@ -209,12 +217,13 @@ export function toDuckDbType(type: Type): string {
     case 'struct':
       return `STRUCT(${type.fields.map((field) => `${quoteIdentifier(field.name)} ${toDuckDbType(field.type)}`).join(', ')})`
     case 'fixed':
+      // DuckDB 1.5.5 has FIXED_LEN_BYTE_ARRAY for UUID, wide DECIMAL and INTERVAL only.
+      throw unwritable(
+        type,
+        'the engine stores bytes as BYTE_ARRAY where the specification asks for FIXED_LEN_BYTE_ARRAY, and PyIceberg reads no such file',
+      )
     case 'timestamptz_ns':
     case 'unknown':
-      throw new IceboxError('iceberg/unsupported', {
-        message: `writing columns of the type ${type.kind === 'fixed' ? `fixed[${type.length}]` : type.kind} is not supported`,
-        remedy: 'write this table with another tool, or leave the column out',
-        context: { type: type.kind },
-      })
+      throw unwritable(type, 'the engine has no such type')
   }
 }

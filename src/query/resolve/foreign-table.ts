@@ -1,9 +1,9 @@
 import { isAbsolute, resolve } from 'node:path'
 import { IceboxError, isIceboxError } from '../../base/index.ts'
-import { readTableMetadata, schemaOf, snapshotAt } from '../../iceberg/index.ts'
+import { readTableMetadata, schemaOf, snapshotAt, type SnapshotSelector } from '../../iceberg/index.ts'
 import { fileUri, joinUri, type ObjectStore } from '../../storage/index.ts'
 import type { StatementText } from '../text/statements.ts'
-import { unsupported } from '../text/statements.ts'
+import { statementError, unsupported } from '../text/statements.ts'
 import { relocated } from './relocated-store.ts'
 import type { ScanCall } from './references.ts'
 import type { ResolvedTable } from './resolved-table.ts'
@@ -27,16 +27,8 @@ export async function readForeignTable(
   const root = locationOf(scan.path)
   const metadataLocation = await metadataFileOf(root, scan.options.get('version'), io)
   const metadata = await readTableMetadata(io, metadataLocation)
-  const id = scan.options.get('snapshot_from_id')
-  const time = scan.options.get('snapshot_from_timestamp')
-  const pinned =
-    id !== undefined
-      ? snapshotAt(metadata, { snapshotId: BigInt(id) })
-      : time !== undefined
-        ? snapshotAt(metadata, {
-            timestampMs: BigInt(Date.parse(time.includes('Z') ? time : `${time.replace(' ', 'T')}Z`)),
-          })
-        : undefined
+  const selector = selectorOf(scan, statement)
+  const pinned = selector === undefined ? undefined : snapshotAt(metadata, selector)
   const moved = scan.options.get('allow_moved_paths')?.toLowerCase() === 'true'
   const folder = metadataLocation.replace(/\/metadata\/[^/]*$/, '')
   const relocation = moved ? relocated(io, metadata.location, folder) : { io, locate: (uri: string) => uri }
@@ -49,6 +41,24 @@ export async function readForeignTable(
     system: undefined,
     ...relocation,
   }
+}
+
+/** The snapshot that the arguments ask for. Rejects `sql/syntax` for a value that is no id or no time. */
+function selectorOf({ options, start }: ScanCall, statement: StatementText): SnapshotSelector | undefined {
+  const id = options.get('snapshot_from_id')
+  if (id !== undefined) {
+    if (/^-?\d+$/.test(id)) return { snapshotId: BigInt(id) }
+    throw statementError(statement, start, `snapshot_from_id takes the id of a snapshot, not '${id}'`)
+  }
+  const time = options.get('snapshot_from_timestamp')
+  if (time === undefined) return undefined
+  const timestampMs = Date.parse(time.includes('Z') ? time : `${time.replace(' ', 'T')}Z`)
+  if (Number.isSafeInteger(timestampMs)) return { timestampMs: BigInt(timestampMs) }
+  throw statementError(
+    statement,
+    start,
+    `snapshot_from_timestamp takes a time such as 2024-01-31 12:00:00, not '${time}'`,
+  )
 }
 
 function locationOf(path: string): string {

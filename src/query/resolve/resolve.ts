@@ -1,5 +1,5 @@
 import { IceboxError, nearestNames } from '../../base/index.ts'
-import type { Catalog, TableIdentifier } from '../../catalog/index.ts'
+import { type Catalog, type TableIdentifier, tableText } from '../../catalog/index.ts'
 import type { EngineSession } from '../../engine/index.ts'
 import { type LoadedTable, type Snapshot, type SnapshotSelector, schemaOf, snapshotAt } from '../../iceberg/index.ts'
 import type { ObjectStore } from '../../storage/index.ts'
@@ -127,7 +127,7 @@ class Resolver {
 
   async add(reference: TableReference, found: Found): Promise<void> {
     const { identifier, system } = found
-    const label = [...identifier.namespace, identifier.name].join('.')
+    const label = tableText(identifier)
     const loaded = this.#loaded.get(label) ?? (await this.#context.catalog.loadTable(identifier))
     this.#loaded.set(label, loaded)
     const { metadata } = loaded

@@ -1,4 +1,5 @@
 import { IceboxError } from '../../base/index.ts'
+import { tableText } from '../../catalog/index.ts'
 import {
   fieldByPath,
   isPrimitive,
@@ -17,7 +18,7 @@ import type { StatementText } from '../text/statements.ts'
 import { columnPath, sortOrderOf } from './layout.ts'
 import type { QueryParts, SessionState } from './query.ts'
 import { doneResult } from './results.ts'
-import { findTable, needTable, tableText } from './table-names.ts'
+import { findTable, needTable } from './table-names.ts'
 import { commit } from './write.ts'
 
 /** `ALTER TABLE`: all its changes in one commit. */

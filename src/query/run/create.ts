@@ -1,5 +1,5 @@
 import { IceboxError, isIceboxError } from '../../base/index.ts'
-import type { CreateTableRequest, TableIdentifier } from '../../catalog/index.ts'
+import { type CreateTableRequest, type TableIdentifier, tableText } from '../../catalog/index.ts'
 import { type NestedField, sameSpec, type Schema, schemaOf, typeToString } from '../../iceberg/index.ts'
 import type { CreateTable } from '../parse/ast.ts'
 import { Cursor } from '../parse/cursor.ts'
@@ -9,8 +9,18 @@ import { type StatementText, splitStatements } from '../text/statements.ts'
 import { partitionSpecOf, sortOrderOf } from './layout.ts'
 import { prepare, type QueryParts, type SessionState } from './query.ts'
 import { doneResult } from './results.ts'
-import { findTable, tableText, writtenTable } from './table-names.ts'
-import { assignmentSql, commit, commitWritten, type QueryColumn, targetOf, writableQuery, writeRows } from './write.ts'
+import { findTable, writtenTable } from './table-names.ts'
+import {
+  assignmentSql,
+  commit,
+  commitWritten,
+  type QueryColumn,
+  rowsText,
+  targetOf,
+  writableQuery,
+  writeRows,
+  writtenFigures,
+} from './write.ts'
 
 /** `CREATE TABLE` with columns, or `AS` a query: then the table appears with its rows, in one commit. */
 export async function runCreateTable(
@@ -57,20 +67,9 @@ export async function runCreateTable(
     options,
     true,
   )
-  return doneResult(
-    'create table',
-    `created table ${tableText(identifier)} with ${rows.rows} ${rows.rows === 1n ? 'row' : 'rows'}`,
-    meter,
-    {
-      rows: Number(rows.rows),
-      bytesRead: prepared.scans.reduce((sum, scan) => sum + scan.dataBytes + scan.manifestBytes, 0),
-      bytesWritten: Number(rows.sizeBytes) + committed.bytesWritten,
-      files: rows.files.length,
-      snapshotId: committed.snapshot?.snapshotId,
-    },
-    undefined,
-    prepared.scans,
-  )
+  const message = `created table ${tableText(identifier)} with ${rowsText(rows.rows)}`
+  const figures = writtenFigures(rows, committed, prepared.scans)
+  return doneResult('create table', message, meter, figures, undefined, prepared.scans)
 }
 
 function requestOf(create: CreateTable, schema: Schema, statement: StatementText): CreateTableRequest {
@@ -171,19 +170,9 @@ async function replace(
     },
     options,
   )
-  return doneResult(
-    'create table',
-    `replaced table ${tableText(identifier)} with ${written.rows} rows`,
-    meter,
-    {
-      rows: Number(written.rows),
-      bytesWritten: Number(written.sizeBytes) + done.bytesWritten,
-      files: written.files.length,
-      snapshotId: done.snapshot?.snapshotId,
-    },
-    undefined,
-    rows.prepared.scans,
-  )
+  const { scans } = rows.prepared
+  const message = `replaced table ${tableText(identifier)} with ${rowsText(written.rows)}`
+  return doneResult('create table', message, meter, writtenFigures(written, done, scans), undefined, scans)
 }
 
 /** Names and types without ids. */

@@ -1,4 +1,5 @@
 import { IceboxError, isIceboxError } from '../../base/index.ts'
+import { tableText } from '../../catalog/index.ts'
 import { isUnpartitioned, type LoadedTable, type Predicate } from '../../iceberg/index.ts'
 import type { Delete } from '../parse/ast.ts'
 import type { Meter, QueryServices, StatementOptions, StatementResult } from '../port.ts'
@@ -12,7 +13,7 @@ import { isUtc, type QueryParts, runOptions, type SessionState } from './query.t
 import { doneResult } from './results.ts'
 import { probe, probeView } from './scan-plan.ts'
 import { systemView } from './system-tables.ts'
-import { needTable, tableText } from './table-names.ts'
+import { needTable } from './table-names.ts'
 import { commit } from './write.ts'
 
 /**

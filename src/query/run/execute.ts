@@ -1,4 +1,5 @@
 import { IceboxError, isIceboxError } from '../../base/index.ts'
+import { tableText } from '../../catalog/index.ts'
 import type { Statement } from '../parse/ast.ts'
 import { parseStatement } from '../parse/parse.ts'
 import type { Meter, QueryServices, StatementOptions, StatementResult } from '../port.ts'
@@ -12,7 +13,8 @@ import { runInsert } from './insert.ts'
 import { openStream, prepare, type QueryParts, runOptions, type SessionState } from './query.ts'
 import { doneResult, streamResult } from './results.ts'
 import { allowedSetting, createStatement, describeTable, showSchemas, showTables } from './show.ts'
-import { findTable, needTable, tableText, writtenTable } from './table-names.ts'
+import { findTable, needTable, writtenTable } from './table-names.ts'
+import { startTimeout } from './timeout.ts'
 import { textOf } from './write.ts'
 
 export interface Executed {
@@ -30,9 +32,19 @@ export async function execute(
   services: QueryServices,
 ): Promise<Executed> {
   const statement = parseStatement(text)
-  const meter = services.startMeter(statement.kind)
+  const timeout = startTimeout(services.timeoutMs, options.signal)
+  const measured = services.startMeter(statement.kind)
+  // A statement is over when its meter is stopped.
+  const meter: Meter = {
+    figures: () => measured.figures(),
+    stop() {
+      timeout.stop()
+      measured.stop()
+    },
+  }
+  const timed = timeout.signal === undefined ? options : { ...options, signal: timeout.signal }
   try {
-    return await run(statement, text, state, options, parts, services, meter)
+    return await run(statement, text, state, timed, parts, services, meter)
   } catch (error) {
     meter.stop()
     throw error

@@ -1,12 +1,22 @@
 import { IceboxError } from '../../base/index.ts'
+import { tableText } from '../../catalog/index.ts'
 import { isUnpartitioned, type NestedField, type Schema } from '../../iceberg/index.ts'
 import type { Insert } from '../parse/ast.ts'
 import type { Meter, QueryServices, StatementOptions, StatementResult } from '../port.ts'
 import type { StatementText } from '../text/statements.ts'
 import { prepare, type QueryParts, type SessionState } from './query.ts'
 import { doneResult } from './results.ts'
-import { needTable, tableText } from './table-names.ts'
-import { assignmentSql, commitWritten, type QueryColumn, targetOf, writableQuery, writeRows } from './write.ts'
+import { needTable } from './table-names.ts'
+import {
+  assignmentSql,
+  commitWritten,
+  type QueryColumn,
+  rowsText,
+  targetOf,
+  writableQuery,
+  writeRows,
+  writtenFigures,
+} from './write.ts'
 
 /** `INSERT INTO` appends; `INSERT OVERWRITE` replaces the partitions that the rows fall into, or the whole unpartitioned table. */
 export async function runInsert(
@@ -67,22 +77,10 @@ export async function runInsert(
       ? `${tableText(identifier)} with`
       : `partitions of ${tableText(identifier)} with`
     : ''
-  const count = `${written.rows} ${written.rows === 1n ? 'row' : 'rows'}`
+  const count = rowsText(written.rows)
   const message = isOverwrite ? `${verb} ${where} ${count}` : `${verb} ${count} into ${tableText(identifier)}`
-  return doneResult(
-    'insert',
-    message,
-    meter,
-    {
-      rows: Number(written.rows),
-      bytesRead: prepared.scans.reduce((sum, scan) => sum + scan.dataBytes + scan.manifestBytes, 0),
-      bytesWritten: Number(written.sizeBytes) + committed.bytesWritten,
-      files: written.files.length,
-      snapshotId: committed.snapshot?.snapshotId,
-    },
-    undefined,
-    prepared.scans,
-  )
+  const figures = writtenFigures(written, committed, prepared.scans)
+  return doneResult('insert', message, meter, figures, undefined, prepared.scans)
 }
 
 /** Which column of the query goes into which column of the table. Rejects `schema/mismatch` naming both. */

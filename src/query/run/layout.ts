@@ -39,17 +39,18 @@ export function partitionSpecOf(
   terms: readonly PartitionTerm[],
   statement: StatementText,
 ): PartitionSpec {
-  const fields = terms.map((term, at): PartitionField => {
+  const fields: PartitionField[] = []
+  for (const term of terms) {
     const path = columnPath(schema, term.path, statement, term.start)
     const source = fieldByPath(schema, path)
     checkTransform(term.transform, source?.type, path, statement, term.start)
-    return {
-      fieldId: 1000 + at,
+    fields.push({
+      fieldId: 1000 + fields.length,
       sourceIds: [source?.id ?? 0],
-      name: term.name ?? partitionFieldName(path, term.transform),
+      name: term.name ?? partitionFieldName(path, term.transform, schema, fields),
       transform: term.transform,
-    }
-  })
+    })
+  }
   return { specId: 0, fields }
 }
 

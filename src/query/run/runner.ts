@@ -71,8 +71,8 @@ export class QueryRunner implements AsyncDisposable {
   }
 
   async #makeProbeFile(): Promise<ProbeFile> {
-    const { journal, scratchDirectory } = this.#services
-    const pathOf = (id: string) => join(scratchDirectory, `probe-${id}.parquet`)
+    const { journal, directory } = this.#services.scratch
+    const pathOf = (id: string) => join(directory, `probe-${id}.parquet`)
     const entry = await journal.begin({ folders: (id) => [pathOf(id)] })
     const path = pathOf(entry.writeId)
     const remove = async () => {

@@ -58,8 +58,3 @@ export async function needTable(
     context: { table: `${written.namespace}.${written.table}`, nearest: near, line: place.line, column: place.column },
   })
 }
-
-/** `sales.orders` */
-export function tableText(table: TableIdentifier): string {
-  return [...table.namespace, table.name].join('.')
-}

@@ -13,12 +13,13 @@ import {
   Transaction,
 } from '../../iceberg/index.ts'
 import { writeDataFiles, type WriteResult } from '../../ingest/index.ts'
-import type { QueryServices, StatementOptions } from '../port.ts'
+import type { QueryServices, StatementOptions, TableScanReport } from '../port.ts'
 import { quoteName } from '../text/names.ts'
 import type { StatementText } from '../text/statements.ts'
 import { isKeyword } from '../text/tokenizer.ts'
 import { readType } from '../views/read-type.ts'
 import { isUtc, type Prepared, runOptions, type SessionState } from './query.ts'
+import type { ChangeFigures } from './results.ts'
 
 export interface QueryColumn {
   readonly name: string
@@ -187,6 +188,26 @@ export async function commitWritten(
   // The table names the files by now: nothing that fails from here on may remove them.
   await written.settle()
   return result
+}
+
+/** The figures of a statement that wrote rows and committed them. */
+export function writtenFigures(
+  written: WriteResult,
+  committed: CommitResult,
+  scans: readonly TableScanReport[],
+): ChangeFigures {
+  return {
+    rows: Number(written.rows),
+    bytesRead: scans.reduce((sum, scan) => sum + scan.dataBytes + scan.manifestBytes, 0),
+    bytesWritten: Number(written.sizeBytes) + committed.bytesWritten,
+    files: written.files.length,
+    snapshotId: committed.snapshot?.snapshotId,
+  }
+}
+
+/** `1 row`, `7 rows` */
+export function rowsText(rows: bigint): string {
+  return `${rows} ${rows === 1n ? 'row' : 'rows'}`
 }
 
 /** Commits a change that adds no files. */

@@ -60,6 +60,22 @@ export async function mountTmpfs(context: TestContext, path: string): Promise<As
   }
 }
 
+/** A second view of a folder, in which nothing can be written, as a container has of a volume. */
+export async function bindReadOnly(context: TestContext, folder: string, path: string): Promise<AsyncDisposable> {
+  await mkdir(path, { recursive: true })
+  try {
+    await run('mount', ['--bind', folder, path])
+    await run('mount', ['-o', 'remount,bind,ro', path])
+  } catch (error) {
+    context.skip(`no bind mounts here: ${error instanceof Error ? error.message.split('\n')[0] : ''}`)
+  }
+  return {
+    [Symbol.asyncDispose]: async () => {
+      await run('umount', ['-l', path])
+    },
+  }
+}
+
 async function fill(path: string): Promise<void> {
   const file = await open(path, 'w')
   try {
