@@ -10,6 +10,7 @@ const entries = {
   iceberg: 'src/iceberg/index.ts',
   cli: 'src/cli/main.ts',
   demo: 'scripts/demo.ts',
+  'bench-concurrent': 'src/bench/programs/concurrent.ts',
   bench: 'bench/main.ts',
   ...Object.fromEntries(
     readdirSync('bench/sides')

@@ -4,15 +4,15 @@ import { formatBytes, IceboxError, systemCode } from '../../base/index.ts'
 import { fileError } from '../write/files.ts'
 
 /** Rejects `storage/full` where a folder's device has less than `bytes` free; a folder that is not there yet counts as its parent. */
-export async function needDiskSpace(folder: string, bytes: number): Promise<void> {
+export async function needDiskSpace(folder: string, bytes: number, what = 'the import'): Promise<void> {
   for (let path = folder; ; path = dirname(path)) {
     try {
       const info = await statfs(path)
       const freeBytes = info.bavail * info.bsize
       if (freeBytes >= bytes) return
       throw new IceboxError('storage/full', {
-        message: `the import needs about ${formatBytes(bytes)} in ${folder}; ${formatBytes(freeBytes)} is free`,
-        remedy: 'free space on the device, or import in parts',
+        message: `${what} needs about ${formatBytes(bytes)} in ${folder}; ${formatBytes(freeBytes)} is free`,
+        remedy: 'free space on the device, or do it in parts',
         context: { folder, neededBytes: bytes, freeBytes },
       })
     } catch (error) {
