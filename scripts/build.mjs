@@ -12,6 +12,7 @@ const entries = {
   demo: 'scripts/demo.ts',
   'bench-concurrent': 'src/bench/programs/concurrent.ts',
   bench: 'bench/main.ts',
+  'bench/baseline': 'bench/baseline/main.ts',
   ...Object.fromEntries(
     readdirSync('bench/sides')
       .filter((name) => name.endsWith('.ts'))

@@ -6,11 +6,10 @@ it.runIf(process.platform === 'linux')(
   'bench memory measures a small matrix and leaves no lakehouse of a cell',
   async () => {
     await using folder = await temporaryFolder()
-    const ran = await icebox([
-      ...['bench', 'memory', '--workload', 'import', '--workload', 'stream-out', '--workload', 'stream-in'],
-      ...['--budget', '300MB', '--budget', '100MB', '--runs', '1', '--peer-runs', '0', '--scale', '0.001'],
-      ...['--work', folder.in('work'), '--html', folder.in('run.html'), '--output', folder.in('run.json'), '--json'],
-    ])
+    const matrix = 'bench memory --workload import --workload stream-out --workload stream-in --runs 1 --peer-runs 0'
+    const small = ['--budget', '300MB', '--budget', '100MB', '--scale', '0.001', '--work', folder.in('work')]
+    const outputs = ['--html', folder.in('run.html'), '--output', folder.in('run.json'), '--json']
+    const ran = await icebox([...matrix.split(' '), ...small, ...outputs])
     expect(ran.err).toContain('6/6')
     expect(ran.code).toBe(0)
     const run = JSON.parse(ran.out) as { scale: number; results: Record<string, unknown>[] }
