@@ -11,6 +11,7 @@ const entries = {
   cli: 'src/cli/main.ts',
   demo: 'scripts/demo.ts',
   'bench-concurrent': 'src/bench/programs/concurrent.ts',
+  'bench-sustained': 'src/bench/programs/sustained.ts',
   bench: 'bench/main.ts',
   'bench/baseline': 'bench/baseline/main.ts',
   ...Object.fromEntries(

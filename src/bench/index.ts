@@ -1,6 +1,7 @@
+export { type AcceptanceFile, type AcceptanceOptions, PROMISES, runAcceptance } from './acceptance/run-acceptance.ts'
 export { defaultWorkFolder } from './environment.ts'
 export { keepsBudget, summarizeCells } from './matrix/cells.ts'
-export type { MatrixRunFile } from './matrix/run-file.ts'
+export { type MatrixRunFile, parseRunFile } from './matrix/run-file.ts'
 export { type MatrixOptions, runMatrix } from './matrix/run-matrix.ts'
 export { measureSuccess, type ProcessFigures } from './measure/measure-process.ts'
 export { type Finding, printFindings } from './report/findings.ts'

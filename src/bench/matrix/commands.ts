@@ -140,7 +140,8 @@ function clone(): NonNullable<ReturnType<typeof repository>> {
   return found
 }
 
-function fileOf(data: PreparedData): string {
+/** The file of a data set that is one. */
+export function fileOf(data: PreparedData): string {
   if (data.file === undefined)
     throw new IceboxError('internal/unreachable', { message: 'a data set of tables has no file' })
   return data.file

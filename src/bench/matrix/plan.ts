@@ -84,7 +84,8 @@ function budgetOf(text: string): number {
 
 const MAX_RUNS = 1000
 
-function requireCounts({ runs, peerRuns, scale }: MatrixRequest): void {
+/** Rejects `usage/invalid` for numbers that cannot be. */
+export function requireCounts({ runs, peerRuns, scale }: Pick<MatrixRequest, 'runs' | 'peerRuns' | 'scale'>): void {
   const isCount = (value: number) => Number.isInteger(value) && value <= MAX_RUNS
   if (!isCount(runs) || runs < 1) throw notACount('--runs', runs, `1 to ${MAX_RUNS}`)
   if (!isCount(peerRuns) || peerRuns < 0) throw notACount('--peer-runs', peerRuns, `0 to ${MAX_RUNS}`)

@@ -1,6 +1,5 @@
-import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { IceboxError, messageOf, parseDuration } from '../../base/index.ts'
+import { IceboxError, parseDuration } from '../../base/index.ts'
 import {
   defaultWorkFolder,
   keepsBudget,
@@ -17,6 +16,7 @@ import { documentText } from '../output/json-value.ts'
 import { smallTable } from '../output/table.ts'
 import { visibleLines } from '../output/text-width.ts'
 import type { BenchMemoryFlags } from '../program/bench-flags.ts'
+import { saveText } from './save-text.ts'
 
 /** `icebox bench memory`: exit code 1 when a cell of Icebox was above its budget, was killed or failed. */
 export async function benchMemoryCommand(context: CommandContext, flags: BenchMemoryFlags): Promise<void> {
@@ -33,8 +33,8 @@ export async function benchMemoryCommand(context: CommandContext, flags: BenchMe
     now: () => new Date(),
     note: (text) => context.note(visibleLines(text)),
   })
-  if (flags.output !== undefined) await save(resolve(cwd, flags.output), `${documentText(file)}\n`)
-  if (flags.html !== undefined) await save(resolve(cwd, flags.html), matrixPage(file))
+  if (flags.output !== undefined) await saveText(resolve(cwd, flags.output), `${documentText(file)}\n`)
+  if (flags.html !== undefined) await saveText(resolve(cwd, flags.html), matrixPage(file))
   await stdout.write(context.globals.json ? `${documentText(file)}\n` : reportText(context, file))
   const broken = summarizeCells(file.results).filter((cell) => cell.system === 'icebox' && !keepsBudget(cell))
   if (broken.length === 0) return
@@ -50,16 +50,4 @@ function reportText(context: CommandContext, file: MatrixRunFile): string {
   const rows = matrixRows(file).map(({ cells }) => cells)
   const table = smallTable(MATRIX_COLUMNS, rows, context.io.stdout.width, context.outStyle)
   return `${visibleLines(matrixHeading(file).join('\n'))}\n\n${table}`
-}
-
-async function save(path: string, text: string): Promise<void> {
-  try {
-    await writeFile(path, text)
-  } catch (error) {
-    throw new IceboxError('storage/io', {
-      message: `${path} cannot be written: ${messageOf(error)}`,
-      context: { path },
-      cause: error,
-    })
-  }
 }

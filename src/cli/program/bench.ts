@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import type { BenchMemoryFlags } from './bench-flags.ts'
+import type { BenchAcceptanceFlags, BenchMemoryFlags } from './bench-flags.ts'
 import { refuseUnknown } from './later.ts'
 import type { Runner } from './runner.ts'
 
@@ -39,6 +39,28 @@ Example:
     )
     .action((flags: BenchMemoryFlags) =>
       run(async (context) => (await import('../commands/bench-memory.ts')).benchMemoryCommand(context, flags)),
+    )
+  bench
+    .command('acceptance')
+    .description('the promises P1 to P6: goal, measured value, pass or fail; needs a clone of the repository')
+    .addOption(listOption('--promise <name>', 'only this promise, such as P2; may be repeated'))
+    .option('--runs <n>', 'rounds against the baseline, and runs of every cell of P1', '3')
+    .option('--scale <share>', 'share of the rows; below 1 nothing that asks for a large input can pass', '1')
+    .option('--budget <size>', 'budget of Icebox in P2, P4, P5 and P6', '512MB')
+    .option('--limit <size>', 'memory of the container of P3', '512MB')
+    .option('--timeout <duration>', 'a run that takes longer is ended and counts as failed', '10m')
+    .option('--memory-run <file>', 'judge P1 by this run of bench memory instead of measuring a part of it')
+    .option('--work <dir>', 'folder for data and lakehouses (default: .bench of the repository)')
+    .option('-o, --output <file>', 'save the findings as JSON')
+    .addHelpText(
+      'after',
+      `
+Example:
+  $ icebox bench acceptance --memory-run run.json --output acceptance.json
+  $ icebox bench acceptance --promise P3 --limit 1GB`,
+    )
+    .action((flags: BenchAcceptanceFlags) =>
+      run(async (context) => (await import('../commands/bench-acceptance.ts')).benchAcceptanceCommand(context, flags)),
     )
   refuseUnknown(bench, LATER)
 }
