@@ -10,7 +10,7 @@ import { poolBenchmark } from './benchmarks/pool.ts'
 import { smallSelectBenchmark } from './benchmarks/small-select.ts'
 import { startupBenchmark } from './benchmarks/startup.ts'
 import { tpchBenchmark } from './benchmarks/tpch.ts'
-import { type Finding, printFindings } from './lib/report.ts'
+import { type Finding, printFindings } from '../src/bench/index.ts'
 
 const BENCHMARKS = [
   importBenchmark,

@@ -10,7 +10,10 @@ const entries = {
   iceberg: 'src/iceberg/index.ts',
   cli: 'src/cli/main.ts',
   demo: 'scripts/demo.ts',
+  'bench-concurrent': 'src/bench/programs/concurrent.ts',
+  'bench-sustained': 'src/bench/programs/sustained.ts',
   bench: 'bench/main.ts',
+  'bench/baseline': 'bench/baseline/main.ts',
   ...Object.fromEntries(
     readdirSync('bench/sides')
       .filter((name) => name.endsWith('.ts'))

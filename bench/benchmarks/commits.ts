@@ -1,11 +1,10 @@
 import { cp, readdir, rm, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { formatBytes } from '../../src/base/index.ts'
+import { type Finding, measureSuccess, median, ratios, spread } from '../../src/bench/index.ts'
 import { python } from '../lib/data.ts'
-import { measureSuccess } from '../lib/process.ts'
-import type { Benchmark, BenchmarkContext, Finding } from '../lib/report.ts'
+import type { Benchmark, BenchmarkContext } from '../lib/benchmark.ts'
 import { runPythonSide, runSide } from '../lib/sides.ts'
-import { median, ratios, spread } from '../lib/statistics.ts'
 
 const COMMITS = 1000
 const THEIR_COMMITS = 500

@@ -2,10 +2,9 @@ import { rm } from 'node:fs/promises'
 import { cpus } from 'node:os'
 import { join, resolve } from 'node:path'
 import { formatBytes, parseSize } from '../../src/base/index.ts'
+import { type Finding, measureSuccess, median, type ProcessFigures, ratios, spread } from '../../src/bench/index.ts'
 import { tpch } from '../lib/data.ts'
-import { measureSuccess, type ProcessFigures } from '../lib/process.ts'
-import type { Benchmark, BenchmarkContext, Finding } from '../lib/report.ts'
-import { median, ratios, spread } from '../lib/statistics.ts'
+import type { Benchmark, BenchmarkContext } from '../lib/benchmark.ts'
 
 interface Side {
   readonly name: string

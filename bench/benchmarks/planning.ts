@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { measureSuccess, median, spread } from '../../src/bench/index.ts'
 import { python } from '../lib/data.ts'
-import { measureSuccess } from '../lib/process.ts'
-import type { Benchmark } from '../lib/report.ts'
+import type { Benchmark } from '../lib/benchmark.ts'
 import { runPythonSide, runSide } from '../lib/sides.ts'
-import { median, spread } from '../lib/statistics.ts'
 
 const GOAL = 0.1
 const RUNS = 20

@@ -1,9 +1,8 @@
 import { rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { measureSuccess } from '../lib/process.ts'
-import type { Benchmark } from '../lib/report.ts'
+import { measureSuccess, median, spread } from '../../src/bench/index.ts'
+import type { Benchmark } from '../lib/benchmark.ts'
 import { runSide } from '../lib/sides.ts'
-import { median, spread } from '../lib/statistics.ts'
 
 const GOAL = 3
 const FILES = 10

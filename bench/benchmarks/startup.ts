@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { measureSuccess } from '../lib/process.ts'
-import type { Benchmark } from '../lib/report.ts'
-import { median, ratios, spread } from '../lib/statistics.ts'
+import { measureSuccess, median, ratios, spread } from '../../src/bench/index.ts'
+import type { Benchmark } from '../lib/benchmark.ts'
 
 /** `icebox sql "select 1"` from start to exit, against a bare Node script that loads the binding and does the same. */
 export const startupBenchmark: Benchmark = {

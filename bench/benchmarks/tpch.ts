@@ -2,11 +2,10 @@ import { existsSync } from 'node:fs'
 import { readdir, rm, writeFile } from 'node:fs/promises'
 import { cpus } from 'node:os'
 import { basename, join, resolve } from 'node:path'
+import { measureSuccess, median, ratios, spread } from '../../src/bench/index.ts'
 import { tpch } from '../lib/data.ts'
-import { measureSuccess } from '../lib/process.ts'
-import type { Benchmark, BenchmarkContext } from '../lib/report.ts'
+import type { Benchmark, BenchmarkContext } from '../lib/benchmark.ts'
 import { runSide } from '../lib/sides.ts'
-import { median, ratios, spread } from '../lib/statistics.ts'
 
 const GOAL = 1.05
 const MEMORY = '4GB'

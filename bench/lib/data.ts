@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { measureSuccess } from './process.ts'
+import { measureSuccess } from '../../src/bench/index.ts'
 
 /** The reference tools come from PyPI into a virtual environment beside the data. */
 const PINS = [

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { measureSuccess } from './process.ts'
+import { measureSuccess } from '../../src/bench/index.ts'
 
 /**
  * Runs one side of a comparison in a process of its own and gives the JSON document that it printed.

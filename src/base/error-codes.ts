@@ -75,6 +75,9 @@ export const ERROR_CODES = {
   'sql/unsupported': 'A statement or clause that Icebox does not do; the message says what to use instead.',
   'sql/timeout': 'The statement ran longer than query.timeout.',
   'sql/value-too-large': 'A single value larger than query.max_value_size.',
+
+  'bench/failed': 'A program that a benchmark runs did not do its work.',
+  'bench/missed': 'A benchmark measured a value that misses its goal.',
 } as const satisfies Record<string, string>
 
 export type ErrorCode = keyof typeof ERROR_CODES

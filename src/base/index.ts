@@ -14,5 +14,6 @@ export {
 export { freeSpaceBytes, makeFolders } from './folders.ts'
 export { type Json, parseJson, printJson } from './json.ts'
 export { nearestNames } from './nearest.ts'
+export { ownPackage } from './package.ts'
 export { judgeProcess, ownProcess, type ProcessIdentity } from './process-identity.ts'
 export { formatBytes, parseSize } from './sizes.ts'

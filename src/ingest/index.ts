@@ -4,6 +4,7 @@ export {
   type ImportOutcome,
   type ImportStep,
 } from './execute/execute-import.ts'
+export { needDiskSpace } from './execute/disk-space.ts'
 export { recoverWrites, type RecoveryReport } from './execute/recover.ts'
 export type { CsvOptions } from './inspect/csv.ts'
 export type { PlannedColumn } from './plan/columns.ts'

@@ -230,14 +230,11 @@ describe('icebox table', () => {
 })
 
 describe('the command line', () => {
-  it.each(['maintain', 'serve', 'top', 'bench', 'tune'])(
-    'says that %s comes later, with exit code 2',
-    async (command) => {
-      const ran = await runWith([command, 'run', '--dry-run'])
-      expect(ran.code).toBe(2)
-      expect(ran.err).toContain('comes with a later version')
-    },
-  )
+  it.each(['maintain', 'serve', 'top', 'tune'])('says that %s comes later, with exit code 2', async (command) => {
+    const ran = await runWith([command, 'run', '--dry-run'])
+    expect(ran.code).toBe(2)
+    expect(ran.err).toContain('comes with a later version')
+  })
 
   it('suggests the nearest command', async () => {
     const ran = await runWith(['improt', 'a.b', 'x.csv'])

@@ -1,12 +1,11 @@
 import { dirname, resolve } from 'node:path'
-import { IceboxError, isIceboxError } from '../../base/index.ts'
+import { IceboxError, isIceboxError, ownPackage } from '../../base/index.ts'
 import { type Configuration, loadConfiguration, originText } from '../../config/index.ts'
 import type { CommandContext } from '../context.ts'
 import { type DoctorFacts, folderFacts, type LakeFacts, machineFacts } from '../doctor/facts.ts'
 import { type Finding, judge } from '../doctor/findings.ts'
 import { documentText } from '../output/json-value.ts'
 import { visibleText } from '../output/text-width.ts'
-import { iceboxVersion } from '../program/version.ts'
 
 /** `icebox doctor`: exit code 1 when something will not work. */
 export async function doctorCommand(context: CommandContext): Promise<void> {
@@ -47,7 +46,7 @@ async function gather(context: CommandContext): Promise<DoctorFacts> {
   const configuration = await loadConfiguration(sources)
   const origin = configuration.texts['performance.memory.max_usage'].origin
   return {
-    iceboxVersion: iceboxVersion(),
+    iceboxVersion: ownPackage().version,
     ...machineFacts(context.io.env),
     environment: await context.door.environment(),
     budgetBytes: await context.door.budgetBytes(configuration),

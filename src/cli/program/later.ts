@@ -1,35 +1,39 @@
 import type { Command } from 'commander'
-import { IceboxError, nearestNames } from '../../base/index.ts'
-import { iceboxVersion } from './version.ts'
+import { IceboxError, nearestNames, ownPackage } from '../../base/index.ts'
 
 /** Commands of later versions: asked for by name, they say so; help does not list them. */
 const LATER: Readonly<Record<string, string>> = {
   maintain: 'compaction, expiry and orphan removal',
   serve: 'the HTTP, Postgres and REST catalog server',
   top: 'the live view',
-  bench: 'the benchmark suite (in a clone of the repository: npm run bench)',
   tune: 'tuning',
 }
 
-/** Names a command that is not there yet, or refuses an unknown one with the nearest name. */
+/** {@link refuseUnknown} for the commands of the program itself. */
 export function refuseLaterCommands(program: Command): void {
-  program.on('command:*', (operands: string[]) => {
+  refuseUnknown(program, LATER)
+}
+
+/** Names a subcommand that is not there yet, or refuses an unknown one with the nearest name. */
+export function refuseUnknown(parent: Command, later: Readonly<Record<string, string>>): void {
+  parent.on('command:*', (operands: string[]) => {
     const name = operands[0] ?? ''
-    const what = LATER[name]
+    const called = parent.parent === null ? parent.name() : `${parent.parent.name()} ${parent.name()}`
+    const what = later[name]
     if (what !== undefined) {
       throw new IceboxError('usage/invalid', {
-        message: `'icebox ${name}' is not in version ${iceboxVersion()}: ${what} comes with a later version`,
-        remedy: 'icebox --help lists what this version does',
+        message: `'${called} ${name}' is not in version ${ownPackage().version}: ${what} comes with a later version`,
+        remedy: `${called} --help lists what this version does`,
         context: { command: name },
       })
     }
-    const names = program.commands.map((command) => command.name())
+    const names = parent.commands.map((command) => command.name())
     const near = nearestNames(name, names)
     throw new IceboxError('usage/invalid', {
       message: `unknown command '${name}'`,
       remedy:
         near.length > 0
-          ? `did you mean ${near.map((known) => `'icebox ${known}'`).join(' or ')}?`
+          ? `did you mean ${near.map((known) => `'${called} ${known}'`).join(' or ')}?`
           : `the commands are ${names.join(', ')}`,
       context: { command: name },
     })

@@ -1,12 +1,13 @@
 import { Command, CommanderError, Option } from 'commander'
+import { ownPackage } from '../../base/index.ts'
 import type { CommandContext } from '../context.ts'
 import { defineConfig, defineDoctor, defineInit } from './basics.ts'
+import { defineBench } from './bench.ts'
 import { defineImport } from './import.ts'
 import { refuseLaterCommands } from './later.ts'
 import type { RawGlobals, Runner } from './runner.ts'
 import { defineSql } from './sql.ts'
 import { defineTable } from './table.ts'
-import { iceboxVersion } from './version.ts'
 
 export interface ProgramOutput {
   readonly out: (text: string) => void
@@ -52,7 +53,7 @@ export function buildProgram(
     .addHelpText('after', EXAMPLE)
 
   program.on('option:version', () => {
-    output.out(`${iceboxVersion()}\n`)
+    output.out(`${ownPackage().version}\n`)
     throw new CommanderError(0, 'commander.version', 'version')
   })
 
@@ -62,6 +63,7 @@ export function buildProgram(
   defineTable(program, run)
   defineConfig(program, run)
   defineDoctor(program, run)
+  defineBench(program, run)
   refuseLaterCommands(program)
   return program
 }

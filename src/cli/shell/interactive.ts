@@ -1,10 +1,9 @@
 import { basename, join } from 'node:path'
 import { createInterface, type Interface } from 'node:readline'
-import { formatBytes, IceboxError, messageOf } from '../../base/index.ts'
+import { formatBytes, IceboxError, messageOf, ownPackage } from '../../base/index.ts'
 import type { CommandLakehouse } from '../../lakehouse/api.ts'
 import type { SqlOptions } from '../commands/sql-options.ts'
 import type { CommandContext } from '../context.ts'
-import { iceboxVersion } from '../program/version.ts'
 import { errorText } from '../report-error.ts'
 import { complete, tablesIn } from './completion.ts'
 import { type EditorEvent, EditorEvents } from './editor-events.ts'
@@ -44,7 +43,7 @@ export async function interactiveShell(
   using events = new EditorEvents(editor)
   await context.note(
     context.errStyle.dim(
-      `Icebox ${iceboxVersion()} · ${basename(lake.directory)} · memory ${formatBytes(lake.budgetBytes)} · SQL ends with ;  .help for more`,
+      `Icebox ${ownPackage().version} · ${basename(lake.directory)} · memory ${formatBytes(lake.budgetBytes)} · SQL ends with ;  .help for more`,
     ),
   )
   try {

@@ -1,4 +1,4 @@
-/** One line of the issue's table: what was to be reached and what was measured. */
+/** A goal and what was measured. */
 export interface Finding {
   readonly benchmark: string
   readonly what: string
@@ -6,20 +6,6 @@ export interface Finding {
   readonly measured: string
   readonly passed: boolean
   readonly detail?: string
-}
-
-export interface BenchmarkContext {
-  /** Interleaved rounds of every side. */
-  readonly rounds: number
-  /** Folder for data and lakehouses, kept between runs: `.bench`. */
-  readonly workFolder: string
-  note(text: string): void
-}
-
-export interface Benchmark {
-  readonly name: string
-  readonly about: string
-  run(context: BenchmarkContext): Promise<Finding[]>
 }
 
 /** A table for the terminal, in Markdown so that it can be pasted into docs. */
