@@ -1,9 +1,8 @@
 import { resolve } from 'node:path'
 import { formatBytes } from '../../src/base/index.ts'
 import type { StrategyName } from '../lib/buffer-strategies.ts'
-import { measureSuccess } from '../lib/process.ts'
-import type { Benchmark, Finding } from '../lib/report.ts'
-import { median, ratios, spread } from '../lib/statistics.ts'
+import { type Finding, measureSuccess, median, ratios, spread } from '../../src/bench/index.ts'
+import type { Benchmark } from '../lib/benchmark.ts'
 
 /** What bin/icebox sets: glibc maps what has 4 MiB or more, and keeps at most 16 MiB. */
 const LAUNCHER = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '16777216', MALLOC_MMAP_THRESHOLD_: '4194304' }

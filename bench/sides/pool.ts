@@ -3,7 +3,7 @@
 import { PerformanceObserver, performance } from 'node:perf_hooks'
 import { Governor, ownMemory, SlabPool } from '../../src/memory/index.ts'
 import { isStrategy, type Strategy, strategies } from '../lib/buffer-strategies.ts'
-import { median } from '../lib/statistics.ts'
+import { median } from '../../src/bench/index.ts'
 
 const KB = 1e3
 const MB = 1e6
