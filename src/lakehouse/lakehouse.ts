@@ -27,7 +27,7 @@ import type {
   TableListing,
 } from './api.ts'
 import { allTables, brokenListing, describe, listing, tableText } from './describe.ts'
-import { resolveBudget } from './environment.ts'
+import { memoryWatch, resolveBudget } from './environment.ts'
 import { findLake, type LakeFolder, makeLake, makeState } from './folder.ts'
 import { importRequest } from './import-request.ts'
 import { parseTableName } from './names.ts'
@@ -119,6 +119,7 @@ export class Lakehouse implements CommandLakehouse {
       threads: threads === 'auto' ? undefined : threads,
       spillDirectory,
       maxSpillBytes: await maxSpillBytes(folder, configuration),
+      ...memoryWatch(configuration),
     })
     try {
       const store = new CountingStore(createStore())

@@ -1,7 +1,14 @@
 import { availableParallelism } from 'node:os'
 import { IceboxError, formatBytes } from '../base/index.ts'
 import { allocatorControl, type Engine, openEngine } from '../engine/index.ts'
-import { expectedBaseBytes, Governor, ownMemory, planEngine } from '../memory/index.ts'
+import {
+  expectedBaseBytes,
+  Governor,
+  ownMemory,
+  planEngine,
+  type PressureSettings,
+  requireBudgetFits,
+} from '../memory/index.ts'
 
 export interface ProcessNeeds {
   readonly budgetBytes: number
@@ -9,6 +16,9 @@ export interface ProcessNeeds {
   readonly threads: number | undefined
   readonly spillDirectory: string
   readonly maxSpillBytes: number
+  /** `performance.memory.monitoring.interval`; undefined: memory is not watched. */
+  readonly monitoringIntervalMs: number | undefined
+  readonly pressure: PressureSettings
 }
 
 /**
@@ -25,12 +35,19 @@ export class SharedProcess {
 
   private constructor(needs: ProcessNeeds) {
     this.#needs = needs
-    this.governor = Governor.create({ budgetBytes: needs.budgetBytes, baseBytes: ownMemory().rssBytes })
+    const { budgetBytes, monitoringIntervalMs, pressure } = needs
+    this.governor = Governor.create({
+      budgetBytes,
+      baseBytes: ownMemory().rssBytes,
+      pressure,
+      ...(monitoringIntervalMs !== undefined && { monitoringIntervalMs }),
+    })
   }
 
   /**
    * The shared parts, made by the first caller. The smaller budget rules: a later, larger one is capped at the first. A
-   * smaller one cannot be kept once the process works under a larger one, and is `memory/refused`.
+   * smaller one cannot be kept once the process works under a larger one, and is `memory/refused`. A budget above what
+   * the operating system gives is `memory/budget-too-large`.
    */
   static join(needs: ProcessNeeds): SharedProcess {
     const open = SharedProcess.#open
@@ -41,6 +58,7 @@ export class SharedProcess {
         context: { budgetBytes: open.governor.budgetBytes, askedBytes: needs.budgetBytes },
       })
     }
+    if (open === undefined) requireBudgetFits(needs.budgetBytes)
     const shared = open ?? new SharedProcess(needs)
     SharedProcess.#open = shared
     shared.#users++
@@ -81,5 +99,6 @@ export class SharedProcess {
     const engine = await this.#engine
     this.#engine = undefined
     await engine?.[Symbol.asyncDispose]()
+    this.governor[Symbol.dispose]()
   }
 }
