@@ -82,7 +82,7 @@ export class Lakehouse implements CommandLakehouse {
     this.catalog = parts.catalog
     this.#parts = parts
     this.#connection = parts.runner.connect()
-    this.#lifetime = parts.process.governor.bill('lakehouse')
+    this.#lifetime = parts.process.governor.bill('lakehouse', { isBackground: true })
   }
 
   /**

@@ -39,6 +39,8 @@ export interface BillSource {
 export interface BillOptions {
   /** Whether the bill has a timeline and the time of V8's collector. */
   readonly profile?: boolean
+  /** A bill of the whole time: it does not make the looks at memory more frequent. */
+  readonly isBackground?: boolean
 }
 
 /** The share of the process that was there before the operation. */
@@ -47,6 +49,7 @@ const BEFORE = 'process before'
 /** Watches one operation from its start to its end; open it with `using`. */
 export class BillMeter implements Disposable {
   readonly operation: string
+  readonly isBackground: boolean
   readonly #source: BillSource
   readonly #peaks = new Map<string, number>()
   readonly #countedElsewhere = new Set<string>()
@@ -62,6 +65,7 @@ export class BillMeter implements Disposable {
   constructor(source: BillSource, operation: string, options: BillOptions = {}) {
     const { usedBytes, peakBytes } = source.look()
     this.operation = operation
+    this.isBackground = options.isBackground ?? false
     this.#source = source
     this.#profile = options.profile === true ? { timeline: new Timeline(), gc: new GcWatch() } : undefined
     this.#startPeakBytes = peakBytes

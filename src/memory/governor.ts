@@ -263,7 +263,7 @@ export class Governor implements Disposable {
   /** One timer for all, which does not keep the process alive. It stands still when nothing is watched. */
   #schedule(): void {
     clearTimeout(this.#timer)
-    const hasOpenBills = this.#meters.size > 0
+    const hasOpenBills = [...this.#meters].some((meter) => !meter.isBackground)
     if (this.#isClosed || (this.#intervalMs === undefined && !hasOpenBills)) return
     const delayMs = nextLookMs({
       usedBytes: this.#ledger.heldBytes,
