@@ -151,6 +151,11 @@ export class Governor implements Disposable {
     this.#ladder.step(performance.now())
   }
 
+  /** What a part of the tree (`process`, `import 3`) and all below it hold. */
+  heldBy(path: string): number {
+    return this.#ledger.heldBy(path)
+  }
+
   /** Who holds most now, names rolled up to their first level, largest first. */
   holders(): { readonly name: string; readonly bytes: number }[] {
     return this.#ledger.holders()

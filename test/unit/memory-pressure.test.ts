@@ -205,9 +205,11 @@ describe('the governor on the ladder, each rung by force', () => {
     const stop = new AbortController()
     const cancelled = sources.whenOpen(stop.signal)
     let isThrough = false
-    const through = sources.whenOpen().then(() => {
+    const pass = async () => {
+      await sources.whenOpen()
       isThrough = true
-    })
+    }
+    const through = pass()
     stop.abort()
     await expect(cancelled).rejects.toMatchObject({ code: 'cancelled' })
     await scene.see(760)
