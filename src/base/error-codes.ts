@@ -18,6 +18,7 @@ export const ERROR_CODES = {
 
   'memory/refused': 'The operation needs more memory than the budget has left.',
   'memory/budget-too-small': 'The budget is below what the operation needs at least.',
+  'memory/budget-too-large': 'The budget is above what the container or the limits of the process allow.',
   'memory/exhausted': 'The operation ran out of its memory while running.',
 
   'storage/not-found': 'No object at that location.',

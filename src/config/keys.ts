@@ -33,29 +33,27 @@ const KEYS = {
     type: 'fraction',
     default: '0.8',
     max: 1,
-    effect: 'Share of the budget above which caches are dropped and garbage is collected.',
-    part: POOL,
+    effect:
+      'Share of the budget above which memory is given back: free pages of the engine, caches, buffers kept for reuse, garbage.',
   },
   'performance.memory.monitoring.enabled': {
     type: 'boolean',
     default: 'true',
-    effect: 'Whether memory use is watched all the time, beyond the bill of each operation.',
-    part: MONITORING,
+    effect:
+      'Whether memory use is watched all the time and acted on; false: only what operations reserve counts against the budget.',
   },
   'performance.memory.monitoring.interval': {
     type: 'duration',
     default: '1s',
     min: 10,
-    effect: 'Time between two looks at memory use.',
-    part: MONITORING,
+    effect: 'Time between two looks at memory use; near the thresholds looks come faster, down to 20 ms.',
   },
   'performance.memory.monitoring.alert_threshold': {
     type: 'fraction',
     default: '0.9',
     max: 1,
     effect:
-      'Share of the budget at which the governor raises its alert, at once (not the rule on collected history, which is performance.metrics.alerting.memory_usage).',
-    part: MONITORING,
+      'Share of the budget at which the governor raises its alert, at once, counted in the bill (not the rule on collected history, which is performance.metrics.alerting.memory_usage).',
   },
   'performance.memory.spill_directory': {
     type: 'path',

@@ -1,5 +1,4 @@
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
+import { collectGarbage } from '../memory/index.ts'
 import { TYPE } from './binding.ts'
 import type { EngineType } from './types.ts'
 
@@ -25,7 +24,7 @@ export class ChunkCollector {
     this.#bytes += rows * this.#rowBytes
     if (this.#bytes < COLLECT_BYTES) return
     this.#bytes = 0
-    collectYoung()
+    collectGarbage('minor')
   }
 }
 
@@ -46,19 +45,4 @@ function widthOf(type: EngineType): number {
     case 'union':
       return type.fields.reduce((sum, field) => sum + widthOf(field.type), 0)
   }
-}
-
-type Collect = (options: { readonly type: 'minor' }) => void
-let collect: Collect | undefined
-
-function collectYoung(): void {
-  collect ??= findCollector()
-  collect({ type: 'minor' })
-}
-
-/** `gc` as `--expose-gc` gives it, to contexts made after the flag is set. */
-function findCollector(): Collect {
-  setFlagsFromString('--expose-gc')
-  const found: unknown = runInNewContext('gc')
-  return typeof found === 'function' ? (options) => void Reflect.apply(found, undefined, [options]) : () => undefined
 }

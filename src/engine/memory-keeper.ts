@@ -23,6 +23,7 @@ export class MemoryKeeper implements Disposable {
   #running = 0
   #timer: NodeJS.Timeout | undefined
   #nextSpillLook = 0
+  readonly #unregister: () => void
 
   constructor(options: {
     readonly governor: Governor
@@ -33,6 +34,11 @@ export class MemoryKeeper implements Disposable {
     this.#purgeAboveBytes = options.plan.purgeAboveBytes
     this.#spill = options.spill
     this.#isMissing = options.plan.purgeAboveBytes === undefined
+    this.#unregister = options.governor.registerReliever({
+      name: "the engine's allocator",
+      rung: 'relieve',
+      relieve: () => this.#giveBack(),
+    })
   }
 
   /** Another threshold from now on. */
@@ -67,12 +73,17 @@ export class MemoryKeeper implements Disposable {
     if (allocator === undefined || purgeAboveBytes === undefined) return WITHOUT_ALLOCATOR_LOOK_MS
     const figures = allocator.read()
     const decision = decidePurge({ ...figures, purgeAboveBytes })
-    if (decision.purge) allocator.purge()
+    if (decision.purge) {
+      allocator.purge()
+      this.#governor.purged()
+    }
     this.#governor.measured('engine', figures.residentBytes)
     return decision.nextLookMs
   }
 
   [Symbol.dispose](): void {
+    this.#unregister()
+    this.#governor.measured('engine', 0)
     clearTimeout(this.#timer)
     this.#timer = undefined
     this.#isMissing = true
@@ -93,8 +104,20 @@ export class MemoryKeeper implements Disposable {
       this.#governor.spilled(this.#spill.usedBytes())
     }
     if (this.#running > 0) return this.#schedule(nextMs)
-    this.#allocator?.purge()
-    this.#allocator?.trim()
+    this.#giveBack()
+  }
+
+  /** Returns free pages and tells what is left; answers with the bytes that went back. */
+  #giveBack(): number {
+    const allocator = this.#allocator
+    if (allocator === undefined) return 0
+    const before = allocator.read().residentBytes
+    allocator.purge()
+    allocator.trim()
+    const after = allocator.read().residentBytes
+    this.#governor.purged()
+    this.#governor.measured('engine', after)
+    return Math.max(0, before - after)
   }
 
   /** Where the allocator cannot be reached although the plan says so, the limit alone has to do; doctor tells. */

@@ -1,13 +1,31 @@
 import { messageOf } from '../base/index.ts'
 import type { Configuration } from '../config/index.ts'
 import { probeEngine } from '../engine/index.ts'
-import { resolveAutoBudget } from '../memory/index.ts'
+import { type PressureSettings, resolveAutoBudget } from '../memory/index.ts'
 import type { EnvironmentReport } from './api.ts'
 
 /** The budget in bytes that a configuration comes to: `auto` is resolved from the container or the machine. */
 export function resolveBudget(configuration: Configuration): number {
   const maxUsage = configuration.values['performance.memory.max_usage']
   return maxUsage === 'auto' ? resolveAutoBudget().budgetBytes : maxUsage
+}
+
+/** How memory is watched, and what is done when it gets short. */
+export function memoryWatch({ values }: Configuration): {
+  readonly monitoringIntervalMs: number | undefined
+  readonly pressure: PressureSettings
+} {
+  return {
+    monitoringIntervalMs: values['performance.memory.monitoring.enabled']
+      ? values['performance.memory.monitoring.interval']
+      : undefined,
+    pressure: {
+      pausesSources: values['performance.streaming.backpressure.enabled'],
+      backpressureThreshold: values['performance.streaming.backpressure.threshold'],
+      gcThreshold: values['performance.memory.gc_threshold'],
+      alertThreshold: values['performance.memory.monitoring.alert_threshold'],
+    },
+  }
 }
 
 /** What the rooms below find on this machine, for `icebox doctor`. An engine that cannot be loaded is part of the report. */

@@ -32,6 +32,7 @@ export class Lakehouse implements CommandLakehouse {
   readonly #parts: Parts
   readonly #connection: QueryConnection
   readonly #lifetime: BillMeter
+  readonly #forgetCache: () => void
   #operations = 0
   #closing: Promise<void> | undefined
 
@@ -41,7 +42,16 @@ export class Lakehouse implements CommandLakehouse {
     this.catalog = parts.catalog
     this.#parts = parts
     this.#connection = parts.runner.connect()
-    this.#lifetime = parts.process.governor.bill('lakehouse')
+    this.#forgetCache = parts.process.governor.registerReliever({
+      name: 'the cache of manifests',
+      rung: 'relieve',
+      relieve: () => {
+        parts.manifests.trim(0)
+        // Garbage from now on, which is given back when it is collected.
+        return 0
+      },
+    })
+    this.#lifetime = parts.process.governor.bill('lakehouse', { isBackground: true })
   }
 
   /**
@@ -90,15 +100,18 @@ export class Lakehouse implements CommandLakehouse {
   async import(options: ImportOptions): Promise<ImportSummary> {
     const { governor, budgetBytes } = this.#parts.process
     const operation = `import ${++this.#operations}`
+    const { onProgress, signal } = options
+    // Everything beyond the process itself: an import that keeps its plan is over it only when the budget is.
+    const planBytes = Math.max(0, budgetBytes - governor.heldBy('process'))
+    using running = await governor.operation({ name: operation, planBytes, ...(signal !== undefined && { signal }) })
     const meter = startMeter(governor, operation)
     try {
       const services = await ingestServices(this.#parts, operation)
       const request = importRequest(options)
-      const { onProgress, signal } = options
       const report = (step: ImportStep) => onProgress?.({ ...step, rssBytes: ownMemory().rssBytes, budgetBytes })
       report({ phase: 'inspect', rows: undefined, bytesRead: undefined, bytesTotal: undefined, fraction: undefined })
       const outcome = await planAndImport(request, services, {
-        ...(signal !== undefined && { signal }),
+        signal: running.signal,
         ...(onProgress !== undefined && { onProgress: report }),
       })
       return { ...outcome, ...meter.figures() }
@@ -197,6 +210,7 @@ export class Lakehouse implements CommandLakehouse {
     try {
       await closeParts(this.#parts)
     } finally {
+      this.#forgetCache()
       this.#lifetime[Symbol.dispose]()
     }
   }

@@ -6,7 +6,7 @@ import { ManifestCache } from '../iceberg/index.ts'
 import { type IngestServices, recoverWrites, WriteJournal } from '../ingest/index.ts'
 import { QueryRunner } from '../query/index.ts'
 import { CountingStore, createStore, fileUri, type ObjectStore } from '../storage/index.ts'
-import { resolveBudget } from './environment.ts'
+import { memoryWatch, resolveBudget } from './environment.ts'
 import { findLake, folderError, type LakeFolder, makeLake, openState } from './folder.ts'
 import { startMeter } from './meter.ts'
 import { referencedFiles } from './referenced-files.ts'
@@ -65,6 +65,7 @@ export async function openParts(directory: string | undefined, options: OpenOpti
     threads: threads === 'auto' ? undefined : threads,
     spillDirectory,
     maxSpillBytes: maxSpill === 'auto' ? await autoSpillBytes(spillDirectory) : maxSpill,
+    ...memoryWatch(configuration),
   }
   const shared = await SharedProcess.join(needs)
   try {

@@ -1,7 +1,14 @@
 import { availableParallelism } from 'node:os'
 import { isIceboxError } from '../base/index.ts'
 import { allocatorControl, type Engine, openEngine } from '../engine/index.ts'
-import { expectedBaseBytes, Governor, ownMemory, planEngine } from '../memory/index.ts'
+import {
+  expectedBaseBytes,
+  Governor,
+  ownMemory,
+  planEngine,
+  type PressureSettings,
+  requireBudgetFits,
+} from '../memory/index.ts'
 
 export interface ProcessNeeds {
   readonly budgetBytes: number
@@ -9,6 +16,9 @@ export interface ProcessNeeds {
   readonly threads: number | undefined
   readonly spillDirectory: string
   readonly maxSpillBytes: number
+  /** `performance.memory.monitoring.interval`; undefined: memory is not watched. */
+  readonly monitoringIntervalMs: number | undefined
+  readonly pressure: PressureSettings
 }
 
 /**
@@ -29,15 +39,23 @@ export class SharedProcess {
 
   private constructor(first: ProcessNeeds) {
     this.#first = first
-    this.governor = Governor.create({ budgetBytes: first.budgetBytes, baseBytes: ownMemory().rssBytes })
+    const { budgetBytes, monitoringIntervalMs, pressure } = first
+    this.governor = Governor.create({
+      budgetBytes,
+      baseBytes: ownMemory().rssBytes,
+      pressure,
+      ...(monitoringIntervalMs !== undefined && { monitoringIntervalMs }),
+    })
   }
 
   /**
    * The shared parts, made by the first caller; `leave` takes the same needs. A smaller budget than that of the others
    * holds for all once the engine, if it runs, has shrunk to it, which waits for the statements that run. Rejects
-   * `memory/budget-too-small` and `memory/refused` where it cannot; then nothing is changed.
+   * `memory/budget-too-small` and `memory/refused` where it cannot, and `memory/budget-too-large` above what the operating
+   * system gives; then nothing is changed.
    */
   static async join(needs: ProcessNeeds): Promise<SharedProcess> {
+    if (SharedProcess.#open === undefined) requireBudgetFits(needs.budgetBytes)
     const shared = SharedProcess.#open ?? new SharedProcess(needs)
     SharedProcess.#open = shared
     shared.#users.add(needs)
@@ -74,6 +92,7 @@ export class SharedProcess {
     const engine = await this.#engine
     this.#engine = undefined
     await engine?.[Symbol.asyncDispose]()
+    this.governor[Symbol.dispose]()
   }
 
   async #start(): Promise<Engine> {

@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { totalmem } from 'node:os'
-import { posix } from 'node:path'
+import { cgroupLimit, type ReadText, readSystemText } from './container-limit.ts'
 
 export interface AutoBudget {
   readonly budgetBytes: number
@@ -12,8 +11,7 @@ export interface AutoBudget {
 
 /** Where the limits are read; replaced in tests. */
 export interface AutoBudgetSources {
-  /** The text of a file, or undefined where there is none. */
-  readonly read: (path: string) => string | undefined
+  readonly read: ReadText
   readonly totalBytes: number
 }
 
@@ -38,44 +36,6 @@ export function resolveAutoBudget(sources: AutoBudgetSources = systemSources()):
   }
 }
 
-/** The smallest limit on the way from this process's group up to the root (each ancestor binds). */
-function cgroupLimit(read: AutoBudgetSources['read']): { bytes: number; version: 'v1' | 'v2' } | undefined {
-  const membership = read('/proc/self/cgroup') ?? ''
-  for (const line of membership.split('\n')) {
-    const [, controllers, path] = /^\d+:([^:]*):(.*)$/.exec(line) ?? []
-    if (controllers === undefined || path === undefined) continue
-    if (controllers === '') {
-      const bytes = smallest(read, '/sys/fs/cgroup', path, 'memory.max')
-      if (bytes !== undefined) return { bytes, version: 'v2' }
-    } else if (controllers.split(',').includes('memory')) {
-      const bytes = smallest(read, '/sys/fs/cgroup/memory', path, 'memory.limit_in_bytes')
-      if (bytes !== undefined) return { bytes, version: 'v1' }
-    }
-  }
-  return undefined
-}
-
-function smallest(read: AutoBudgetSources['read'], root: string, path: string, file: string): number | undefined {
-  let least: number | undefined
-  // In a container the path may name the host's hierarchy, which is not mounted: then only the root file is there.
-  for (let folder = posix.normalize(`/${path}`); ; folder = posix.dirname(folder)) {
-    const text = read(posix.join(root, folder, file))?.trim()
-    // `max` in v2; v1 writes a number near 2^63 for no limit, which the comparison with the machine's memory drops.
-    if (text !== undefined && /^\d+$/.test(text)) least = Math.min(least ?? Number.POSITIVE_INFINITY, Number(text))
-    if (folder === '/') return least
-  }
-}
-
 function systemSources(): AutoBudgetSources {
-  return {
-    totalBytes: totalmem(),
-    read: (path) => {
-      try {
-        return readFileSync(path, 'latin1')
-      } catch {
-        // No such file: no such kind of cgroup here.
-        return undefined
-      }
-    },
-  }
+  return { totalBytes: totalmem(), read: readSystemText }
 }

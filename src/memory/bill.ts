@@ -1,10 +1,17 @@
-import { ownMemory } from './process-memory.ts'
+import type { GateFigures } from './pressure/gate.ts'
+import type { PressureEvent } from './pressure/ladder.ts'
+import { type GcFigures, GcWatch } from './profile/gc-watch.ts'
+import { type PressureCounts, PressureTally } from './profile/pressure-counts.ts'
+import { type MemoryTimeline, Timeline } from './profile/timeline.ts'
 
 /** What an operation cost in memory: shown with every result. */
 export interface MemoryBill {
   /** The largest while the operation ran, where it changed. */
   readonly budgetBytes: number
-  /** The kernel's high-water mark of the process (VmHWM), or the largest sample where the operation did not raise it. */
+  /**
+   * The process tree. One process: the kernel's high-water mark (VmHWM), or the largest sample where the operation did
+   * not raise it. Several: the larger of the sampled sum of PSS and the largest single VmHWM.
+   */
   readonly peakRssBytes: number
   /** Peaks by consumer, largest first. They need not have been at the same moment. */
   readonly consumers: readonly { readonly name: string; readonly peakBytes: number }[]
@@ -12,6 +19,10 @@ export interface MemoryBill {
   readonly unattributedBytes: number
   /** The largest size of the spill folder while the operation ran. */
   readonly spilledBytes: number
+  readonly pressure: PressureCounts
+  /** Where a profile was asked for. */
+  readonly timeline?: MemoryTimeline
+  readonly gc?: GcFigures
 }
 
 /** What a meter asks of the governor. */
@@ -21,10 +32,17 @@ export interface BillSource {
   readonly onClose: (meter: BillMeter) => void
   /** Bytes that parts of the process measured of themselves, by name, as last told. */
   readonly measured: ReadonlyMap<string, number>
+  /** Memory of the process tree: now, and its high-water mark since the start of the process. */
+  readonly look: () => { readonly usedBytes: number; readonly peakBytes: number }
+  readonly sources: () => GateFigures
 }
 
-/** How often memory is looked at for the case that the operation stays below an earlier peak of the process. */
-const SAMPLE_INTERVAL_MS = 100
+export interface BillOptions {
+  /** Whether the bill has a timeline and the time of V8's collector. */
+  readonly profile?: boolean
+  /** A bill of the whole time: it does not make the looks at memory more frequent. */
+  readonly isBackground?: boolean
+}
 
 /** The share of the process that was there before the operation. */
 const BEFORE = 'process before'
@@ -32,32 +50,44 @@ const BEFORE = 'process before'
 /** Watches one operation from its start to its end; open it with `using`. */
 export class BillMeter implements Disposable {
   readonly operation: string
+  readonly isBackground: boolean
   readonly #source: BillSource
   readonly #peaks = new Map<string, number>()
   readonly #countedElsewhere = new Set<string>()
+  readonly #tally = new PressureTally()
+  readonly #profile: { readonly timeline: Timeline; readonly gc: GcWatch } | undefined
+  readonly #startedMs = performance.now()
   readonly #startPeakBytes: number
-  readonly #timer: NodeJS.Timeout
+  readonly #startSources: GateFigures
   #largestSample: number
   #spilledBytes = 0
   #budgetBytes: number
+  #largestSpillBytes = 0
 
-  constructor(source: BillSource, operation: string) {
-    const memory = ownMemory()
+  constructor(source: BillSource, operation: string, options: BillOptions = {}) {
+    const { usedBytes, peakBytes } = source.look()
     this.operation = operation
+    this.isBackground = options.isBackground ?? false
     this.#source = source
     this.#budgetBytes = source.budgetBytes
-    this.#startPeakBytes = memory.peakRssBytes
-    this.#largestSample = memory.rssBytes
+    this.#profile = options.profile === true ? { timeline: new Timeline(), gc: new GcWatch() } : undefined
+    this.#startPeakBytes = peakBytes
+    this.#startSources = source.sources()
+    this.#largestSample = usedBytes
     const measuredBytes = [...source.measured.values()].reduce((sum, bytes) => sum + bytes, 0)
-    this.#peaks.set(BEFORE, Math.max(0, memory.rssBytes - measuredBytes))
+    this.#peaks.set(BEFORE, Math.max(0, usedBytes - measuredBytes))
     for (const [name, bytes] of source.measured) this.note(name, bytes, undefined)
-    this.#timer = setInterval(() => this.sample(), SAMPLE_INTERVAL_MS)
-    this.#timer.unref()
   }
 
-  /** Reads the process's memory now. */
-  sample(): void {
-    this.#largestSample = Math.max(this.#largestSample, ownMemory().rssBytes)
+  get hasProfile(): boolean {
+    return this.#profile !== undefined
+  }
+
+  /** The process tree was seen to hold so many bytes, and who held them. */
+  sampled(usedBytes: number, holders: readonly { readonly name: string; readonly bytes: number }[]): void {
+    this.#largestSample = Math.max(this.#largestSample, usedBytes)
+    const atMs = performance.now() - this.#startedMs
+    this.#profile?.timeline.note(atMs, { usedBytes, holders, spilledBytes: this.#spilledBytes })
   }
 
   /**
@@ -72,7 +102,16 @@ export class BillMeter implements Disposable {
 
   /** The spill folder holds so many bytes now. */
   noteSpill(bytes: number): void {
-    this.#spilledBytes = Math.max(this.#spilledBytes, bytes)
+    this.#spilledBytes = bytes
+    this.#largestSpillBytes = Math.max(this.#largestSpillBytes, bytes)
+  }
+
+  notePressure(event: PressureEvent): void {
+    this.#tally.note(event)
+  }
+
+  notePurge(): void {
+    this.#tally.notePurge()
   }
 
   /** The budget is so many bytes from now on. */
@@ -82,21 +121,32 @@ export class BillMeter implements Disposable {
 
   /** The bill so far. */
   bill(): MemoryBill {
-    this.sample()
-    const { peakRssBytes } = ownMemory()
-    const isRaised = peakRssBytes > this.#startPeakBytes
-    return composeBill({
-      budgetBytes: this.#budgetBytes,
-      peakRssBytes: isRaised ? peakRssBytes : this.#largestSample,
-      peaks: this.#peaks,
-      countedElsewhere: this.#countedElsewhere,
-      measured: new Set(this.#source.measured.keys()),
-      spilledBytes: this.#spilledBytes,
-    })
+    const { usedBytes, peakBytes } = this.#source.look()
+    this.#largestSample = Math.max(this.#largestSample, usedBytes)
+    const isRaised = peakBytes > this.#startPeakBytes
+    const sources = this.#source.sources()
+    return {
+      ...composeBill({
+        budgetBytes: this.#budgetBytes,
+        peakRssBytes: isRaised ? peakBytes : this.#largestSample,
+        peaks: this.#peaks,
+        countedElsewhere: this.#countedElsewhere,
+        measured: new Set(this.#source.measured.keys()),
+        spilledBytes: this.#largestSpillBytes,
+      }),
+      pressure: this.#tally.counts({
+        waits: sources.waits - this.#startSources.waits,
+        waitedMs: sources.waitedMs - this.#startSources.waitedMs,
+      }),
+      ...(this.#profile !== undefined && {
+        timeline: this.#profile.timeline.value(),
+        gc: this.#profile.gc.figures(),
+      }),
+    }
   }
 
   [Symbol.dispose](): void {
-    clearInterval(this.#timer)
+    this.#profile?.gc[Symbol.dispose]()
     this.#source.onClose(this)
   }
 }
@@ -114,7 +164,7 @@ export function composeBill(input: {
   /** Consumers that were measured, not reserved. */
   readonly measured: ReadonlySet<string>
   readonly spilledBytes: number
-}): MemoryBill {
+}): Omit<MemoryBill, 'pressure'> {
   const mostBytes = Math.max(0, input.peakRssBytes - (input.peaks.get(BEFORE) ?? 0))
   const consumers = [...input.peaks].map(([name, peakBytes]) => ({
     name,

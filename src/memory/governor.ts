@@ -1,23 +1,17 @@
-import { cancelledError, formatBytes, IceboxError, throwIfCancelled } from '../base/index.ts'
-import { BillMeter } from './bill.ts'
-
-export interface ReserveOptions {
-  /** Who asks: levels apart by `/`, the operation first: `import 3/staging`. */
-  readonly consumer: string
-  readonly bytes: number
-  readonly signal?: AbortSignal
-  /** A measured consumer (`engine`) that these bytes are part of: they are held here and billed there. */
-  readonly within?: string
-}
-
-/** A part of the budget that is held. Released exactly once: a second `release` does nothing. */
-export interface Reservation extends Disposable {
-  readonly consumer: string
-  readonly bytes: number
-  /** Changes the size: growing beyond what is free rejects `memory/refused`, and the reservation stays as it was. */
-  resize(bytes: number): void
-  release(): void
-}
+import { type BillOptions, BillMeter } from './bill.ts'
+import type { Advice } from './pressure/advice.ts'
+import { PressureLadder, type PressureListener } from './pressure/ladder.ts'
+import type { OperationOptions, RunningOperation } from './pressure/operations.ts'
+import type { Reliever } from './pressure/relievers.ts'
+import { DEFAULT_PRESSURE, type PressureSettings } from './pressure/rungs.ts'
+import type { SourceGate } from './pressure/sources.ts'
+import { ownMemory } from './process-memory.ts'
+import type { BudgetNode } from './tree/budget-tree.ts'
+import { Ledger } from './tree/ledger.ts'
+import type { Reservation, ReserveOptions } from './tree/reservation.ts'
+import { nextLookMs } from './watch/look-rule.ts'
+import { type ProcessSources, systemProcessSources } from './watch/process-sources.ts'
+import { ProcessTree, type TreeFigures } from './watch/process-tree.ts'
 
 export interface GovernorOptions {
   readonly budgetBytes: number
@@ -25,41 +19,70 @@ export interface GovernorOptions {
   readonly baseBytes?: number
   /** Reservations that may wait at once (default 10,000); more are refused. */
   readonly maxWaiters?: number
+  /** Looks at the memory of the process tree at this interval, faster near the limit; without it only promises count. */
+  readonly monitoringIntervalMs?: number
+  readonly pressure?: PressureSettings
+  /** Where figures of processes come from; replaced in tests. */
+  readonly processes?: ProcessSources
 }
 
-interface Held {
-  readonly consumer: string
-  readonly within: string | undefined
-  bytes: number
-}
-
-interface Waiter {
-  readonly options: ReserveOptions
-  readonly grant: (reservation: Reservation) => void
-  readonly refuse: (error: IceboxError) => void
-  readonly stopListening: () => void
-}
+/** What planEngine leaves for others than the engine: measured memory cannot take it from reservations. */
+const KEPT_SHARE = 0.03
+/** A statement's memory goes within 200 ms of its end, a cancelled one's within 309; ten times that is hopeless. */
+const PATIENCE_MS = 5000
+/** Looks while someone waits for memory, not promises. */
+const WAITING_LOOK_MS = 100
+/** A part that measures itself every few milliseconds makes us look at most so often. */
+const LEAST_LOOK_MS = 20
 
 /**
- * Who holds how much of the budget. A reservation is a promise about memory, made before the memory is taken.
- * What is asked and not free waits in order of arrival: no small request overtakes a large one.
+ * Who holds how much of the budget of a process tree: reservations, which are promises made before memory is taken,
+ * and memory that was seen without one. What is asked and not free waits in turn; when memory gets short, the pressure
+ * ladder slows the work down before anything is refused.
  */
-export class Governor {
-  #budgetBytes: number
-  readonly #baseBytes: number
-  readonly #maxWaiters: number
-  readonly #held = new Set<Held>()
-  readonly #waiting: Waiter[] = []
-  readonly #heldByName = new Map<string, number>()
+export class Governor implements Disposable {
+  readonly #ledger: Ledger
+  readonly #ladder: PressureLadder
+  readonly #tree: ProcessTree
   readonly #measured = new Map<string, number>()
   readonly #meters = new Set<BillMeter>()
-  #heldBytes = 0
+  readonly #intervalMs: number | undefined
+  readonly #startHeapBytes: number
+  #timer: NodeJS.Timeout | undefined
+  #waitingTimer: NodeJS.Timeout | undefined
+  #lastLookMs = Number.NEGATIVE_INFINITY
+  #isClosed = false
 
   private constructor(options: GovernorOptions) {
-    this.#budgetBytes = options.budgetBytes
-    this.#baseBytes = options.baseBytes ?? 0
-    this.#maxWaiters = options.maxWaiters ?? 10_000
-    if (this.#baseBytes > 0) this.#take({ consumer: 'process', bytes: this.#baseBytes })
+    const processes = options.processes ?? systemProcessSources()
+    this.#tree = new ProcessTree(processes)
+    this.#startHeapBytes = processes.own().heapBytes
+    this.#intervalMs = options.monitoringIntervalMs
+    this.#ledger = new Ledger({
+      budgetBytes: options.budgetBytes,
+      baseBytes: options.baseBytes ?? 0,
+      maxWaiters: options.maxWaiters ?? 10_000,
+      keptShare: KEPT_SHARE,
+      patienceMs: PATIENCE_MS,
+      onChange: (consumer, bytes, within) => {
+        for (const meter of this.#meters) meter.note(consumer, bytes, within)
+      },
+    })
+    this.#ladder = new PressureLadder({
+      settings: options.pressure ?? DEFAULT_PRESSURE,
+      view: () => ({
+        usedBytes: this.#ledger.heldBytes,
+        budgetBytes: this.#ledger.budgetBytes,
+        isShort: this.#ledger.isShortOfMemory,
+        sharedBytes: this.#ledger.seenBytes,
+        heldBy: (operation) => this.#ledger.heldBy(operation),
+      }),
+      onRelieved: () => this.look(),
+    })
+    this.#ladder.onPressure((event) => {
+      for (const meter of this.#meters) meter.notePressure(event)
+    })
+    this.#schedule()
   }
 
   static create(options: GovernorOptions): Governor {
@@ -67,88 +90,88 @@ export class Governor {
   }
 
   get budgetBytes(): number {
-    return this.#budgetBytes
+    return this.#ledger.budgetBytes
   }
 
+  /** The process itself, all reservations, and what was seen beside them. */
   get heldBytes(): number {
-    return this.#heldBytes
+    return this.#ledger.heldBytes
   }
 
-  /** 0 while more is held than a budget that was lowered. */
+  /** What a reservation could get now: see "What is free" in the README. */
   get freeBytes(): number {
-    return Math.max(0, this.budgetBytes - this.#heldBytes)
+    return this.#ledger.freeBytes
   }
 
   /** Reservations that wait now. */
   get waiting(): number {
-    return this.#waiting.length
+    return this.#ledger.waiting
   }
 
-  /** The reservation if its bytes are free now and nobody waits before it, else undefined. */
-  tryReserve(options: Omit<ReserveOptions, 'signal'>): Reservation | undefined {
-    requireSize(options.bytes)
-    if (this.#waiting.length > 0 || options.bytes > this.freeBytes) return undefined
-    return this.#take(options)
+  /** Sources of rows await it before they take in more. */
+  get sources(): SourceGate {
+    return this.#ladder.sources
+  }
+
+  /** What planners should make of their plans now. */
+  get advice(): Advice {
+    return this.#ladder.advice
+  }
+
+  /**
+   * The reservation if its bytes are free now and nobody waits who goes before it, else undefined. Options for waiting
+   * have no effect.
+   */
+  tryReserve(options: Omit<ReserveOptions, 'signal' | 'deadlineMs'>): Reservation | undefined {
+    return this.#ledger.tryReserve(options)
   }
 
   /**
    * Waits until the bytes are free. Rejects `memory/refused` at once where waiting cannot help (more than the budget
-   * has beyond the process itself) or too many wait already, and `cancelled` when the signal fires.
+   * has beyond the process itself, or than a limit on the way allows) or too many wait already; after `deadlineMs`; or
+   * when only memory that nobody answers for stands against it and does not go. Rejects `cancelled` by the signal.
    */
   async reserve(options: ReserveOptions): Promise<Reservation> {
-    throwIfCancelled(options.signal)
-    requireSize(options.bytes)
-    if (options.bytes > this.budgetBytes - this.#baseBytes) throw this.#refusal(options)
-    if (this.#waiting.length >= this.#maxWaiters) throw this.#refusal(options)
-    const now = this.tryReserve(options)
-    if (now !== undefined) return now
-    return new Promise((resolve, reject) => {
-      const { signal } = options
-      const cancel = () => {
-        this.#waiting.splice(this.#waiting.indexOf(waiter), 1)
-        if (signal !== undefined) reject(cancelledError(signal))
-        // It may have been the one that those behind it waited for.
-        this.#serve()
-      }
-      const waiter: Waiter = {
-        options,
-        grant: resolve,
-        refuse: reject,
-        stopListening: () => signal?.removeEventListener('abort', cancel),
-      }
-      signal?.addEventListener('abort', cancel, { once: true })
-      this.#waiting.push(waiter)
-    })
+    const granted = this.#ledger.reserve(options)
+    this.#lookWhileWaiting()
+    return await granted
+  }
+
+  /** Gives a part of the tree (`pool`, `import 3`) a limit of its own; undefined takes it away. */
+  limit(path: string, bytes: number | undefined): void {
+    this.#ledger.limit(path, bytes)
   }
 
   /**
-   * Another budget from now on. Below what is held nothing is taken away, and nothing is granted until it fits; who waits
-   * for more than the new budget can ever have is refused.
+   * Another budget from now on. Below what is held nothing is taken away, and nothing is granted until it fits; those who
+   * wait and never can fit are refused.
    */
-  changeBudget(bytes: number): void {
-    requireSize(bytes)
-    this.#budgetBytes = bytes
-    for (const meter of this.#meters) meter.noteBudget(bytes)
-    for (const waiter of this.#waiting.filter(({ options }) => options.bytes > bytes - this.#baseBytes)) {
-      this.#waiting.splice(this.#waiting.indexOf(waiter), 1)
-      waiter.stopListening()
-      waiter.refuse(this.#refusal(waiter.options))
-    }
-    this.#serve()
+  changeBudget(budgetBytes: number): void {
+    this.#ledger.change(budgetBytes)
+    for (const meter of this.#meters) meter.noteBudget(budgetBytes)
+    this.#ladder.step(performance.now())
+  }
+
+  /** What a part of the tree (`process`, `import 3`) and all below it hold. */
+  heldBy(path: string): number {
+    return this.#ledger.heldBy(path)
   }
 
   /** Who holds most now, names rolled up to their first level, largest first. */
   holders(): { readonly name: string; readonly bytes: number }[] {
-    return [...this.#heldByName]
-      .filter(([name]) => !name.includes('/'))
-      .map(([name, bytes]) => ({ name, bytes }))
-      .toSorted((a, b) => b.bytes - a.bytes)
+    return this.#ledger.holders()
+  }
+
+  /** The whole budget tree as a value. */
+  snapshot(): BudgetNode {
+    return this.#ledger.snapshot()
   }
 
   /** A part of the process tells what it was measured to hold (the engine: what its allocator has of the system). */
   measured(name: string, bytes: number): void {
     this.#measured.set(name, bytes)
     for (const meter of this.#meters) meter.note(name, bytes, undefined)
+    if (performance.now() - this.#lastLookMs >= LEAST_LOOK_MS) this.look()
   }
 
   /** The engine tells how much lies in its spill folder now. */
@@ -156,95 +179,127 @@ export class Governor {
     for (const meter of this.#meters) meter.noteSpill(bytes)
   }
 
+  /** The engine tells that its allocator gave free pages back. */
+  purged(): void {
+    for (const meter of this.#meters) meter.notePurge()
+  }
+
+  /** Counts a child process as part of the tree, under a name, until the answer is called. */
+  registerProcess(pid: number, name: string): () => void {
+    const unregister = this.#tree.register(pid, name)
+    this.look()
+    return () => {
+      unregister()
+      this.#measured.delete(name)
+      this.look()
+    }
+  }
+
+  /** A part that can give memory back is asked to when memory is short, until the answer is called. */
+  registerReliever(reliever: Reliever): () => void {
+    return this.#ladder.relievers.register(reliever)
+  }
+
+  /** Tells of every step on the pressure ladder until the answer is called. The listener must not throw. */
+  onPressure(listener: PressureListener): () => void {
+    return this.#ladder.onPressure(listener)
+  }
+
+  /**
+   * Begins an operation: waits while the ladder queues new work, then counts it among those that may be ended for the
+   * budget. Rejects `cancelled` by its signal. Dispose the answer, and let the work follow its signal.
+   */
+  operation(options: OperationOptions): Promise<RunningOperation> {
+    return this.#ladder.operations.start(options)
+  }
+
   /** Starts the bill of an operation; its reservations carry its name as their first level. */
-  bill(operation: string): BillMeter {
+  bill(operation: string, options: BillOptions = {}): BillMeter {
     const meter = new BillMeter(
-      { budgetBytes: this.budgetBytes, measured: this.#measured, onClose: (closed) => this.#meters.delete(closed) },
+      {
+        budgetBytes: this.budgetBytes,
+        measured: this.#measured,
+        onClose: (closed) => {
+          this.#meters.delete(closed)
+          this.#schedule()
+        },
+        look: () => ({
+          usedBytes: this.#tree.read().usedBytes,
+          peakBytes: this.#tree.peakBytes(ownMemory().peakRssBytes),
+        }),
+        sources: () => this.#ladder.sources.figures(),
+      },
       operation,
+      options,
     )
     this.#meters.add(meter)
+    this.#schedule()
     return meter
   }
 
-  #take(options: ReserveOptions): Reservation {
-    const held: Held = { consumer: options.consumer, within: options.within, bytes: 0 }
-    this.#held.add(held)
-    this.#change(held, options.bytes)
-    const release = () => {
-      if (!this.#held.delete(held)) return
-      this.#change(held, -held.bytes)
-      this.#serve()
-    }
-    return {
-      consumer: held.consumer,
-      get bytes() {
-        return held.bytes
-      },
-      resize: (bytes) => {
-        requireSize(bytes)
-        if (!this.#held.has(held)) {
-          throw new IceboxError('internal/unreachable', { message: `${held.consumer} resized what it had released` })
-        }
-        if (bytes - held.bytes > this.freeBytes) throw this.#refusal({ ...options, bytes: bytes - held.bytes })
-        this.#change(held, bytes - held.bytes)
-        this.#serve()
-      },
-      release,
-      [Symbol.dispose]: release,
-    }
+  /** Looks at the memory of the process tree now, and acts on it. */
+  look(): void {
+    this.observe(this.#tree.read())
   }
 
-  #change(held: Held, bytes: number): void {
-    held.bytes += bytes
-    this.#heldBytes += bytes
-    for (const name of levels(held.consumer)) {
-      const now = (this.#heldByName.get(name) ?? 0) + bytes
-      if (now === 0) this.#heldByName.delete(name)
-      else this.#heldByName.set(name, now)
-      for (const meter of this.#meters) meter.note(name, now, held.within)
+  /** The process tree was seen to hold this: booked where it is watched, told to the bills, and the ladder is asked. */
+  observe(figures: TreeFigures): void {
+    this.#lastLookMs = performance.now()
+    if (this.#intervalMs !== undefined) {
+      this.#ledger.see({
+        usedBytes: figures.usedBytes,
+        heapGrowthBytes: figures.heapBytes - this.#startHeapBytes,
+        measured: withChildren(this.#measured, figures.children),
+      })
     }
+    const needsHolders = [...this.#meters].some((meter) => meter.hasProfile)
+    const holders = needsHolders ? this.holders() : []
+    for (const meter of this.#meters) meter.sampled(figures.usedBytes, holders)
+    this.#ladder.step(this.#lastLookMs)
+    this.#schedule()
   }
 
-  #serve(): void {
-    for (;;) {
-      const first = this.#waiting[0]
-      if (first === undefined || first.options.bytes > this.freeBytes) return
-      this.#waiting.shift()
-      first.stopListening()
-      first.grant(this.#take(first.options))
-    }
+  /** Ends the watching; reservations stay as they are. */
+  [Symbol.dispose](): void {
+    this.#isClosed = true
+    clearTimeout(this.#timer)
+    clearTimeout(this.#waitingTimer)
   }
 
-  #refusal(asked: ReserveOptions): IceboxError {
-    const holders = this.holders()
-      .slice(0, 3)
-      .map((holder) => `${holder.name} (${formatBytes(holder.bytes)})`)
-    return new IceboxError('memory/refused', {
-      message: `${asked.consumer} needs ${formatBytes(asked.bytes)}; ${formatBytes(this.freeBytes)} of ${formatBytes(this.budgetBytes)} is free${holders.length === 0 ? '' : `, held by ${holders.join(', ')}`}`,
-      remedy: 'raise performance.memory.max_usage, or try again when less runs at once',
-      context: {
-        consumer: asked.consumer,
-        askedBytes: asked.bytes,
-        heldBytes: this.#heldBytes,
-        freeBytes: this.freeBytes,
-        budgetBytes: this.budgetBytes,
-        holders,
-      },
-      retryable: asked.bytes <= this.budgetBytes - this.#baseBytes,
+  /** One timer for all, which does not keep the process alive. It stands still when nothing is watched. */
+  #schedule(): void {
+    clearTimeout(this.#timer)
+    const hasOpenBills = [...this.#meters].some((meter) => !meter.isBackground)
+    if (this.#isClosed || (this.#intervalMs === undefined && !hasOpenBills)) return
+    const delayMs = nextLookMs({
+      usedBytes: this.#ledger.heldBytes,
+      thresholdBytes: this.#ledger.budgetBytes * this.#ladder.lowestThreshold,
+      intervalMs: this.#intervalMs ?? Number.POSITIVE_INFINITY,
+      hasOpenBills,
     })
+    this.#timer = setTimeout(() => this.look(), delayMs)
+    this.#timer.unref()
+  }
+
+  /** Who waits is work to be done: this timer keeps the process alive. */
+  #lookWhileWaiting(): void {
+    if (this.#isClosed || this.#intervalMs === undefined) return
+    if (this.#waitingTimer !== undefined || this.waiting === 0) return
+    this.look()
+    this.#waitingTimer = setTimeout(() => {
+      this.#waitingTimer = undefined
+      this.#lookWhileWaiting()
+    }, WAITING_LOOK_MS)
   }
 }
 
-function requireSize(bytes: number): void {
-  if (Number.isSafeInteger(bytes) && bytes >= 0) return
-  throw new IceboxError('internal/unreachable', { message: `a reservation of ${bytes} bytes` })
-}
-
-/** `a/b/c` counts for itself, for `a/b` and for `a`. */
-function levels(consumer: string): string[] {
-  const names = [consumer]
-  for (let slash = consumer.lastIndexOf('/'); slash > 0; slash = consumer.lastIndexOf('/', slash - 1)) {
-    names.push(consumer.slice(0, slash))
-  }
-  return names
+/** What a child process was seen to hold, or measured of itself, whichever is more. */
+function withChildren(
+  measured: ReadonlyMap<string, number>,
+  children: ReadonlyMap<string, number>,
+): ReadonlyMap<string, number> {
+  if (children.size === 0) return measured
+  const both = new Map(measured)
+  for (const [name, bytes] of children) both.set(name, Math.max(bytes, measured.get(name) ?? 0))
+  return both
 }

@@ -1,5 +1,6 @@
 export { type AutoBudget, type AutoBudgetSources, resolveAutoBudget } from './auto-budget.ts'
-export { BillMeter, type MemoryBill } from './bill.ts'
+export { BillMeter, type BillOptions, type MemoryBill } from './bill.ts'
+export { requireBudgetFits } from './container-limit.ts'
 export {
   alignCsvBuffer,
   type CopyPlan,
@@ -15,12 +16,24 @@ export {
   expectedBaseBytes,
   planEngine,
 } from './engine-plan.ts'
-export { Governor, type GovernorOptions, type Reservation, type ReserveOptions } from './governor.ts'
+export { Governor, type GovernorOptions } from './governor.ts'
 export type { BufferAllocator, Lease } from './lease.ts'
 export type { PoolClock } from './pool/clock.ts'
 export type { Leak } from './pool/leaks.ts'
 export type { SlabMemory } from './pool/slab-memory.ts'
 export { type SlabBudget, SlabPool, type SlabPoolOptions } from './pool/slab-pool.ts'
 export type { PoolStatistics } from './pool/statistics.ts'
+export type { Advice } from './pressure/advice.ts'
+export { collectGarbage } from './pressure/garbage.ts'
+export type { PressureEvent, PressureListener } from './pressure/ladder.ts'
+export type { OperationOptions, RunningOperation } from './pressure/operations.ts'
+export type { Reliever } from './pressure/relievers.ts'
+export type { PressureSettings, Rung } from './pressure/rungs.ts'
+export type { SourceGate } from './pressure/sources.ts'
 export { ownMemory, parseStatus, type ProcessMemory } from './process-memory.ts'
+export { type MemoryProfile, type Recommendation, recommend } from './profile/recommend.ts'
+export type { MemoryTimeline, TimelinePoint } from './profile/timeline.ts'
+export type { BudgetNode } from './tree/budget-tree.ts'
+export type { Reservation, ReserveOptions } from './tree/reservation.ts'
+export type { Priority } from './tree/wait-line.ts'
 export { decidePurge, type PurgeDecision } from './purge-rule.ts'

@@ -27,7 +27,14 @@ export const SUMMARY: OperationSummary = {
   budgetBytes: 256_000_000,
   peakRssBytes: 96_000_000,
   spilledBytes: 0,
-  bill: { budgetBytes: 256_000_000, peakRssBytes: 96_000_000, consumers: [], unattributedBytes: 0, spilledBytes: 0 },
+  bill: {
+    budgetBytes: 256_000_000,
+    peakRssBytes: 96_000_000,
+    consumers: [],
+    unattributedBytes: 0,
+    spilledBytes: 0,
+    pressure: { rungs: {}, sourcePauses: 0, sourcePausedMs: 0, purges: 0, alerts: 0 },
+  },
 }
 
 export const ORDERS: TableDescription = {

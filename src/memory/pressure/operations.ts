@@ -1,0 +1,122 @@
+import { formatBytes, IceboxError } from '../../base/index.ts'
+import { Gate } from './gate.ts'
+
+export interface OperationOptions {
+  /** The first level of its consumers' names: `import 3`. */
+  readonly name: string
+  /** What its plan says it needs, with its share of the engine. */
+  readonly planBytes: number
+  /** The caller's. */
+  readonly signal?: AbortSignal
+}
+
+/** An operation that was let in. Dispose it at its end. */
+export interface RunningOperation extends Disposable {
+  readonly name: string
+  /** Fires with the caller's signal, and with `memory/exhausted` where the operation must end for the budget. */
+  readonly signal: AbortSignal
+}
+
+/** What an operation was found to use, beside its plan. */
+export interface OperationUse {
+  readonly name: string
+  readonly planBytes: number
+  readonly usedBytes: number
+}
+
+/**
+ * The operation that is furthest above its plan; undefined where none is. Memory of the engine and of the heaps is not
+ * counted by operation: it is shared out as the plans asked for it.
+ */
+export function largestOvercommitted(
+  operations: readonly { readonly name: string; readonly planBytes: number; readonly heldBytes: number }[],
+  sharedBytes: number,
+): OperationUse | undefined {
+  const planned = operations.reduce((sum, { planBytes }) => sum + planBytes, 0)
+  let found: OperationUse | undefined
+  for (const { name, planBytes, heldBytes } of operations) {
+    const share = planned === 0 ? 1 / operations.length : planBytes / planned
+    const use = { name, planBytes, usedBytes: Math.round(heldBytes + sharedBytes * share) }
+    const overBytes = use.usedBytes - planBytes
+    if (overBytes > 0 && (found === undefined || overBytes > found.usedBytes - found.planBytes)) found = use
+  }
+  return found
+}
+
+interface Running {
+  readonly options: OperationOptions
+  readonly controller: AbortController
+}
+
+/** The operations that run, and the gate before them. */
+export class Operations {
+  readonly #running = new Set<Running>()
+  readonly #gate = new Gate(() => undefined)
+
+  get names(): readonly string[] {
+    return [...this.#running].map(({ options }) => options.name)
+  }
+
+  get waiting(): number {
+    return this.#gate.waiting
+  }
+
+  /** New operations wait, unless nothing runs: then nothing would ever let them in. */
+  queue(): void {
+    this.#gate.close()
+    this.#admitIfIdle()
+  }
+
+  admit(): void {
+    this.#gate.open()
+  }
+
+  async start(options: OperationOptions): Promise<RunningOperation> {
+    if (this.#running.size > 0 || this.#gate.waiting > 0) await this.#gate.whenOpen(options.signal)
+    const controller = new AbortController()
+    const running: Running = { options, controller }
+    this.#running.add(running)
+    const { signal } = options
+    return {
+      name: options.name,
+      signal: signal === undefined ? controller.signal : AbortSignal.any([signal, controller.signal]),
+      [Symbol.dispose]: () => {
+        this.#running.delete(running)
+        this.#admitIfIdle()
+      },
+    }
+  }
+
+  /** Ends the operation that is furthest above its plan; answers which, or undefined where none is above. */
+  cancelLargest(
+    heldBy: (name: string) => number,
+    sharedBytes: number,
+    figures: { readonly usedBytes: number; readonly budgetBytes: number },
+  ): OperationUse | undefined {
+    const candidates = [...this.#running].filter(({ controller }) => !controller.signal.aborted)
+    const found = largestOvercommitted(
+      candidates.map(({ options }) => ({ ...options, heldBytes: heldBy(options.name) })),
+      sharedBytes,
+    )
+    const victim = candidates.find(({ options }) => options.name === found?.name)
+    if (found === undefined || victim === undefined) return undefined
+    victim.controller.abort(exhausted(found, figures))
+    return found
+  }
+
+  #admitIfIdle(): void {
+    if (this.#running.size === 0 && !this.#gate.isOpen) this.#gate.passOne()
+  }
+}
+
+function exhausted(
+  { name, usedBytes, planBytes }: OperationUse,
+  process: { readonly usedBytes: number; readonly budgetBytes: number },
+): IceboxError {
+  return new IceboxError('memory/exhausted', {
+    message: `${name} uses about ${formatBytes(usedBytes)} where its plan was ${formatBytes(planBytes)}, and the process holds ${formatBytes(process.usedBytes)} of its ${formatBytes(process.budgetBytes)}: it was ended to keep the budget`,
+    remedy: 'raise performance.memory.max_usage, or run less at once',
+    context: { consumer: name, usedBytes, planBytes, heldBytes: process.usedBytes, budgetBytes: process.budgetBytes },
+    retryable: true,
+  })
+}

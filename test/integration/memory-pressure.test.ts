@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest'
+import { Governor, ownMemory, type PressureEvent } from '../../src/memory/index.ts'
+
+const MB = 1e6
+
+describe.runIf(process.platform === 'linux')('memory that was really taken', () => {
+  it('pauses sources and calls for relief by itself, and lets them go on when it is back', async () => {
+    const baseBytes = ownMemory().rssBytes
+    // 80% of the budget lies 80 MB above what the process has.
+    const budgetBytes = Math.ceil((baseBytes + 80 * MB) / 0.8)
+    using governor = Governor.create({ budgetBytes, baseBytes, monitoringIntervalMs: 10 })
+    const events: PressureEvent[] = []
+    governor.onPressure((event) => events.push(event))
+    let block: Buffer | undefined
+    governor.registerReliever({
+      name: 'cache',
+      rung: 'relieve',
+      relieve: () => {
+        // Garbage from now on: its pages are back when V8's heap was asked, too.
+        block = undefined
+        return 0
+      },
+    })
+    await governor.sources.whenOpen()
+    block = Buffer.alloc(160 * MB, 1)
+    await until(() => events.some((event) => event.kind === 'rung' && event.rung === 'pause-sources'))
+    await governor.sources.whenOpen()
+    await until(() => governor.sources.isOpen)
+    expect(block).toBeUndefined()
+    const seen = events.flatMap((event) => {
+      if (event.kind === 'rung') return [`${event.isEntered ? '+' : '-'}${event.rung}`]
+      return event.kind === 'relief' ? [event.reliever] : []
+    })
+    expect(seen).toEqual(['+pause-sources', '+relieve', 'cache', "V8's heap", '-relieve', '-pause-sources'])
+  })
+})
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((next) => setTimeout(next, 5))
+}
