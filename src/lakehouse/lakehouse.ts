@@ -11,6 +11,7 @@ import {
   type IngestServices,
   planImport,
   recoverWrites,
+  type StreamRecovery,
   WriteJournal,
 } from '../ingest/index.ts'
 import { type BillMeter, type MemoryBill, ownMemory } from '../memory/index.ts'
@@ -26,6 +27,7 @@ import type {
   TableDescription,
   TableListing,
 } from './api.ts'
+import { type Appender, type AppenderOptions, Appenders } from './appender.ts'
 import { allTables, brokenListing, describe, listing, tableText } from './describe.ts'
 import { resolveBudget } from './environment.ts'
 import { findLake, type LakeFolder, makeLake, makeState } from './folder.ts'
@@ -73,6 +75,8 @@ export class Lakehouse implements CommandLakehouse {
   readonly #parts: Parts
   readonly #connection: QueryConnection
   readonly #lifetime: BillMeter
+  readonly #appenders: Appenders
+  #streamRecovery: StreamRecovery = { rows: 0, streams: 0, failures: [] }
   #operations = 0
   #closing: Promise<void> | undefined
 
@@ -83,6 +87,10 @@ export class Lakehouse implements CommandLakehouse {
     this.#parts = parts
     this.#connection = parts.runner.connect()
     this.#lifetime = parts.process.governor.bill('lakehouse')
+    const { folder, configuration, catalog, store: io } = parts
+    const { governor } = parts.process
+    const services = (operation: string) => this.#ingest(operation)
+    this.#appenders = new Appenders({ folder, configuration, catalog, io, governor, services })
   }
 
   /**
@@ -100,7 +108,7 @@ export class Lakehouse implements CommandLakehouse {
 
   /**
    * Opens the lakehouse in `directory`, else ICEBOX_HOME, else the nearest parent of the working folder. Removes what writes
-   * of dead processes left. Rejects `lake/not-found`, `config/*`, `catalog/*`, `memory/*`.
+   * of dead processes left, and commits what their streams had acknowledged. Rejects `lake/not-found`, `config/*`, `catalog/*`, `memory/*`.
    */
   static async open(directory?: string, options: OpenOptions = {}): Promise<Lakehouse> {
     const env = options.env ?? process.env
@@ -139,7 +147,9 @@ export class Lakehouse implements CommandLakehouse {
         localFiles: true,
         maxValueBytes: values['query.max_value_size'],
       })
-      return new Lakehouse({ folder, configuration, process: shared, store, catalog, journal, manifests, runner })
+      const lake = new Lakehouse({ folder, configuration, process: shared, store, catalog, journal, manifests, runner })
+      lake.#streamRecovery = await lake.#appenders.recover()
+      return lake
     } catch (error) {
       await shared.leave()
       throw error
@@ -190,6 +200,20 @@ export class Lakehouse implements CommandLakehouse {
     } finally {
       meter.stop()
     }
+  }
+
+  /** What opening the lakehouse found of streams whose process died, and made of it. */
+  get streamRecovery(): StreamRecovery {
+    return this.#streamRecovery
+  }
+
+  /**
+   * A way to stream rows into a table that exists; appenders of a process on one table gather their rows together. Rejects
+   * `table/not-found`, `storage/*`.
+   */
+  async appender(table: string, options: AppenderOptions = {}): Promise<Appender> {
+    this.#streamRecovery = await this.#appenders.recover()
+    return await this.#appenders.open(parseTableName(table), options)
   }
 
   /** Runs a script, statement by statement: each result is read or closed before the next statement begins. */
@@ -287,8 +311,12 @@ export class Lakehouse implements CommandLakehouse {
   async #close(): Promise<void> {
     const { runner, catalog, process: shared } = this.#parts
     try {
-      await runner[Symbol.asyncDispose]()
-      await catalog.close()
+      try {
+        await this.#appenders.close()
+      } finally {
+        await runner[Symbol.asyncDispose]()
+        await catalog.close()
+      }
     } finally {
       this.#lifetime[Symbol.dispose]()
       await shared.leave()
