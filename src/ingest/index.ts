@@ -1,9 +1,5 @@
-export {
-  type ExecuteOptions,
-  executeImport,
-  type ImportOutcome,
-  type ImportStep,
-} from './execute/execute-import.ts'
+export { executeImport, type ImportOutcome } from './execute/execute-import.ts'
+export type { ExecuteOptions, ImportStep } from './execute/execute-options.ts'
 export { recoverWrites, type RecoveryReport } from './execute/recover.ts'
 export type { CsvOptions } from './inspect/csv.ts'
 export type { PlannedColumn } from './plan/columns.ts'
