@@ -1,4 +1,4 @@
-import { type FileHandle, open, rename } from 'node:fs/promises'
+import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { IceboxError } from '../../base/index.ts'
 import { parseSchema, type Schema, schemaToJson } from '../../iceberg/index.ts'
@@ -128,9 +128,10 @@ export class OpenSegment {
     return { path, schema: this.schema, frames: this.#frames, bytes: this.#durableBytes }
   }
 
-  /** For a stream that ends without a further segment; the file stays. */
+  /** Lets go of the file, which stays if there are rows in it. */
   async close(): Promise<void> {
     await this.#handle.close()
+    if (this.#frames.length === 0) await rm(this.#path, { force: true })
   }
 }
 

@@ -81,6 +81,13 @@ export class Spool {
     })
   }
 
+  /** Rows of another schema follow: they have a segment of their own. */
+  async #end(): Promise<void> {
+    await this.#seal()
+    await this.#open?.close()
+    this.#open = undefined
+  }
+
   #drain(): void {
     if (this.#isDraining) return
     this.#isDraining = true
@@ -103,7 +110,7 @@ export class Spool {
     const schema = group[0]?.schema
     if (schema === undefined) return
     try {
-      if (this.#open !== undefined && this.#open.schema !== schema) await this.#seal()
+      if (this.#open !== undefined && this.#open.schema !== schema) await this.#end()
       this.#open ??= await OpenSegment.create(this.#folder, schema, this.#lastSequence + 1)
       const frames = await this.#open.append(group)
       this.#lastSequence += frames.length
@@ -121,7 +128,9 @@ export class Spool {
   async #seal(): Promise<void> {
     const open = this.#open
     if (open === undefined || open.frames.length === 0) return
-    this.#sealed.push(await open.seal())
+    // The list may be another one after the wait: a commit that ended meanwhile has taken its segments off.
+    const sealed = await open.seal()
+    this.#sealed.push(sealed)
     this.#open = undefined
   }
 

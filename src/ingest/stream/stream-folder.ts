@@ -80,10 +80,21 @@ export async function segmentsOf(stream: StreamFolder): Promise<SealedSegment[]>
   return segments
 }
 
-/** Removes what is committed, so that not even a power loss brings it back. */
-export async function removeSegments(stream: StreamFolder): Promise<void> {
+/**
+ * Removes what is committed, so that not even a power loss brings it back. Rejects `stream/uncommitted`, and removes nothing,
+ * where a segment begins after `mark`, the last append that is in the table.
+ */
+export async function removeSegments(stream: StreamFolder, mark: number): Promise<void> {
+  const names = (await namesIn(stream.path)).filter((name) => SEGMENT_NAME.test(name))
+  const later = names.find((name) => Number.parseInt(name, 10) > mark)
+  if (later !== undefined) {
+    throw new IceboxError('stream/uncommitted', {
+      message: `the segment ${join(stream.path, later)} is not in the table, which has the stream up to append ${mark}`,
+      remedy: 'open the lakehouse again: what is in the spool is committed then',
+      context: { file: join(stream.path, later), mark },
+    })
+  }
   try {
-    const names = (await namesIn(stream.path)).filter((name) => SEGMENT_NAME.test(name))
     for (const name of names) await rm(join(stream.path, name), { force: true })
     if (names.length > 0) await syncPath(stream.path)
   } catch (error) {

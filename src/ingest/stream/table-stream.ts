@@ -149,19 +149,18 @@ export class TableStream {
     // Those that are told of a failure need not be waited for twice: the commit below meets it again.
     await Promise.allSettled(this.#underWay)
     try {
-      await this.commit()
+      try {
+        await this.commit()
+      } finally {
+        await this.#committer.close()
+        await this.#spool.close()
+      }
+      await finishStream(this.#stream, this.#parts)
     } catch (error) {
-      await this.#end()
+      // The next one to open the lakehouse, or an appender, takes over.
       await this.#stream.owner.release()
       throw error
     }
-    await this.#end()
-    await finishStream(this.#stream, this.#parts)
-  }
-
-  async #end(): Promise<void> {
-    await this.#committer.close()
-    await this.#spool.close()
   }
 
   /** One append, its key known from now on so that a second one with it waits for this one. */
@@ -243,9 +242,10 @@ export async function finishStream(
   stream: StreamFolder,
   { catalog, io }: Pick<StreamParts, 'catalog' | 'io'>,
 ): Promise<void> {
-  await removeSegments(stream)
   const { identifier, table } = await findTable(catalog, stream.table)
-  if (markOf(table.metadata, stream.id) > 0) {
+  const mark = markOf(table.metadata, stream.id)
+  await removeSegments(stream, mark)
+  if (mark > 0) {
     const transaction = new Transaction({ target: commitTarget(catalog, identifier), io, base: table })
     await transaction.removeProperties([markProperty(stream.id)]).commit()
   }
