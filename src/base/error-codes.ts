@@ -67,6 +67,9 @@ export const ERROR_CODES = {
   'schema/mismatch': 'The columns or types of the source do not fit the table.',
   'schema/unsupported-type': 'A type that has no partner in Iceberg.',
   'ingest/duplicate-key': 'The same key was imported with another source.',
+  'stream/uncommitted':
+    'Appended rows are safe on disk, but their commit failed; it is tried again, and by the next process at the latest.',
+  'stream/damaged': 'A file of the spool does not hold what was written to it.',
   'ingest/partition': 'A partition or sort expression that cannot be understood or applied.',
 
   'sql/syntax': 'SQL that cannot be parsed; the place is marked.',

@@ -104,8 +104,7 @@ const KEYS = {
     default: '4',
     min: 1,
     max: 10_000,
-    effect: 'Streams taken in at once; further ones wait or are told to come back.',
-    part: STREAMING,
+    effect: 'Streams that are committed at once; the rows of further ones wait on disk.',
   },
   'performance.streaming.backpressure.enabled': {
     type: 'boolean',
@@ -126,14 +125,12 @@ const KEYS = {
     default: '128MB',
     min: 1024,
     effect: 'Bytes of gathered input after which a stream is committed.',
-    part: STREAMING,
   },
   'performance.streaming.commit_interval': {
     type: 'duration',
     default: '1m',
     min: 1,
     effect: 'Time after which a stream is committed even if commit_size is not reached.',
-    part: STREAMING,
   },
   'performance.metrics.collection_interval': {
     type: 'duration',

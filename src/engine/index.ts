@@ -1,6 +1,7 @@
 export { allocatorControl } from './allocator.ts'
 export { arrowSqlType } from './arrow-types.ts'
 export type { ArrowType } from './arrow-vector.ts'
+export { Gate } from './gate.ts'
 export { type EngineOptions, openEngine } from './open-engine.ts'
 export { type EngineProbe, probeEngine } from './probe.ts'
 export type {

@@ -18,6 +18,7 @@ export type {
   TableDescription,
   TableListing,
 } from './api.ts'
+export type { Appender, AppenderOptions, AppendOptions, AppendedRow } from './appender.ts'
 export { inspectEnvironment, resolveBudget } from './environment.ts'
 export { findLake } from './folder.ts'
 export { IceboxError } from '../base/index.ts'

@@ -2,7 +2,7 @@ import { IceboxError, isIceboxError } from '../base/index.ts'
 import { type Catalog, type TableIdentifier, tableText } from '../catalog/index.ts'
 import type { Configuration } from '../config/index.ts'
 import type { ColumnarBatch, SqlParameter, SqlValue } from '../engine/index.ts'
-import { type ImportPlan, type ImportStep, planImport } from '../ingest/index.ts'
+import { type ImportPlan, type ImportStep, planImport, type StreamRecovery } from '../ingest/index.ts'
 import { type BillMeter, type MemoryBill, ownMemory } from '../memory/index.ts'
 import type { QueryConnection } from '../query/index.ts'
 import { fileUri, type StorageCounters } from '../storage/index.ts'
@@ -16,6 +16,7 @@ import type {
   TableDescription,
   TableListing,
 } from './api.ts'
+import { type Appender, type AppenderOptions, Appenders } from './appender.ts'
 import { allTables, brokenListing, describe, listing } from './describe.ts'
 import { importRequest } from './import-request.ts'
 import { startMeter } from './meter.ts'
@@ -33,6 +34,8 @@ export class Lakehouse implements CommandLakehouse {
   readonly #connection: QueryConnection
   readonly #lifetime: BillMeter
   readonly #forgetCache: () => void
+  readonly #appenders: Appenders
+  #streamRecovery: StreamRecovery = { rows: 0, streams: 0, failures: [] }
   #operations = 0
   #closing: Promise<void> | undefined
 
@@ -42,7 +45,9 @@ export class Lakehouse implements CommandLakehouse {
     this.catalog = parts.catalog
     this.#parts = parts
     this.#connection = parts.runner.connect()
-    this.#forgetCache = parts.process.governor.registerReliever({
+    const { folder, configuration, catalog, store: io } = parts
+    const { governor } = parts.process
+    this.#forgetCache = governor.registerReliever({
       name: 'the cache of manifests',
       rung: 'relieve',
       relieve: () => {
@@ -51,7 +56,10 @@ export class Lakehouse implements CommandLakehouse {
         return 0
       },
     })
-    this.#lifetime = parts.process.governor.bill('lakehouse', { isBackground: true })
+    this.#lifetime = governor.bill('lakehouse', { isBackground: true })
+    const services = (operation: string) => ingestServices(parts, operation)
+    const { sources } = governor
+    this.#appenders = new Appenders({ folder, configuration, catalog, io, governor, services, sources })
   }
 
   /**
@@ -64,11 +72,19 @@ export class Lakehouse implements CommandLakehouse {
 
   /**
    * Opens the lakehouse in `directory`, else ICEBOX_HOME, else the nearest parent of the working folder. Removes what writes
-   * of dead processes left. A smaller budget than that of lakehouses that are open holds for all of them until this one
-   * closes. Rejects `lake/not-found`, `config/*`, `catalog/*`, `memory/*`.
+   * of dead processes left, and commits what their streams had acknowledged. A smaller budget than that of lakehouses that
+   * are open holds for all of them until this one closes. Rejects `lake/not-found`, `config/*`, `catalog/*`, `memory/*`.
    */
   static async open(directory?: string, options: OpenOptions = {}): Promise<Lakehouse> {
-    return new Lakehouse(await openParts(directory, options))
+    const parts = await openParts(directory, options)
+    const lake = new Lakehouse(parts)
+    try {
+      if (parts.isWritable) lake.#streamRecovery = await lake.#appenders.recover()
+      return lake
+    } catch (error) {
+      await lake.close()
+      throw error
+    }
   }
 
   /** The budget of the process: the smallest of the lakehouses that are open in it now. */
@@ -118,6 +134,20 @@ export class Lakehouse implements CommandLakehouse {
     } finally {
       meter.stop()
     }
+  }
+
+  /** What opening the lakehouse found of streams whose process died, and made of it. */
+  get streamRecovery(): StreamRecovery {
+    return this.#streamRecovery
+  }
+
+  /**
+   * A way to stream rows into a table that exists; appenders of a process on one table gather their rows together. Rejects
+   * `table/not-found`, `storage/*`.
+   */
+  async appender(table: string, options: AppenderOptions = {}): Promise<Appender> {
+    this.#streamRecovery = await this.#appenders.recover()
+    return await this.#appenders.open(parseTableName(table), options)
   }
 
   /** Runs a script, statement by statement: each result is read or closed before the next statement begins. */
@@ -208,7 +238,11 @@ export class Lakehouse implements CommandLakehouse {
 
   async #close(): Promise<void> {
     try {
-      await closeParts(this.#parts)
+      try {
+        await this.#appenders.close()
+      } finally {
+        await closeParts(this.#parts)
+      }
     } finally {
       this.#forgetCache()
       this.#lifetime[Symbol.dispose]()

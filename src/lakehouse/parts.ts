@@ -31,6 +31,8 @@ const SPILL_SHARE = 0.9
 /** The parts of an open lakehouse, wired. */
 export interface Parts {
   readonly folder: LakeFolder
+  /** False where the folder can be read only (L4). */
+  readonly isWritable: boolean
   /** Where rows are staged and streams spooled, too. */
   readonly spillDirectory: string
   readonly configuration: Configuration
@@ -90,7 +92,20 @@ export async function openParts(directory: string | undefined, options: OpenOpti
       maxValueBytes: values['query.max_value_size'],
       ...(values['query.timeout'] !== 'none' && { timeoutMs: values['query.timeout'] }),
     })
-    return { folder, spillDirectory, configuration, process: shared, needs, store, catalog, journal, manifests, runner }
+    const isWritable = !state.isElsewhere
+    return {
+      folder,
+      isWritable,
+      spillDirectory,
+      configuration,
+      process: shared,
+      needs,
+      store,
+      catalog,
+      journal,
+      manifests,
+      runner,
+    }
   } catch (error) {
     await shared.leave(needs)
     throw error

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { IceboxError, isIceboxError, throwIfCancelled } from '../../base/index.ts'
-import { commitTarget, type TableIdentifier } from '../../catalog/index.ts'
+import { commitTarget } from '../../catalog/index.ts'
 import type { EngineSession, RunOptions } from '../../engine/index.ts'
 import { type CommitResult, Transaction } from '../../iceberg/index.ts'
 import { planCopy } from '../../memory/index.ts'
@@ -8,7 +8,7 @@ import { localPath } from '../../storage/index.ts'
 import { arrowBatches } from '../inspect/arrow.ts'
 import { KEY_PROPERTY, SOURCE_PROPERTY } from '../plan/import-key.ts'
 import type { ImportPlan } from '../plan/import-plan.ts'
-import type { IngestServices } from '../plan/services.ts'
+import type { Pipe } from '../source/pipe.ts'
 import { explainCsvError } from '../read/csv-errors.ts'
 import { READ_AS_TEXT } from '../read/csv-select.ts'
 import { unknownKeysSql } from '../read/json-select.ts'
@@ -21,27 +21,12 @@ import { explainParquetError } from '../inspect/parquet.ts'
 import { CHECK_MARK } from '../inspect/checked-cast.ts'
 import { type WriteResult, writeDataFiles } from '../write/data-files.ts'
 import { needDiskSpace } from './disk-space.ts'
+import type { ExecuteOptions } from './execute-options.ts'
 import { openTarget, sameChange, type Target } from './target.ts'
 import { isRepeated, keyedTarget, wasFirst } from './once.ts'
 import { startGuard } from './guards.ts'
+import { writePipe } from './write-pipe.ts'
 import { clearRejects, goodRowsSelect, writeRejects } from './rejects.ts'
-
-export interface ImportStep {
-  readonly phase: 'inspect' | 'stage' | 'write' | 'commit'
-  readonly rows: number | undefined
-  readonly bytesRead: number | undefined
-  readonly bytesTotal: number | undefined
-  readonly fraction: number | undefined
-}
-
-export interface ExecuteOptions {
-  readonly table: TableIdentifier
-  readonly services: IngestServices
-  /** Properties of a table that is made. */
-  readonly properties?: Readonly<Record<string, string>>
-  readonly signal?: AbortSignal
-  readonly onProgress?: (step: ImportStep) => void
-}
 
 /** What an import did; the figures of the process are the caller's to add. */
 export interface ImportOutcome {
@@ -76,7 +61,8 @@ async function importInto(plan: ImportPlan, options: ExecuteOptions): Promise<Im
   throwIfCancelled(signal)
   const target = await openTarget(plan, options)
   // Another process may have used the key since the plan was made.
-  if (!target.isNew && isRepeated(plan, target.base)) return skipped(plan)
+  const isPiped = plan.details.spooled?.pipe !== undefined
+  if (!target.isNew && !isPiped && isRepeated(plan, target.base)) return skipped(plan)
   try {
     const { metadata } = target.base
     await needDiskSpace(localPath(metadata.location), plan.estimate.tableBytes)
@@ -90,8 +76,13 @@ async function importInto(plan: ImportPlan, options: ExecuteOptions): Promise<Im
       ...(signal === undefined ? {} : { signal }),
     })
     await using session = await services.engine.session(signal)
-    const written = await write(plan, target, session, options)
-    return await commit(plan, target, written, options)
+    const { pipe } = plan.details.spooled ?? {}
+    if (pipe === undefined) return await commit(plan, target, await write(plan, target, session, options), options)
+    const written = await writePipe(pipe, plan, target, options, (part, watch) => write(part, target, session, watch))
+    const whole = wholeOf(plan, pipe)
+    if (target.isNew || !isRepeated(whole, target.base)) return await commit(whole, target, written, options)
+    await written.result.discard()
+    return skipped(whole)
   } catch (error) {
     await target.undo()
     throw error
@@ -343,6 +334,15 @@ async function commit(
     snapshotId: committed.snapshot === undefined ? null : String(committed.snapshot.snapshotId),
     notes: [...plan.notes, ...result.notes, ...written.notes],
   })
+}
+
+/** The plan with what only the end of a pipe tells. */
+function wholeOf(plan: ImportPlan, pipe: Pipe): ImportPlan {
+  return {
+    ...plan,
+    estimate: { ...plan.estimate, sourceBytes: pipe.rawBytes },
+    details: { ...plan.details, fingerprint: pipe.fingerprint() },
+  }
 }
 
 function skipped(plan: ImportPlan): ImportOutcome {

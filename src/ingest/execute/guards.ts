@@ -20,7 +20,10 @@ export function startGuard(plan: ImportPlan, maxLineSizeBytes: number, signal: A
   const { source } = plan.details
   const isText = source.format === 'csv' || source.format === 'ndjson' || source.format === 'json'
   const isWide = source.format === 'csv' && source.encoding !== undefined && !/^utf-?8$/i.test(source.encoding)
-  const files = isText && !isWide ? plan.files.filter((file) => file.sizeBytes > 0 && file.compression !== 'zstd') : []
+  // A pipe looks at its bytes as they come.
+  const isLooked = plan.details.spooled?.pipe !== undefined
+  const files =
+    isText && !isWide && !isLooked ? plan.files.filter((file) => file.sizeBytes > 0 && file.compression !== 'zstd') : []
   const hasLines = source.format === 'csv' || (source.format === 'ndjson' && source.layout === 'newline_delimited')
   const limits = { maxLineSizeBytes: hasLines ? maxLineSizeBytes : Number.POSITIVE_INFINITY }
   const run = async () => {

@@ -1,6 +1,6 @@
 import { formatBytes, formatCount } from '../../base/index.ts'
 import type { SourceFormat } from '../source/format.ts'
-import type { Spooled } from '../source/prepare.ts'
+import type { Spooled } from '../source/standard-input.ts'
 import type { NestedField, PartitionSpec, SortOrder } from '../../iceberg/index.ts'
 import type { ColumnMapping, SourceDescription } from '../read/description.ts'
 import type { WriteStrategy } from '../write/strategy.ts'
@@ -46,7 +46,7 @@ export interface ImportPlan {
     readonly sortOrder: SortOrder | undefined
     readonly fingerprint: string
     readonly sampledRows: number
-    /** Standard input as a file, removed after the import. */
+    /** Standard input as a file, removed after the import; with a `pipe`, the beginning of it. */
     readonly spooled: Spooled | undefined
   }
 }

@@ -1,33 +1,22 @@
-import { createWriteStream } from 'node:fs'
-import { rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import { stat } from 'node:fs/promises'
 import { createHash } from 'node:crypto'
-import { IceboxError, makeFolders, throwIfCancelled } from '../../base/index.ts'
-import { fileError } from '../write/files.ts'
+import { IceboxError, throwIfCancelled } from '../../base/index.ts'
 import type { WriteJournal } from '../write/journal.ts'
 import { readGzipHead, readHead } from './bytes.ts'
 import { type Compression, compressionOf, detectFormat, type SourceFormat } from './format.ts'
 import { locate, type SourceFile } from './locate.ts'
+import { type CutOptions, type Spooled, spoolStandardInput } from './standard-input.ts'
 
 export interface PreparedFile extends SourceFile {
   readonly compression: Compression
 }
 
-/** Standard input, written to a file since it can be read once. */
-export interface Spooled {
-  readonly path: string
-  /** Removes the file; a second call does nothing. */
-  remove(): Promise<void>
-}
-
 export interface PreparedSource {
   readonly files: readonly PreparedFile[]
   readonly format: SourceFormat
-  /** Digest of sizes, heads and tails: the same for the same files under another name. */
+  /** Digest of sizes and heads: the same for the same files under another name. Of a pipe only its end tells. */
   readonly fingerprint: string
-  /** Standard input as a file; the caller removes it. */
+  /** Standard input as a file, and what follows it; the caller removes it. */
   readonly spooled: Spooled | undefined
 }
 
@@ -36,6 +25,8 @@ export interface PrepareOptions {
   readonly standardInput?: AsyncIterable<Uint8Array>
   readonly spoolDirectory: string
   readonly journal: WriteJournal
+  /** Standard input may be imported while it is read; undefined: it is written to a file as a whole first. */
+  readonly cut?: CutOptions
   readonly signal?: AbortSignal
 }
 
@@ -44,7 +35,9 @@ const FINGERPRINT_FILES = 1_000
 
 /** Finds the files, spools standard input, and tells format and compression. Rejects `source/*`, `usage/invalid`. */
 export async function prepareSource(sources: readonly string[], options: PrepareOptions): Promise<PreparedSource> {
-  const spooled = sources.includes('-') ? await spool(options) : undefined
+  const spooled = sources.includes('-')
+    ? await spoolStandardInput({ ...options, standardInput: options.standardInput ?? process.stdin })
+    : undefined
   try {
     const named = sources.filter((source) => source !== '-')
     const located = named.length > 0 ? await locate(named, options.signal) : []
@@ -96,7 +89,7 @@ export async function prepareSource(sources: readonly string[], options: Prepare
         })
       }
     }
-    return { files, format: format?.name ?? 'csv', fingerprint: digest.digest('hex'), spooled }
+    return { files, format: format?.name ?? 'csv', fingerprint: spooled?.fingerprint ?? digest.digest('hex'), spooled }
   } catch (error) {
     await spooled?.remove()
     throw error
@@ -112,30 +105,4 @@ function refuseOtherCompression(path: string, compression: Compression): void {
     remedy: 'rename the file, or get it again',
     context: { file: path },
   })
-}
-
-/** Standard input can be read once: it is written to the spool first, so that sampling and retries see all of it. */
-async function spool(options: PrepareOptions): Promise<Spooled> {
-  const { journal } = options
-  const pathOf = (id: string) => join(options.spoolDirectory, `stdin-${id}`)
-  const entry = await journal.begin({ folders: (id) => [pathOf(id)] })
-  const path = pathOf(entry.writeId)
-  const remove = async () => {
-    await rm(path, { force: true })
-    await journal.end(entry)
-  }
-  try {
-    await makeFolders(options.spoolDirectory)
-    const target = createWriteStream(path, { flags: 'wx' })
-    await pipeline(
-      Readable.from(options.standardInput ?? process.stdin),
-      target,
-      options.signal === undefined ? {} : { signal: options.signal },
-    )
-    return { path, remove }
-  } catch (error) {
-    await remove()
-    throwIfCancelled(options.signal)
-    throw error instanceof IceboxError ? error : fileError('standard input cannot be spooled', error)
-  }
 }

@@ -1,0 +1,141 @@
+import { formatCount, IceboxError, isIceboxError } from '../../base/index.ts'
+import type { Reservation } from '../../memory/index.ts'
+import { localPath } from '../../storage/index.ts'
+import type { ImportPlan } from '../plan/import-plan.ts'
+import { pieceBytes, TEXT_TO_PARQUET } from '../plan/piece-size.ts'
+import type { SourceDescription } from '../read/description.ts'
+import { type Pipe, type PipeSegment, STANDARD_INPUT } from '../source/pipe.ts'
+import { removeFolder } from '../write/files.ts'
+import type { WriteResult } from '../write/data-files.ts'
+import { targetSize } from '../write/table-properties.ts'
+import { needDiskSpace } from './disk-space.ts'
+import type { ExecuteOptions } from './execute-options.ts'
+import type { Target } from './target.ts'
+
+/** Of one column in one file: two bounds, four counts, the maps that hold them. */
+const METRICS_BYTES = 400
+/** Chunks of the pipe on their way to the disk. */
+const PIPE_BYTES = 4_000_000
+
+/** What was written of a source that came in pieces. */
+export interface PipeWritten {
+  readonly result: WriteResult
+  readonly rejects: { readonly count: number; readonly file: null }
+  readonly notes: readonly string[]
+}
+
+/**
+ * Copies the pieces of a pipe, each while the next is read, to data files near the target size; nothing is committed. On
+ * disk are two pieces at most. Rejects as the copy does, with lines counted from the start of the pipe.
+ */
+export async function writePipe(
+  pipe: Pipe,
+  plan: ImportPlan,
+  target: Target,
+  options: ExecuteOptions,
+  write: (part: ImportPlan, options: ExecuteOptions) => Promise<{ readonly result: WriteResult }>,
+): Promise<PipeWritten> {
+  const { services, signal, onProgress } = options
+  const { governor, operation } = services
+  const withSignal = signal === undefined ? {} : { signal }
+  const { location, properties } = target.base.metadata
+  const fileBytes = targetSize(properties, services.settings.targetFileSizeBytes)
+  const done: WriteResult[] = []
+  const held: Reservation[] = [
+    await governor.reserve({ consumer: `${operation}/pipe`, bytes: PIPE_BYTES, ...withSignal }),
+  ]
+  let rows = 0
+  const report = () =>
+    onProgress?.({ phase: 'write', rows, bytesRead: pipe.rawBytes, bytesTotal: undefined, fraction: undefined })
+  try {
+    const first = plan.files.map(({ path, sizeBytes }) => ({ path, bytes: sizeBytes, firstLine: 1, headerLines: 0 }))
+    // The piece that was looked at is small: it is copied with the next one.
+    const second = await pipe.next()
+    let segments: PipeSegment[] = second === undefined ? first : [...first, second]
+    while (segments.length > 0) {
+      const bytes = segments.reduce((sum, segment) => sum + segment.bytes, 0)
+      await needDiskSpace(localPath(location), bytes * TEXT_TO_PARQUET)
+      const { result } = await write(partOf(plan, segments), { ...options, onProgress: report }).catch(
+        (error: unknown) => {
+          throw inPipe(error, segments)
+        },
+      )
+      done.push(result)
+      rows += Number(result.rows)
+      const ratio = Number(result.sizeBytes) / bytes
+      if (ratio > 0) pipe.segmentBytes = pieceBytes(fileBytes, ratio)
+      report()
+      const metrics = result.files.length * plan.columns.length * METRICS_BYTES
+      held.push(await governor.reserve({ consumer: `${operation}/files`, bytes: metrics, ...withSignal }))
+      for (const { path } of segments) await removeFolder(path)
+      const next = await pipe.next()
+      segments = next === undefined ? [] : [next]
+    }
+    const notes = done.length > 1 ? [`${STANDARD_INPUT} was written in ${formatCount(done.length)} pieces`] : []
+    return { result: together(done), rejects: { count: 0, file: null }, notes }
+  } catch (error) {
+    for (const result of done) await result.discard()
+    throw error
+  } finally {
+    for (const reservation of held) reservation.release()
+  }
+}
+
+function partOf(plan: ImportPlan, segments: readonly PipeSegment[]): ImportPlan {
+  const paths = segments.map(({ path }) => path)
+  return {
+    ...plan,
+    files: segments.map(({ path, bytes }) => ({ path, sizeBytes: bytes, compression: 'none' })),
+    details: { ...plan.details, source: sourceOf(plan.details.source, paths) },
+  }
+}
+
+function sourceOf(source: SourceDescription, paths: readonly string[]): SourceDescription {
+  if (source.format === 'csv') return { ...source, groups: source.groups.map((group) => ({ ...group, paths })) }
+  if (source.format === 'ndjson') return { ...source, paths }
+  throw new IceboxError('internal/unreachable', { message: `a pipe of ${source.format} was cut` })
+}
+
+/** An error of a piece as one of the whole: its file is standard input, its line is counted from the start. */
+function inPipe(error: unknown, segments: readonly PipeSegment[]): unknown {
+  if (!isIceboxError(error)) return error
+  const at = segments.find(({ path }) => error.context['file'] === path || error.message.includes(path))
+  if (at === undefined) return error
+  const { path, firstLine, headerLines } = at
+  const lineOf = (line: number) => Math.max(1, line - headerLines) + firstLine - 1
+  const line = error.context['line']
+  const message = segments
+    .reduce(
+      (text, segment) => text.replaceAll(segment.path, STANDARD_INPUT),
+      error.message.replaceAll(path, STANDARD_INPUT),
+    )
+    .replace(/\bline (\d+)/, (_, number: string) => `line ${lineOf(Number(number))}`)
+  return new IceboxError(error.code, {
+    message,
+    ...(error.remedy !== undefined && { remedy: error.remedy }),
+    context: {
+      ...error.context,
+      ...(error.context['file'] !== undefined && { file: STANDARD_INPUT }),
+      ...(typeof line === 'number' && { line: lineOf(line) }),
+    },
+    retryable: error.retryable,
+    cause: error.cause,
+  })
+}
+
+/** Several writes that are committed, or discarded, as one. */
+function together(results: readonly WriteResult[]): WriteResult {
+  const all = async (action: (result: WriteResult) => Promise<void>) => {
+    for (const result of results) await action(result)
+  }
+  return {
+    files: results.flatMap(({ files }) => files),
+    rows: results.reduce((sum, { rows }) => sum + rows, 0n),
+    sizeBytes: results.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0n),
+    strategy: { kind: 'plain' },
+    notes: [...new Set(results.flatMap(({ notes }) => notes))],
+    hold: () => all((result) => result.hold()),
+    settle: () => all((result) => result.settle()),
+    discard: () => all((result) => result.discard()),
+  }
+}

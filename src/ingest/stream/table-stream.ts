@@ -1,0 +1,291 @@
+import { cancelledError, formatBytes, IceboxError, isIceboxError, throwIfCancelled } from '../../base/index.ts'
+import { commitTarget } from '../../catalog/index.ts'
+import type { Gate } from '../../engine/index.ts'
+import { type LoadedTable, type Schema, schemaOf, Transaction } from '../../iceberg/index.ts'
+import type { IngestServices } from '../plan/services.ts'
+import type { Clock } from './clock.ts'
+import { Committer } from './committer.ts'
+import { type EncodedRows, RowEncoder } from './encode-rows.ts'
+import { findTable } from './find-table.ts'
+import type { Frame } from './frame.ts'
+import { heldKeys, keyDigest } from './keys.ts'
+import { markOf, markProperty } from './mark.ts'
+import { Spool } from './spool.ts'
+import { removeSegments, removeStream, type StreamFolder } from './stream-folder.ts'
+
+/** What pauses streams while memory is short. */
+export interface SourcesPort {
+  /** Resolves while sources may go on. Rejects `cancelled` when the signal fires before. */
+  whenOpen(signal?: AbortSignal): Promise<void>
+}
+
+/** What all streams of a lakehouse work with. */
+export interface StreamParts extends Pick<IngestServices, 'catalog' | 'io' | 'governor'> {
+  /** `.icebox/spool` */
+  readonly spoolDirectory: string
+  /** Starts the engine where it does not run yet. */
+  readonly services: (operation: string) => Promise<IngestServices>
+  /** `performance.streaming.commit_size` */
+  readonly commitBytes: number
+  /** `performance.streaming.commit_interval` */
+  readonly commitIntervalMs: number
+  /** `performance.streaming.max_concurrent` */
+  readonly maxConcurrent: number
+  readonly sources: SourcesPort
+  readonly clock: Clock
+}
+
+export interface AppendRequest {
+  /** The same key twice is one append, as long as a snapshot of the table holds the first. */
+  readonly key?: string
+  /** `durable`: on disk. `committed`: in the table. */
+  readonly ack: 'durable' | 'committed'
+  readonly signal?: AbortSignal
+}
+
+export interface AppendResult {
+  readonly rows: number
+  /** The key was used before: nothing was added. */
+  readonly isRepeated: boolean
+}
+
+interface KnownKey {
+  readonly crc: number
+  /** Undefined for one that a snapshot holds. */
+  readonly frame: Promise<Frame> | undefined
+}
+
+/** Appends wait while so many bytes wait for the disk. */
+const MOST_WAITING_BYTES = 16_000_000
+/** Appends wait while so many times the commit size is on disk and not in the table. */
+const MOST_UNCOMMITTED_SIZES = 4
+const MOST_KEY_CHARACTERS = 512
+
+/** The rows on their way into one table, from all appenders of this process that are open on it. */
+export class TableStream {
+  readonly #parts: StreamParts
+  readonly #stream: StreamFolder
+  readonly #spool: Spool
+  readonly #committer: Committer
+  readonly #consumer: string
+  readonly #keys = new Map<string, KnownKey>()
+  readonly #underWay = new Set<Promise<unknown>>()
+  #encoder: RowEncoder
+  #keysAppended = 0
+  #closing: Promise<void> | undefined
+
+  constructor(stream: StreamFolder, table: LoadedTable, parts: StreamParts, gate: Gate) {
+    const { namespace, name } = stream.table.identifier
+    this.#parts = parts
+    this.#stream = stream
+    this.#consumer = `stream ${[...namespace, name].join('.')}`
+    this.#encoder = new RowEncoder(schemaOf(table.metadata))
+    this.#spool = new Spool({ folder: stream.path, segmentBytes: parts.commitBytes })
+    this.#committer = new Committer({
+      ...parts,
+      stream,
+      gate,
+      spool: this.#spool,
+      services: () => parts.services(this.#consumer),
+      onCommitted: (now) => this.#refresh(now),
+    })
+    this.#refresh(table)
+  }
+
+  /** The last snapshot that this stream made. */
+  get lastSnapshotId(): bigint | null {
+    return this.#committer.lastSnapshotId
+  }
+
+  /**
+   * Rejects `source/row` (nothing of the call is kept), `ingest/duplicate-key`, `storage/full` and other `storage/*`,
+   * `stream/uncommitted`, `memory/refused`, `usage/invalid`, `cancelled`.
+   */
+  async append(rows: readonly unknown[], request: AppendRequest): Promise<AppendResult> {
+    if (this.#closing !== undefined) throw closed(this.#consumer)
+    const appended = this.#append(rows, request)
+    this.#underWay.add(appended)
+    try {
+      return await appended
+    } finally {
+      this.#underWay.delete(appended)
+    }
+  }
+
+  async #append(rows: readonly unknown[], { key, ack, signal }: AppendRequest): Promise<AppendResult> {
+    if (key !== undefined && (key === '' || key.length > MOST_KEY_CHARACTERS)) throw badKey(key)
+    await this.#parts.sources.whenOpen(signal)
+    await this.#room(signal)
+    const { encoded, schema } = await this.#encode(rows)
+    if (encoded.rows === 0) return { rows: 0, isRepeated: false }
+    const digest = key === undefined ? null : keyDigest(key)
+    const known = digest === null ? undefined : this.#keys.get(digest)
+    if (known !== undefined && known.crc !== encoded.crc) throw otherRows(key ?? '')
+    const written = known === undefined ? this.#write(encoded, schema, digest, signal) : known.frame
+    const frame = await written
+    if (ack === 'committed' && frame !== undefined) await this.#committer.commit(frame.sequence)
+    return known === undefined ? { rows: encoded.rows, isRepeated: false } : { rows: 0, isRepeated: true }
+  }
+
+  /** Resolves when all that was acknowledged before the call is in the table. Rejects `stream/uncommitted`. */
+  commit(): Promise<void> {
+    return this.#committer.commit(this.#spool.lastSequence)
+  }
+
+  signOfLife(): Promise<void> {
+    return this.#stream.owner.signOfLife()
+  }
+
+  /**
+   * Commits and ends the stream. Where the commit fails its rows stay in the spool for the next process, or the next
+   * appender, and it rejects `stream/uncommitted`.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    // Those that are told of a failure need not be waited for twice: the commit below meets it again.
+    await Promise.allSettled(this.#underWay)
+    try {
+      try {
+        await this.commit()
+      } finally {
+        await this.#committer.close()
+        await this.#spool.close()
+      }
+      await finishStream(this.#stream, this.#parts)
+    } catch (error) {
+      // The next one to open the lakehouse, or an appender, takes over.
+      await this.#stream.owner.release()
+      throw error
+    }
+  }
+
+  /** One append, its key known from now on so that a second one with it waits for this one. */
+  #write(encoded: EncodedRows, schema: Schema, digest: string | null, signal: AbortSignal | undefined): Promise<Frame> {
+    const write = async () => {
+      using _held = await this.#parts.governor.reserve({
+        consumer: `${this.#consumer}/rows`,
+        bytes: encoded.body.length,
+        ...(signal === undefined ? {} : { signal }),
+      })
+      return await this.#spool.append(encoded, digest, schema)
+    }
+    const written = write()
+    if (digest !== null) this.#keys.set(digest, { crc: encoded.crc, frame: written })
+    return written.then(
+      (frame) => {
+        if (digest !== null) this.#keysAppended++
+        this.#committer.appended(this.#keysAppended)
+        return frame
+      },
+      (error: unknown) => {
+        if (digest !== null) this.#keys.delete(digest)
+        throw error
+      },
+    )
+  }
+
+  /** Waits while too much is unsynced or uncommitted. Rejects with why commits fail when they do. */
+  async #room(signal: AbortSignal | undefined): Promise<void> {
+    const mostBytes = this.#parts.commitBytes * MOST_UNCOMMITTED_SIZES
+    while (this.#spool.bytes + this.#spool.waitingBytes > mostBytes) {
+      await cancellable(this.#committer.attempt(), signal)
+      if (this.#committer.error !== undefined) throw this.#full(mostBytes, this.#committer.error)
+    }
+    while (this.#spool.waitingBytes > MOST_WAITING_BYTES) await cancellable(this.#spool.written(), signal)
+  }
+
+  #full(mostBytes: number, cause: IceboxError): IceboxError {
+    return new IceboxError('stream/uncommitted', {
+      message: `${this.#consumer} takes no more rows: ${formatBytes(mostBytes)} wait for a commit, and commits fail: ${cause.message}`,
+      remedy: 'mend the cause, then append again; the rows of this call were not taken',
+      context: cause.context,
+      retryable: true,
+      cause,
+    })
+  }
+
+  /** Columns may have been added since the last look at the table: what does not fit is tried on those of now. */
+  async #encode(rows: readonly unknown[]): Promise<{ encoded: EncodedRows; schema: Schema }> {
+    try {
+      return { encoded: this.#encoder.encode(rows), schema: this.#encoder.schema }
+    } catch (error) {
+      if (!isIceboxError(error, 'source/row')) throw error
+      const before = this.#encoder
+      this.#useSchema((await findTable(this.#parts.catalog, this.#stream.table)).table)
+      if (this.#encoder === before) throw error
+      return { encoded: this.#encoder.encode(rows), schema: this.#encoder.schema }
+    }
+  }
+
+  #refresh(table: LoadedTable): void {
+    this.#useSchema(table)
+    // Keys of snapshots that expired are forgotten; those of appends that are not in the table are kept.
+    for (const [digest, { frame }] of this.#keys) if (frame === undefined) this.#keys.delete(digest)
+    for (const [digest, crc] of heldKeys(table.metadata)) this.#keys.set(digest, { crc, frame: undefined })
+  }
+
+  #useSchema({ metadata }: LoadedTable): void {
+    const schema = schemaOf(metadata)
+    if (schema.schemaId !== this.#encoder.schema.schemaId) this.#encoder = new RowEncoder(schema)
+  }
+}
+
+/**
+ * Ends a stream that is in the table as a whole. Its segments go first, for good: without the mark in the table they would
+ * be new rows.
+ */
+export async function finishStream(
+  stream: StreamFolder,
+  { catalog, io }: Pick<StreamParts, 'catalog' | 'io'>,
+): Promise<void> {
+  const { identifier, table } = await findTable(catalog, stream.table)
+  const mark = markOf(table.metadata, stream.id)
+  await removeSegments(stream, mark)
+  if (mark > 0) {
+    const transaction = new Transaction({ target: commitTarget(catalog, identifier), io, base: table })
+    await transaction.removeProperties([markProperty(stream.id)]).commit()
+  }
+  await removeStream(stream)
+}
+
+async function cancellable(wait: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return await wait
+  throwIfCancelled(signal)
+  let stop = () => {}
+  const cancelled = new Promise<never>((_, reject) => {
+    stop = () => reject(cancelledError(signal))
+    signal.addEventListener('abort', stop, { once: true })
+  })
+  try {
+    await Promise.race([wait, cancelled])
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+}
+
+function closed(stream: string): IceboxError {
+  return new IceboxError('usage/invalid', {
+    message: `the appender of ${stream} was closed`,
+    remedy: 'open another one',
+  })
+}
+
+function badKey(key: string): IceboxError {
+  return new IceboxError('usage/invalid', {
+    message: `a key has 1 to ${MOST_KEY_CHARACTERS} characters`,
+    remedy: 'choose another key',
+    context: { key: key.slice(0, 80) },
+  })
+}
+
+function otherRows(key: string): IceboxError {
+  return new IceboxError('ingest/duplicate-key', {
+    message: `the key '${key}' was used for an append of other rows`,
+    remedy: 'choose a key of its own for each append',
+    context: { key },
+  })
+}

@@ -1,0 +1,121 @@
+import { join } from 'node:path'
+import type { TableIdentifier } from '../catalog/index.ts'
+import type { Configuration } from '../config/index.ts'
+import {
+  type AppendResult,
+  type IngestServices,
+  MONOTONIC_CLOCK,
+  type SourcesPort,
+  type StreamHandle,
+  StreamHub,
+  type StreamParts,
+} from '../ingest/index.ts'
+import type { LakeFolder } from './folder.ts'
+
+/** A row: values by column name; a column that is left out is NULL. */
+export type AppendedRow = Readonly<Record<string, unknown>>
+
+export interface AppenderOptions {
+  /** What `append` waits for: `durable` (default), on disk and committed soon; `committed`, in the table. */
+  readonly ack?: 'durable' | 'committed'
+  /**
+   * Makes the whole appender repeatable: its appends are numbered under this key, one after the other, so that a program
+   * that starts again and appends the same rows in the same calls adds what is missing.
+   */
+  readonly key?: string
+}
+
+export interface AppendOptions {
+  /** The same key twice is one append, also after a restart, as long as a snapshot of the table holds the first. */
+  readonly key?: string
+  readonly ack?: 'durable' | 'committed'
+  readonly signal?: AbortSignal
+}
+
+/** Streams rows into a table: small appends gather on disk, and are committed together by size, by time, or when asked. */
+export class Appender implements AsyncDisposable {
+  readonly #handle: StreamHandle
+  readonly #options: AppenderOptions
+  #numbered = 0
+  #turn: Promise<unknown> = Promise.resolve()
+
+  constructor(handle: StreamHandle, options: AppenderOptions) {
+    this.#handle = handle
+    this.#options = options
+  }
+
+  /**
+   * Adds rows, all or none. Waits while too much is on its way, or memory is short. Rejects `source/row` naming row, column
+   * and value, `ingest/duplicate-key` (a key with other rows), `storage/full` and other `storage/*`, `stream/uncommitted`,
+   * `cancelled`.
+   */
+  append(rows: readonly AppendedRow[], options: AppendOptions = {}): Promise<AppendResult> {
+    const ack = options.ack ?? this.#options.ack ?? 'durable'
+    const { key: prefix } = this.#options
+    if (prefix === undefined || options.key !== undefined) return this.#handle.stream.append(rows, { ...options, ack })
+    const appended = this.#turn.then(async () => {
+      const result = await this.#handle.stream.append(rows, { ...options, ack, key: `${prefix}/${this.#numbered}` })
+      this.#numbered++
+      return result
+    })
+    this.#turn = appended.catch(() => undefined)
+    return appended
+  }
+
+  /** Commits what was appended; gives the snapshot that holds the last of it. Rejects `stream/uncommitted`. */
+  async commit(): Promise<{ readonly snapshotId: string | null }> {
+    await this.#turn
+    await this.#handle.stream.commit()
+    return { snapshotId: this.#handle.stream.lastSnapshotId?.toString() ?? null }
+  }
+
+  /** Commits and ends. Where the commit fails the rows stay on disk for the next start. A second call waits for the first. */
+  async close(): Promise<void> {
+    await this.#turn
+    await this.#handle.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
+
+/** What `lake.appender` is made of. */
+export class Appenders {
+  readonly #hub: StreamHub
+
+  constructor(parts: {
+    readonly folder: LakeFolder
+    readonly configuration: Configuration
+    readonly catalog: StreamParts['catalog']
+    readonly io: StreamParts['io']
+    readonly governor: StreamParts['governor']
+    readonly services: (operation: string) => Promise<IngestServices>
+    /** What pauses sources while memory is short. */
+    readonly sources: SourcesPort
+  }) {
+    const { folder, configuration, ...rest } = parts
+    const { values } = configuration
+    this.#hub = new StreamHub({
+      ...rest,
+      spoolDirectory: join(folder.state, 'spool'),
+      commitBytes: values['performance.streaming.commit_size'],
+      commitIntervalMs: values['performance.streaming.commit_interval'],
+      maxConcurrent: values['performance.streaming.max_concurrent'],
+      clock: MONOTONIC_CLOCK,
+    })
+  }
+
+  async open(table: TableIdentifier, options: AppenderOptions): Promise<Appender> {
+    return new Appender(await this.#hub.open(table), options)
+  }
+
+  /** Commits what dead processes had acknowledged. */
+  recover(): ReturnType<StreamHub['recover']> {
+    return this.#hub.recover()
+  }
+
+  close(): Promise<void> {
+    return this.#hub.close()
+  }
+}

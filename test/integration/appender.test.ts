@@ -1,0 +1,335 @@
+import { spawnSync } from 'node:child_process'
+import { appendFile, cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { Lakehouse } from '../../src/lakehouse/index.ts'
+
+let folder: string
+let lakeFolder: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'icebox-appender-'))
+  lakeFolder = join(folder, 'lake')
+  await Lakehouse.init(lakeFolder)
+})
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true })
+})
+
+const run = async (lake: Lakehouse, sql: string) => {
+  for await (const result of lake.run(sql)) for await (const batch of result.batches) expect(batch.rowCount).toBe(0)
+}
+const spooled = () => readdir(join(lakeFolder, '.icebox/spool'), { recursive: true })
+const ids = async (lake: Lakehouse) => (await lake.sql`select id from a.t order by id`).map(({ id }) => Number(id))
+const numbers = (count: number, first = 0) => Array.from({ length: count }, (_, at) => ({ id: first + at }))
+
+describe('an appender', () => {
+  it('a value of any type comes back as it was given', async () => {
+    await using lake = await Lakehouse.open(lakeFolder)
+    await run(
+      lake,
+      `create schema a; create table a.t (id bigint, b boolean, i int, f real, d double, m decimal(38, 4), s varchar, u uuid,
+       x blob, day date, t time, ts timestamp, tz timestamptz, l int[], st struct(a int, "B c" varchar[]), mp map(varchar, date))`,
+    )
+    const writer = await lake.appender('a.t')
+    await writer.append([
+      {
+        id: 9223372036854775807n,
+        b: true,
+        i: -2147483648,
+        f: 0.1,
+        d: 5e-324,
+        m: '-9999999999999999999999999999999999.9999',
+        s: 'a "quoted"\nline\u0000 \u{1F600} \\',
+        u: 'f79c3e09-677c-4bbd-a479-3f349cb785e7',
+        x: new Uint8Array([0, 255, 10]),
+        day: '9999-12-31',
+        t: '23:59:59.999999',
+        ts: '0001-01-01T00:00:00.000001',
+        tz: '2024-02-29T23:30:00.5-05:30',
+        l: [1, null, 3],
+        st: { a: null, 'B c': ['', null] },
+        mp: new Map([['k', '1970-01-01']]),
+      },
+      { id: 1, s: '', d: -0, f: 'NaN', l: [], mp: [], m: 12.5, ts: new Date(0), tz: new Date(1), day: new Date(0) },
+      { id: -9223372036854775808n, d: '-Infinity', st: {} },
+      {},
+    ])
+    await writer.close()
+    const rows = await lake.sql`select * from a.t order by id nulls last`
+    expect(rows).toHaveLength(4)
+    const nothing = Object.fromEntries(
+      ['id', 'b', 'i', 'f', 'd', 'm', 's', 'u', 'x', 'day', 't', 'ts', 'tz', 'l', 'st', 'mp'].map((name) => [
+        name,
+        null,
+      ]),
+    )
+    expect(rows[0]).toEqual({ ...nothing, id: -9223372036854775808n, d: -Infinity, st: { a: null, 'B c': null } })
+    expect(rows[1]).toEqual({
+      ...nothing,
+      id: 1n,
+      s: '',
+      d: -0,
+      f: NaN,
+      l: [],
+      mp: [],
+      m: '12.5000',
+      ts: '1970-01-01T00:00:00',
+      tz: '1970-01-01T00:00:00.001Z',
+      day: '1970-01-01',
+    })
+    expect(rows[2]).toEqual({
+      id: 9223372036854775807n,
+      b: true,
+      i: -2147483648,
+      f: Math.fround(0.1),
+      d: 5e-324,
+      m: '-9999999999999999999999999999999999.9999',
+      s: 'a "quoted"\nline\u0000 \u{1F600} \\',
+      u: 'f79c3e09-677c-4bbd-a479-3f349cb785e7',
+      x: new Uint8Array([0, 255, 10]),
+      day: '9999-12-31',
+      t: '23:59:59.999999',
+      ts: '0001-01-01T00:00:00.000001',
+      tz: '2024-03-01T05:00:00.500Z',
+      l: [1, null, 3],
+      st: { a: null, 'B c': ['', null] },
+      mp: [['k', '1970-01-01']],
+    })
+    expect(rows[3]).toEqual(nothing)
+  })
+
+  it('1,000 appends of 100 rows make few files and few snapshots, and leave nothing in the spool', async () => {
+    await using lake = await Lakehouse.open(lakeFolder)
+    await run(lake, 'create schema a; create table a.t (id bigint, text varchar)')
+    const writer = await lake.appender('a.t')
+    for (let at = 0; at < 1000; at++)
+      await writer.append(Array.from({ length: 100 }, (_, row) => ({ id: at * 100 + row, text: `row ${row}` })))
+    await writer.close()
+    expect(await lake.sql`select count(*) as n, count(distinct id) as d, sum(id)::bigint as s from a.t`).toEqual([
+      { n: 100_000n, d: 100_000n, s: 4_999_950_000n },
+    ])
+    const table = await lake.describeTable('a.t')
+    expect([table.files, table.snapshots]).toEqual([1, 1])
+    expect(Object.keys(table.properties).filter((key) => key.startsWith('icebox.'))).toEqual([])
+    expect(await spooled()).toEqual([])
+  })
+
+  it('a row that does not fit is refused with its place, value and type, and nothing of its call is kept', async () => {
+    await using lake = await Lakehouse.open(lakeFolder)
+    await run(lake, 'create schema a; create table a.t (id bigint not null, m decimal(5, 2), tags varchar[])')
+    await using writer = await lake.appender('a.t')
+    const refused = async (bad: Record<string, unknown>) => {
+      const error: unknown = await writer.append([{ id: 1 }, bad]).catch((reason: unknown) => reason)
+      return error as { code: string; message: string; context: Record<string, unknown> }
+    }
+    expect(await refused({ id: 2, m: '1.005' })).toMatchObject({
+      code: 'source/row',
+      message: expect.stringContaining("row 1, column 'm': '1.005' does not fit into decimal(5, 2) without rounding"),
+      context: { row: 1, column: 'm', value: "'1.005'", expected: 'decimal(5, 2)' },
+    })
+    expect(await refused({ m: 1 })).toMatchObject({ code: 'source/row', context: { row: 1, column: 'id' } })
+    expect(await refused({ id: 3, tag: [] })).toMatchObject({
+      message: expect.stringContaining("no column 'tag'"),
+      remedy: expect.stringContaining('tags'),
+    })
+    expect(await refused({ id: 2 ** 53 })).toMatchObject({ message: expect.stringContaining('bigint') })
+    expect(await refused({ id: 4, tags: ['a', 5] })).toMatchObject({ message: expect.stringContaining("'tags[1]'") })
+    expect(await refused({ id: 5, tags: 'a' })).toMatchObject({ message: expect.stringContaining('not a list') })
+    await writer.append(numbers(2))
+    await writer.commit()
+    expect(await ids(lake)).toEqual([0, 1])
+  })
+
+  it('the same key twice is one append, before the commit, after it, and after the lakehouse was opened again', async () => {
+    {
+      await using lake = await Lakehouse.open(lakeFolder)
+      await run(lake, 'create schema a; create table a.t (id bigint)')
+      const writer = await lake.appender('a.t')
+      const both = await Promise.all([writer.append(numbers(2), { key: 'k' }), writer.append(numbers(2), { key: 'k' })])
+      expect(both.map(({ isRepeated }) => isRepeated)).toEqual([false, true])
+      await writer.commit()
+      expect(await writer.append(numbers(2), { key: 'k' })).toEqual({ rows: 0, isRepeated: true })
+      await expect(writer.append(numbers(3), { key: 'k' })).rejects.toMatchObject({ code: 'ingest/duplicate-key' })
+      await writer.close()
+    }
+    await using lake = await Lakehouse.open(lakeFolder)
+    await using writer = await lake.appender('a.t')
+    expect(await writer.append(numbers(2), { key: 'k', ack: 'committed' })).toEqual({ rows: 0, isRepeated: true })
+    expect(await ids(lake)).toEqual([0, 1])
+  })
+
+  it('a program that appends the same calls under the key of its appender again adds what is missing', async () => {
+    for (const calls of [2, 4]) {
+      await using lake = await Lakehouse.open(lakeFolder)
+      if (calls === 2) await run(lake, 'create schema a; create table a.t (id bigint)')
+      await using writer = await lake.appender('a.t', { key: 'load' })
+      await Promise.all(Array.from({ length: calls }, (_, at) => writer.append(numbers(2, at * 2))))
+    }
+    await using lake = await Lakehouse.open(lakeFolder)
+    expect(await ids(lake)).toEqual([0, 1, 2, 3, 4, 5, 6, 7])
+  })
+
+  it('two processes that append the same key at once add it once, and what else they append', async () => {
+    await using lake = await Lakehouse.open(lakeFolder)
+    await using other = await Lakehouse.open(lakeFolder)
+    await run(lake, 'create schema a; create table a.t (id bigint)')
+    const writer = await lake.appender('a.t')
+    const second = await other.appender('a.t')
+    await writer.append(numbers(1), { key: 'k' })
+    await second.append(numbers(1, 10))
+    await second.append(numbers(1), { key: 'k' })
+    await second.append(numbers(1, 20), { key: 'other' })
+    await Promise.all([writer.close(), second.close()])
+    expect(await ids(lake)).toEqual([0, 10, 20])
+    expect(await spooled()).toEqual([])
+  })
+
+  it('rows that wait follow the columns of their table when those are renamed, dropped, added and widened', async () => {
+    await using lake = await Lakehouse.open(lakeFolder)
+    await run(lake, 'create schema a; create table a.t (id int, old varchar, gone int, st struct(x int, y int))')
+    await using writer = await lake.appender('a.t')
+    await writer.append([{ id: 1, old: 'kept', gone: 7, st: { x: 1, y: 2 } }])
+    await run(lake, 'alter table a.t rename column old to new; alter table a.t drop column gone')
+    await run(lake, 'alter table a.t add column more varchar; alter table a.t alter column id type bigint')
+    await writer.append([{ id: 2n ** 40n, new: 'fresh', more: 'm' }])
+    await writer.commit()
+    expect(await lake.sql`select * from a.t order by id`).toEqual([
+      { id: 1n, new: 'kept', st: { x: 1, y: 2 }, more: null },
+      { id: 1099511627776n, new: 'fresh', st: null, more: 'm' },
+    ])
+  })
+
+  it('rows go into the partitions of their table', async () => {
+    await using lake = await Lakehouse.open(lakeFolder)
+    await run(lake, 'create schema a; create table a.t (id bigint, d date) partitioned by (month(d))')
+    await using writer = await lake.appender('a.t')
+    await writer.append([{ id: 0, d: '2024-01-31' }, { id: 1, d: '2024-02-01' }, { id: 2, d: '2024-01-01' }, { id: 3 }])
+    await writer.commit()
+    expect(await ids(lake)).toEqual([0, 1, 2, 3])
+    expect((await lake.describeTable('a.t')).files).toBe(3)
+  })
+
+  it('rows are committed by themselves after the interval, and after the size', async () => {
+    for (const set of ['performance.streaming.commit_interval=1ms', 'performance.streaming.commit_size=1024B']) {
+      await using lake = await Lakehouse.open(lakeFolder, { set: [set] })
+      await run(lake, 'create schema if not exists a; create or replace table a.t (id bigint)')
+      await using writer = await lake.appender('a.t')
+      await writer.append(numbers(100))
+      await vi.waitFor(async () => expect(await ids(lake)).toHaveLength(100), { timeout: 30_000, interval: 20 })
+    }
+  })
+
+  it('appends wait for a commit when too much is on disk, instead of filling it', async () => {
+    await using lake = await Lakehouse.open(lakeFolder, { set: ['performance.streaming.commit_size=1024B'] })
+    await run(lake, 'create schema a; create table a.t (id bigint)')
+    await using writer = await lake.appender('a.t')
+    let most = 0
+    for (let at = 0; at < 40; at++) {
+      await writer.append(numbers(50, at * 50))
+      const segments = (await spooled()).filter((name) => /\.(open|rows)$/.test(name))
+      most = Math.max(most, segments.length)
+    }
+    await writer.commit()
+    expect(await ids(lake)).toHaveLength(2000)
+    // Four times the commit size, in segments of about 600 bytes each; never all 40.
+    expect(most).toBeLessThan(12)
+  })
+
+  it('a closed appender takes no rows, and closing twice is closing once', async () => {
+    await using lake = await Lakehouse.open(lakeFolder)
+    await run(lake, 'create schema a; create table a.t (id bigint)')
+    const writer = await lake.appender('a.t')
+    const pending = writer.append(numbers(3))
+    await Promise.all([writer.close(), writer.close()])
+    await pending
+    await expect(writer.append(numbers(1))).rejects.toMatchObject({ code: 'usage/invalid' })
+    await expect(lake.appender('a.missing')).rejects.toMatchObject({ code: 'table/not-found' })
+    expect(await ids(lake)).toEqual([0, 1, 2])
+  })
+})
+
+describe('after a process died', () => {
+  /** The lakehouse as another process would find it if this one died now. */
+  async function afterDeath(): Promise<string> {
+    const copy = join(folder, 'copy')
+    await cp(lakeFolder, copy, { recursive: true })
+    const { pid } = spawnSync('true')
+    for (const name of await readdir(join(copy, '.icebox/spool'), { recursive: true })) {
+      if (!/owner\.\d+$/.test(name)) continue
+      const path = join(copy, '.icebox/spool', name)
+      const owner: unknown = JSON.parse(await readFile(path, 'utf8'))
+      await writeFile(path, JSON.stringify({ ...(owner as object), pid }))
+    }
+    return copy
+  }
+  /** Opened after its tables were told that the folder moved; before, its streams cannot be committed and stay. */
+  const relocated = async (path: string) => {
+    {
+      await using lake = await Lakehouse.open(path)
+      expect(lake.streamRecovery).toMatchObject({
+        rows: 0,
+        failures: expect.arrayContaining([
+          { folder: expect.any(String), error: expect.objectContaining({ code: 'lake/moved' }) },
+        ]),
+      })
+      await lake.relocate()
+    }
+    return await Lakehouse.open(path)
+  }
+
+  it('its acknowledged rows are in the table after the next start, its torn ones are not', async () => {
+    await using lake = await Lakehouse.open(lakeFolder)
+    await run(lake, 'create schema a; create table a.t (id bigint)')
+    const writer = await lake.appender('a.t')
+    await writer.append(numbers(3))
+    await writer.append(numbers(3, 3), { key: 'k' })
+    const copy = await afterDeath()
+    const [open = ''] = (await readdir(join(copy, '.icebox/spool'), { recursive: true })).filter((name) =>
+      name.endsWith('.open'),
+    )
+    await appendFile(join(copy, '.icebox/spool', open), '{"#":[[3,1,100,9,null,1],2]}\n{"1":9')
+    await using next = await relocated(copy)
+    expect(next.streamRecovery).toEqual({ rows: 6, streams: 1, failures: [] })
+    expect(await ids(next)).toEqual([0, 1, 2, 3, 4, 5])
+    expect(await readdir(join(copy, '.icebox/spool'))).toEqual([])
+    await using again = await next.appender('a.t')
+    expect(await again.append(numbers(3, 3), { key: 'k' })).toEqual({ rows: 0, isRepeated: true })
+    expect(
+      Object.keys((await next.describeTable('a.t')).properties).filter((key) => key.startsWith('icebox.')),
+    ).toEqual([])
+  })
+
+  it('what it had committed and not yet removed from the spool is not added again, whatever snapshots expired', async () => {
+    await using lake = await Lakehouse.open(lakeFolder)
+    await run(lake, 'create schema a; create table a.t (id bigint)')
+    const writer = await lake.appender('a.t')
+    await writer.append(numbers(3))
+    const spool = join(folder, 'spool')
+    await cp(join(lakeFolder, '.icebox/spool'), spool, { recursive: true })
+    await writer.commit()
+    const copy = await afterDeath()
+    for (const name of (await readdir(spool, { recursive: true })).filter((some) => /\.(open|rows)$/.test(some)))
+      await cp(join(spool, name), join(copy, '.icebox/spool', name))
+    await using next = await relocated(copy)
+    expect(next.streamRecovery).toEqual({ rows: 0, streams: 1, failures: [] })
+    expect(await ids(next)).toEqual([0, 1, 2])
+    expect(await readdir(join(copy, '.icebox/spool'))).toEqual([])
+  })
+
+  it('a stream whose table was dropped keeps its rows, says so, and holds up nothing', async () => {
+    await using lake = await Lakehouse.open(lakeFolder)
+    await run(lake, 'create schema a; create table a.t (id bigint); create table a.u (id bigint)')
+    const writer = await lake.appender('a.t')
+    await (await lake.appender('a.u')).append(numbers(2))
+    await writer.append(numbers(3))
+    await lake.dropTable('a.t')
+    const copy = await afterDeath()
+    await (await relocated(copy)).close()
+    await using next = await Lakehouse.open(copy)
+    expect(await next.sql`select count(*) as n from a.u`).toEqual([{ n: 2n }])
+    expect(next.streamRecovery).toMatchObject({ streams: 0, failures: [{ error: { code: 'table/gone' } }] })
+    expect(await readdir(join(copy, '.icebox/spool'))).toHaveLength(1)
+    await expect(writer.close()).rejects.toMatchObject({ code: 'stream/uncommitted' })
+  })
+})
