@@ -144,7 +144,6 @@ async function write(
             plan.onError === 'reject'
               ? goodRowsSelect(source, mapping)
               : sourceSelect(source, mapping, {
-                  inOrder: plan.preserveOrder,
                   bufferBytes: planCopy({
                     engine: services.engine.plan,
                     rowWidthBytes: plan.estimate.rowWidthBytes,

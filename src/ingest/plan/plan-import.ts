@@ -105,6 +105,7 @@ async function planPrepared(
     session,
     sampleRows: services.settings.sampleRows,
     maxLineSizeBytes: services.settings.maxLineSizeBytes,
+    memoryLimitBytes: services.engine.memoryLimitBytes,
     csv: request.csv ?? {},
     isTolerant: request.onError === 'reject',
     ...(signal === undefined ? {} : { signal }),

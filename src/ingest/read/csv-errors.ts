@@ -161,7 +161,7 @@ export async function* badValues(
 ): AsyncGenerator<BadValue> {
   const path = group.paths[0] ?? ''
   const columns = mapping.filter((column) => group.names.includes(column.source))
-  const read = readCsv(description, group, { inOrder: true, storesRejects: skippedLines.size > 0 })
+  const read = readCsv(description, group, { storesRejects: skippedLines.size > 0 })
   const options: RunOptions = scene.signal === undefined ? {} : { signal: scene.signal }
   const checks = columns.map((column) => {
     const name = quoteIdentifier(column.source)

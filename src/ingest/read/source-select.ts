@@ -9,8 +9,6 @@ export interface SelectOptions {
   readonly maxLineSizeBytes?: number
   /** Bytes of a CSV reader's buffer (`CopyPlan.csvBufferBytes`). */
   readonly bufferBytes?: number
-  /** Rows in the order of the files. */
-  readonly inOrder?: boolean
 }
 
 /** Where the rows of Arrow files are put before they are written. */
