@@ -1,5 +1,5 @@
-import { IceboxError, isIceboxError, formatCount } from '../../base/index.ts'
-import { refuseLongLines, withLineSizes } from '../read/line-sizes.ts'
+import { IceboxError, isIceboxError } from '../../base/index.ts'
+import { isWide, refuseLongLines, withLineSizes } from '../read/line-sizes.ts'
 import type { EngineSession } from '../../engine/index.ts'
 import { readGzipHead, readHead } from '../source/bytes.ts'
 import type { Compression } from '../source/format.ts'
@@ -13,7 +13,7 @@ import { detectDialect, type GivenDialect } from './dialect.ts'
 import type { CsvRecord } from './records.ts'
 import { checkNames } from './names.ts'
 import { explainCsvError } from '../read/csv-errors.ts'
-import { inspectTexts, type TextColumn, type TextSample } from './text-columns.ts'
+import { inspectTexts, type TextColumn, type TextSample, whyOf } from './text-columns.ts'
 
 export interface CsvOptions {
   readonly delimiter?: string
@@ -63,7 +63,13 @@ export async function inspectCsv(
   }
   const names = [...new Set(groups.flatMap((group) => group.names))]
   checkNames([...names, ...hive.map((column) => column.name)], groups[0]?.paths[0] ?? '')
-  const sample = await withLineSizes(scene.maxLineSizeBytes, async (maxLineSizeBytes) => {
+  const lines = {
+    files,
+    hasLines: !isWide(scene.csv.encoding),
+    limitBytes: scene.maxLineSizeBytes,
+    signal: scene.signal,
+  }
+  const sample = await withLineSizes(lines, async (maxLineSizeBytes) => {
     if (maxLineSizeBytes !== undefined) description = { ...description, maxLineSizeBytes }
     return sampleColumns(description, names, scene, lineBytes)
   })
@@ -286,7 +292,7 @@ function found({ name, decision, values }: TextColumn): FoundColumn {
   return {
     name,
     sourceType: decision.type,
-    why: decision.why.replace(/^[\d,]+ sampled/, `${formatCount(values)} sampled`),
+    why: whyOf(decision, values),
     note: decision.note,
     format: decision.format,
     isAmbiguous: decision.isAmbiguous,

@@ -7,9 +7,10 @@ import { explainJsonError } from '../read/json-errors.ts'
 import { jsonObjects, readJson } from '../read/json-select.ts'
 import type { FoundColumn, Inspection, JsonDescription, JsonShape, JsonStruct } from '../read/description.ts'
 import { quoteIdentifier, textOf } from '../sql.ts'
-import { decide, newEvidence, observe, type TextDecision } from './classify.ts'
+import { decide, newEvidence, type TextDecision } from './classify.ts'
 import { emptySource, foundInPath, type InspectScene } from './csv.ts'
 import { checkNames } from './names.ts'
+import { inspectTexts, type TextColumn, whyOf } from './text-columns.ts'
 import { readHead } from '../source/bytes.ts'
 import { scanText } from '../source/text-scan.ts'
 
@@ -43,7 +44,13 @@ export async function inspectJson(
       context: { file: firstFile.path },
     })
   }
-  return withLineSizes(scene.maxLineSizeBytes, (maxObjectBytes) =>
+  const lines = {
+    files: used,
+    hasLines: format === 'ndjson',
+    limitBytes: scene.maxLineSizeBytes,
+    signal: scene.signal,
+  }
+  return withLineSizes(lines, (maxObjectBytes) =>
     inspectObjects(maxObjectBytes === undefined ? base : { ...base, maxObjectBytes }, used, scene, notes),
   )
 }
@@ -60,9 +67,10 @@ async function inspectObjects(
   const empty: JsonDescription = { ...base, isTolerant, shape: { kind: 'struct', fields: [] } }
   const options = scene.signal === undefined ? {} : { signal: scene.signal }
   try {
+    // One thread: the first objects, the same each time, with the buffers of one.
     const rows = await scene.session.all(
       `SELECT count(*) AS n, coalesce(avg(strlen(CAST(json AS VARCHAR))), 0) AS w, CAST(json_group_structure(json) AS VARCHAR) AS s, count(*) FILTER (WHERE json_type(json) <> 'OBJECT') AS odd FROM (SELECT json FROM ${jsonObjects(empty)} WHERE json IS NOT NULL${isTolerant ? " AND json_type(json) = 'OBJECT'" : ''} LIMIT ${scene.sampleRows})`,
-      options,
+      { ...options, threads: 1 },
     )
     const figures = rows[0] ?? {}
     const sampled = Number(figures['n'] ?? 0)
@@ -191,29 +199,22 @@ async function decideColumns(
   const scalars = shape.fields.filter(
     (field) => field.shape.kind === 'leaf' && field.shape.values !== 'boolean' && field.shape.values !== 'mixed',
   )
-  const evidence = new Map(scalars.map((field) => [field.name, newEvidence()]))
-  if (scalars.length > 0) {
-    const stream = await scene.session.stream(
-      `SELECT ${scalars.map((field) => quoteIdentifier(field.name)).join(', ')} FROM ${readJson(description)} LIMIT ${sampled}`,
-      scene.signal === undefined ? {} : { signal: scene.signal },
-    )
-    await using rows = stream
-    for await (const batch of rows) {
-      scalars.forEach((field, at) => {
-        const seen = evidence.get(field.name)
-        for (const value of batch.column(at)) if (seen !== undefined && typeof value === 'string') observe(seen, value)
-      })
-    }
-  }
-  return shape.fields.map((field) => foundColumn(field.name, field.shape, evidence.get(field.name), scene))
+  const { columns } = await inspectTexts({
+    session: scene.session,
+    names: scalars.map((field) => field.name),
+    memoryLimitBytes: scene.memoryLimitBytes,
+    signal: scene.signal,
+    select: (names, limit = sampled) => {
+      const fields = scalars.filter((field) => names.includes(field.name))
+      const read = readJson({ ...description, hive: [], shape: { kind: 'struct', fields } })
+      return `(SELECT ${names.map(quoteIdentifier).join(', ')} FROM ${read} LIMIT ${Math.min(limit, sampled)})`
+    },
+  })
+  const seen = new Map(columns.map((column) => [column.name, column]))
+  return shape.fields.map((field) => foundColumn(field.name, field.shape, seen.get(field.name), scene))
 }
 
-function foundColumn(
-  name: string,
-  shape: JsonShape,
-  seen: ReturnType<typeof newEvidence> | undefined,
-  scene: InspectScene,
-): FoundColumn {
+function foundColumn(name: string, shape: JsonShape, seen: TextColumn | undefined, scene: InspectScene): FoundColumn {
   if (shape.kind !== 'leaf') {
     const type = typeOfShape(shape)
     return type === 'VARCHAR'
@@ -241,7 +242,10 @@ function foundColumn(
       note: 'values of several kinds (text, numbers, objects): kept as text',
     }
   }
-  const decision: TextDecision = decide(seen ?? newEvidence())
+  const decision: TextDecision = seen?.decision ?? decide(newEvidence())
+  // The check of whole numbers takes 1.0 and 1e3, which the sample showed to be no integers.
+  if (shape.values === 'real' && decision.type === 'BIGINT')
+    return { name, sourceType: 'DOUBLE', why: 'numbers with fractions in the sample' }
   // Text that looks like a number is text in JSON, which has numbers; dates and times it has not.
   const isText = shape.values === 'text'
   if (isText && ['BIGINT', 'DOUBLE', 'BOOLEAN'].includes(decision.type))
@@ -259,5 +263,5 @@ function foundColumn(
         }
       : { name, sourceType: decision.type, why: `read as ${format}, as asked`, format }
   }
-  return { name, sourceType: decision.type, why: decision.why, note: decision.note }
+  return { name, sourceType: decision.type, why: whyOf(decision, seen?.values ?? 0), note: decision.note }
 }

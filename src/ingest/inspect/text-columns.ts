@@ -1,3 +1,4 @@
+import { formatCount } from '../../base/index.ts'
 import type { EngineSession, RunOptions, SqlValue } from '../../engine/index.ts'
 import { parseStaticType } from '../types/static-type.ts'
 import { quoteIdentifier } from '../sql.ts'
@@ -81,6 +82,11 @@ export async function inspectTexts(
       textBytes: counts.columns.get(name)?.textBytes ?? 0,
     })),
   }
+}
+
+/** Why a column got its type, with the number of all values of the sample instead of those that were looked at. */
+export function whyOf(decision: TextDecision, values: number): string {
+  return decision.why.replace(/^[\d,]+ sampled/, `${formatCount(values)} sampled`)
 }
 
 function optionsOf(sample: TextSample): RunOptions {

@@ -1,15 +1,19 @@
 import { formatBytes, IceboxError, isIceboxError } from '../../base/index.ts'
-import type { EngineSession, RunOptions } from '../../engine/index.ts'
+import type { EngineSession } from '../../engine/index.ts'
 import { typeToString } from '../../iceberg/index.ts'
-import { acceptsText, CHECK_MARK, checkedCast } from '../inspect/checked-cast.ts'
-import { readChunks } from '../source/bytes.ts'
+import { CHECK_MARK } from '../inspect/checked-cast.ts'
+import { textLines } from '../source/text-lines.ts'
 import { quoteIdentifier } from '../sql.ts'
-import { type BadValue, badValueError } from './csv-errors.ts'
-import { goodJsonRow, readJson } from './json-select.ts'
+import { badRows, type BadValue, SHOWN_LINE_CHARACTERS, verdictSql } from './bad-values.ts'
+import { badValueError } from './csv-errors.ts'
+import { readJson } from './json-select.ts'
+import type { SelectOptions } from './source-select.ts'
 import type { ColumnMapping, JsonDescription } from './description.ts'
 
 interface Scene {
   readonly session: EngineSession
+  /** How the source was read when it failed. */
+  readonly read?: SelectOptions
   readonly signal?: AbortSignal
 }
 
@@ -120,22 +124,14 @@ async function firstBadValue(
   const leaves = mapping.filter(
     (column) => description.shape.fields.find((field) => field.name === column.source)?.shape.kind === 'leaf',
   )
-  const checks = leaves.map((column, at) => {
-    const name = quoteIdentifier(column.source)
-    return `CASE WHEN NOT ${acceptsText(checkedCast(column.type, name, column), name)} THEN left(${name}, 200) END AS b${at}`
-  })
-  if (checks.length === 0) return undefined
-  const options: RunOptions = scene.signal === undefined ? {} : { signal: scene.signal }
-  const rows = await scene.session.all(
-    `SELECT ordinal, ${checks.join(', ')} FROM (SELECT row_number() OVER () AS ordinal, * FROM ${readJson(description)}) WHERE NOT (${goodJsonRow(description, mapping)}) ORDER BY ordinal LIMIT 1`,
-    options,
-  )
-  const row = rows[0]
-  if (row === undefined) return undefined
-  const at = leaves.findIndex((_, index) => typeof row[`b${index}`] === 'string')
-  const column = leaves[at]
-  const value = row[`b${at}`]
-  if (column === undefined || typeof value !== 'string') return undefined
+  if (leaves.length === 0) return undefined
+  const verdict = verdictSql(leaves, (leaf) => quoteIdentifier(leaf.source))
+  const rows = `SELECT true AS counts, ${verdict} AS bad, NULL AS raw FROM ${readJson(description, scene.read?.maxLineSizeBytes)}`
+  const first = await badRows(scene.session, rows, 1, scene.signal).next()
+  if (first.done === true) return undefined
+  const { value } = first.value
+  const column = leaves[first.value.column]
+  if (column === undefined) return undefined
   const rule = `is not ${typeToString(column.type)}`
   // Threads hand over rows in any order, so the line is found by its text.
   const found =
@@ -144,7 +140,7 @@ async function firstBadValue(
       : undefined
   return {
     file: path,
-    line: found?.line ?? Number(row['ordinal']),
+    line: found?.line ?? first.value.ordinal,
     column: column.source,
     value,
     rule,
@@ -161,12 +157,11 @@ async function malformedPlace(
 ): Promise<number> {
   if (Number.isNaN(named)) return named
   if (description.layout !== 'newline_delimited' || description.compression === 'zstd') return named - 1
-  let number = 0
-  for await (const line of lines(path, description, signal)) {
-    number++
-    if (number < named - 1 || line.trim() === '') continue
+  for await (const { number, text, isWhole } of textLines(path, description.compression, signal)) {
+    if (number < named - 1 || text.trim() === '') continue
     if (number > named) break
-    const [row] = await session.all('SELECT json_valid($1::VARCHAR) AS ok', { parameters: [line] })
+    if (!isWhole) continue
+    const [row] = await session.all('SELECT json_valid($1::VARCHAR) AS ok', { parameters: [text] })
     if (row?.['ok'] === false) return number
   }
   return named
@@ -206,35 +201,20 @@ async function lineWith(
   value: string,
   signal: AbortSignal | undefined,
 ): Promise<{ line: number; raw: string } | undefined> {
-  let number = 0
-  for await (const line of lines(path, description, signal)) {
-    number++
-    if (!line.includes(value.slice(0, 50)) && !line.includes(JSON.stringify(value).slice(1, 50))) continue
+  if (description.compression === 'zstd') return undefined
+  for await (const { number, text, isWhole } of textLines(path, description.compression, signal)) {
+    if (!text.includes(value.slice(0, 50)) && !text.includes(JSON.stringify(value).slice(1, 50))) continue
+    const found = { line: number, raw: text.slice(0, SHOWN_LINE_CHARACTERS) }
+    // Of a line that is too long to be held the value is all that is known.
+    if (!isWhole) return found
     try {
-      const object: unknown = JSON.parse(line)
+      const object: unknown = JSON.parse(text)
       if (typeof object !== 'object' || object === null) continue
-      const found: unknown = Object.entries(object).find(([name]) => name === column)?.[1]
-      if (found !== undefined && line.includes(value)) return { line: number, raw: line.slice(0, 10_000) }
+      const field: unknown = Object.entries(object).find(([name]) => name === column)?.[1]
+      if (field !== undefined && text.includes(value)) return found
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error
     }
   }
   return undefined
-}
-
-export async function* lines(
-  path: string,
-  description: Pick<JsonDescription, 'compression'>,
-  signal?: AbortSignal,
-): AsyncGenerator<string> {
-  if (description.compression === 'zstd') return
-  const decoder = new TextDecoder()
-  let rest = ''
-  for await (const chunk of readChunks(path, description.compression, signal)) {
-    const parts = (rest + decoder.decode(chunk, { stream: true })).split('\n')
-    rest = parts.pop() ?? ''
-    yield* parts
-  }
-  rest += decoder.decode()
-  if (rest !== '') yield rest
 }

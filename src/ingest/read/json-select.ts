@@ -2,6 +2,7 @@ import { isPrimitive, type Type } from '../../iceberg/index.ts'
 import { acceptsText, castOrFail, checkedCast, CHECK_MARK } from '../inspect/checked-cast.ts'
 import { toDuckDbType } from '../types/mapping.ts'
 import { columnsMap, quoteIdentifier, quoteList, quoteText } from '../sql.ts'
+import { csvBuffers, type CsvReadOptions } from './csv-select.ts'
 import type { ColumnMapping, JsonDescription, JsonShape } from './description.ts'
 
 /** Buffers are twice the largest object for each thread, so the first try is small; it grows when an object needs it. */
@@ -158,11 +159,23 @@ function pathName(name: string): string {
   return `"${name.replaceAll('"', '\\"')}"`
 }
 
-/** Lines of NDJSON as text, and as a struct `s` of the description's shape where they are objects. */
-export function ndjsonLines(description: JsonDescription): string {
-  const lines = `read_csv(${quoteList(description.paths)}, auto_detect = false, header = false, strict_mode = false, quote = '', escape = '', delim = '\x01', columns = {'line': 'VARCHAR'}${description.compression === 'none' ? '' : `, compression = ${quoteText(description.compression)}`}, hive_partitioning = false)`
-  const structure = JSON.stringify(structureOf(description.shape))
-  return `(SELECT line, CASE WHEN json_valid(line) AND json_type(line) = 'OBJECT' THEN json_transform(line, ${quoteText(structure)}) END AS s FROM ${lines} WHERE line IS NOT NULL AND trim(line) <> '')`
+/** Lines of NDJSON as text, and as a struct `s` of the description's shape where they are objects; blank lines too. */
+export function ndjsonLines(description: JsonDescription, options: CsvReadOptions): string {
+  const settings = [
+    quoteList(description.paths),
+    'auto_detect = false',
+    'header = false',
+    'strict_mode = false',
+    "quote = ''",
+    "escape = ''",
+    "delim = '\x01'",
+    "columns = {'line': 'VARCHAR'}",
+    ...(description.compression === 'none' ? [] : [`compression = ${quoteText(description.compression)}`]),
+    ...csvBuffers(options.maxLineSizeBytes ?? description.maxObjectBytes, options.bufferBytes),
+    'hive_partitioning = false',
+  ]
+  const structure = quoteText(JSON.stringify(structureOf(description.shape)))
+  return `(SELECT line, CASE WHEN json_valid(line) AND json_type(line) = 'OBJECT' THEN json_transform(line, ${structure}) END AS s FROM read_csv(${settings.join(', ')}))`
 }
 
 function structureOf(shape: JsonShape): unknown {
