@@ -10,9 +10,9 @@ import { badRows, type BadValue, BROKEN_ROW, SHOWN_LINE_CHARACTERS, verdictSql }
 import { badValues } from '../read/csv-errors.ts'
 import { csvSelect, onlyWhere } from '../read/csv-select.ts'
 import type { ColumnMapping, CsvDescription, JsonDescription, SourceDescription } from '../read/description.ts'
+import { lineNumbers } from '../read/json-lines.ts'
 import { goodJsonRow, jsonColumns, ndjsonLines } from '../read/json-select.ts'
 import type { SelectOptions } from '../read/source-select.ts'
-import { textLines } from '../source/text-lines.ts'
 import { quoteIdentifier, textOf } from '../sql.ts'
 import { fileError } from '../write/files.ts'
 
@@ -169,35 +169,5 @@ async function* rejectedLines(
         raw: row.raw,
       }
     }
-  }
-}
-
-/**
- * The lines of the rows that are not blank, asked for in order. The engine's own count is of other lines: to it CRLF is
- * two line ends.
- */
-function lineNumbers(
-  path: string,
-  description: JsonDescription,
-  signal: AbortSignal | undefined,
-): AsyncDisposable & { readonly lineOf: (ordinal: number) => Promise<number> } {
-  const lines = textLines(path, description.compression, signal)
-  let count = 0
-  let number = 0
-  return {
-    lineOf: async (ordinal) => {
-      // Node 20 has no zstd: there blank lines are not counted.
-      if (description.compression === 'zstd') return ordinal
-      while (count < ordinal) {
-        const line = await lines.next()
-        if (line.done === true) break
-        number = line.value.number
-        if (!/^ *$/.test(line.value.text)) count++
-      }
-      return number
-    },
-    [Symbol.asyncDispose]: async () => {
-      await lines.return(undefined)
-    },
   }
 }

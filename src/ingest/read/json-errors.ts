@@ -9,6 +9,8 @@ import { badValueError } from './csv-errors.ts'
 import { readJson } from './json-select.ts'
 import type { SelectOptions } from './source-select.ts'
 import type { ColumnMapping, JsonDescription } from './description.ts'
+import { firstBrokenLine } from './json-lines.ts'
+import { DEFAULT_MAX_LINE_BYTES } from './line-sizes.ts'
 
 interface Scene {
   readonly session: EngineSession
@@ -24,26 +26,31 @@ export async function explainJsonError(
   mapping: readonly ColumnMapping[],
   scene: Scene,
 ): Promise<unknown> {
-  if (!isIceboxError(error) || !['sql/type', 'engine/failed', 'sql/syntax', 'storage/io'].includes(error.code))
+  if (
+    !isIceboxError(error) ||
+    !['sql/type', 'engine/failed', 'sql/syntax', 'sql/unsupported', 'storage/io'].includes(error.code)
+  )
     return error
   const text = error.message
   const place = /in file "(.+?)",? (?:at byte (\d+) )?in (?:line|record\/value|array entry|line\/object) (\d+)/.exec(
     text,
   )
-  const file = place?.[1] ?? description.paths[0] ?? ''
-  // Of text that is no JSON DuckDB (1.5.5) names the place after it.
+  // Of text that is no JSON DuckDB (1.5.5) names the place after it, and none where it was read as lines.
   const isMalformed = /Malformed JSON/.test(text)
-  const named = Number(place?.[3] ?? Number.NaN)
-  const number = isMalformed ? await malformedPlace(file, named, description, scene) : named
-  const unit = description.layout === 'newline_delimited' ? 'line' : 'object'
+  const isLines = description.layout === 'newline_delimited'
+  const broken = isMalformed && isLines ? await firstBrokenLine(description, scene) : undefined
+  const file = broken?.file ?? place?.[1] ?? /^ {2}file = (.+)$/m.exec(text)?.[1] ?? description.paths[0] ?? ''
+  const named = Number(place?.[3] ?? /CSV Error on Line: (\d+)/.exec(text)?.[1] ?? Number.NaN)
+  const number = broken?.line ?? (isMalformed ? named - 1 : named)
+  const unit = isLines ? 'line' : 'object'
   const context = Number.isNaN(number) ? { file } : { file, [unit]: number }
   const where = Number.isNaN(number) ? file : `${file}, ${unit} ${number}`
-  const big = /maximum_object_size.* of (\d+) bytes exceeded/i.exec(text)
-  if (big !== null) {
+  const limit = exceededLimit(text, description)
+  if (limit !== undefined) {
     return new IceboxError('source/line-too-long', {
-      message: `${where}: an object is longer than ${formatBytes(Number(big[1]))}`,
+      message: `${where}: an object is longer than ${formatBytes(limit)}`,
       remedy: 'raise ingest.max_line_size, or check that every object ends',
-      context: { ...context, limitBytes: Number(big[1]) },
+      context: { ...context, limitBytes: limit },
       cause: error,
     })
   }
@@ -52,7 +59,7 @@ export async function explainJsonError(
     const isCut =
       /unexpected end of data|unexpected end of file/i.test(text) && description.layout !== 'newline_delimited'
     return new IceboxError(isCut ? 'source/truncated' : 'source/row', {
-      message: `${where} is not JSON (byte ${place?.[2] ?? '?'}: ${why})`,
+      message: `${where} is not JSON (byte ${/at byte (\d+)/.exec(text)?.[1] ?? '?'}: ${why})`,
       remedy:
         description.layout === 'newline_delimited'
           ? 'mend the line, or set bad lines aside with --on-error reject'
@@ -148,23 +155,14 @@ async function firstBadValue(
   }
 }
 
-/** The line, or the object, that is no JSON; `named` is the one that DuckDB names. */
-async function malformedPlace(
-  path: string,
-  named: number,
-  description: JsonDescription,
-  { session, signal }: Scene,
-): Promise<number> {
-  if (Number.isNaN(named)) return named
-  if (description.layout !== 'newline_delimited' || description.compression === 'zstd') return named - 1
-  for await (const { number, text, isWhole } of textLines(path, description.compression, signal)) {
-    if (number < named - 1 || text.trim() === '') continue
-    if (number > named) break
-    if (!isWhole) continue
-    const [row] = await session.all('SELECT json_valid($1::VARCHAR) AS ok', { parameters: [text] })
-    if (row?.['ok'] === false) return number
-  }
-  return named
+/** The longest object that the reader would have taken, where that is what it said. */
+function exceededLimit(text: string, description: JsonDescription): number | undefined {
+  const said = /maximum_object_size.* of (\d+) bytes exceeded|Maximum line size of (\d+)/i.exec(text)
+  if (said !== null) return Number(said[1] ?? said[2])
+  // What the reader of lines says of one that is longer than its buffer.
+  if (/does not support a full read on this file/.test(text))
+    return description.maxObjectBytes ?? DEFAULT_MAX_LINE_BYTES
+  return undefined
 }
 
 /** A value inside a nested column that does not convert: DuckDB names the value, the line is found by it. */

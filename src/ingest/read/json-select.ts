@@ -134,7 +134,8 @@ export function goodJsonRow(description: JsonDescription, mapping: readonly Colu
  * Names of objects that the plan does not know, as text `path.name`: DuckDB drops such values without a word. A light
  * second reading (0.4 s beside 1.1 s of the import itself for 1.5M objects), the price of telling.
  */
-export function unknownKeysSql(description: JsonDescription, maxObjectBytes = FIRST_OBJECT_BYTES): string {
+export function unknownKeysSql(description: JsonDescription, options: CsvReadOptions = {}): string {
+  const texts = jsonTexts(description, options)
   const keys: string[] = []
   const visit = (shape: JsonShape, path: string, shown: string) => {
     if (shape.kind === 'list') visit(shape.element, `${path}[*]`, shown)
@@ -152,15 +153,17 @@ export function unknownKeysSql(description: JsonDescription, maxObjectBytes = FI
     for (const field of shape.fields) visit(field.shape, `${path}.${pathName(field.name)}`, `${shown}${field.name}.`)
   }
   visit(description.shape, '$', '')
-  return `SELECT DISTINCT unnest(list_concat(${keys.join(', ')}, []::VARCHAR[])) AS name FROM ${jsonObjects(description, maxObjectBytes)} LIMIT 100`
+  return `SELECT DISTINCT unnest(list_concat(${keys.join(', ')}, []::VARCHAR[])) AS name FROM ${texts} LIMIT 100`
 }
 
 function pathName(name: string): string {
   return `"${name.replaceAll('"', '\\"')}"`
 }
 
-/** Lines of NDJSON as text, and as a struct `s` of the description's shape where they are objects; blank lines too. */
-export function ndjsonLines(description: JsonDescription, options: CsvReadOptions): string {
+/**
+ * `read_csv(…)` of NDJSON, a line a row. Its buffers are ours to choose; `read_json_objects` holds 85 MB whatever the objects are.
+ */
+function readLines(description: JsonDescription, options: CsvReadOptions): string {
   const settings = [
     quoteList(description.paths),
     'auto_detect = false',
@@ -171,11 +174,33 @@ export function ndjsonLines(description: JsonDescription, options: CsvReadOption
     "delim = '\x01'",
     "columns = {'line': 'VARCHAR'}",
     ...(description.compression === 'none' ? [] : [`compression = ${quoteText(description.compression)}`]),
-    ...csvBuffers(options.maxLineSizeBytes ?? description.maxObjectBytes, options.bufferBytes),
+    ...csvBuffers(options.maxLineSizeBytes ?? description.maxObjectBytes, options.bufferBytes ?? LINE_BUFFER_BYTES),
     'hive_partitioning = false',
   ]
+  return `read_csv(${settings.join(', ')})`
+}
+
+const LINE_BUFFER_BYTES = 4_000_000
+
+/** Rows of one column `json` with the objects as text; NULL for a blank line. Nothing is checked where objects are lines. */
+export function jsonTexts(description: JsonDescription, options: CsvReadOptions = {}): string {
+  if (description.layout !== 'newline_delimited') return jsonObjects(description, options.maxLineSizeBytes)
+  return `(SELECT CASE WHEN trim(line) <> '' THEN line END AS json FROM ${readLines(description, options)})`
+}
+
+/** Rows of one column `s`: the object as a struct of the description's shape with text in its leaves; NULL where it is none. */
+export function jsonRows(description: JsonDescription): string {
+  return `(SELECT ${structOf(description, 'json')} AS s FROM ${jsonTexts(description)})`
+}
+
+/** Lines of NDJSON as text, and as a struct `s` of the description's shape where they are objects; blank lines too. */
+export function ndjsonLines(description: JsonDescription, options: CsvReadOptions): string {
+  return `(SELECT line, ${structOf(description, 'line')} AS s FROM ${readLines(description, options)})`
+}
+
+function structOf(description: JsonDescription, text: string): string {
   const structure = quoteText(JSON.stringify(structureOf(description.shape)))
-  return `(SELECT line, CASE WHEN json_valid(line) AND json_type(line) = 'OBJECT' THEN json_transform(line, ${structure}) END AS s FROM read_csv(${settings.join(', ')}))`
+  return `CASE WHEN json_valid(${text}) AND json_type(${text}) = 'OBJECT' THEN json_transform(${text}, ${structure}) END`
 }
 
 function structureOf(shape: JsonShape): unknown {
