@@ -174,13 +174,14 @@ function readLines(description: JsonDescription, options: CsvReadOptions): strin
     "delim = '\x01'",
     "columns = {'line': 'VARCHAR'}",
     ...(description.compression === 'none' ? [] : [`compression = ${quoteText(description.compression)}`]),
-    ...csvBuffers(options.maxLineSizeBytes ?? description.maxObjectBytes, options.bufferBytes ?? LINE_BUFFER_BYTES),
+    ...csvBuffers(options.maxLineSizeBytes ?? description.maxObjectBytes, LINE_BUFFER_BYTES),
     'hive_partitioning = false',
   ]
   return `read_csv(${settings.join(', ')})`
 }
 
-const LINE_BUFFER_BYTES = 4_000_000
+/** The smallest that takes lines of the reader's default: JSON functions hold ten times the texts of one buffer. */
+const LINE_BUFFER_BYTES = 2_097_152
 
 /** Rows of one column `json` with the objects as text; NULL for a blank line. Nothing is checked where objects are lines. */
 export function jsonTexts(description: JsonDescription, options: CsvReadOptions = {}): string {
@@ -188,9 +189,10 @@ export function jsonTexts(description: JsonDescription, options: CsvReadOptions 
   return `(SELECT CASE WHEN trim(line) <> '' THEN line END AS json FROM ${readLines(description, options)})`
 }
 
-/** Rows of one column `s`: the object as a struct of the description's shape with text in its leaves; NULL where it is none. */
+/** Rows of one column `s`: objects as structs of the description's shape with text in the leaves; NULL for a blank line. */
 export function jsonRows(description: JsonDescription): string {
-  return `(SELECT ${structOf(description, 'json')} AS s FROM ${jsonTexts(description)})`
+  const struct = description.isTolerant === true ? structOf(description, 'json') : transformOf(description, 'json')
+  return `(SELECT ${struct} AS s FROM ${jsonTexts(description)})`
 }
 
 /** Lines of NDJSON as text, and as a struct `s` of the description's shape where they are objects; blank lines too. */
@@ -199,8 +201,11 @@ export function ndjsonLines(description: JsonDescription, options: CsvReadOption
 }
 
 function structOf(description: JsonDescription, text: string): string {
-  const structure = quoteText(JSON.stringify(structureOf(description.shape)))
-  return `CASE WHEN json_valid(${text}) AND json_type(${text}) = 'OBJECT' THEN json_transform(${text}, ${structure}) END`
+  return `CASE WHEN json_valid(${text}) AND json_type(${text}) = 'OBJECT' THEN ${transformOf(description, text)} END`
+}
+
+function transformOf(description: JsonDescription, text: string): string {
+  return `json_transform(${text}, ${quoteText(JSON.stringify(structureOf(description.shape)))})`
 }
 
 function structureOf(shape: JsonShape): unknown {
