@@ -8,8 +8,6 @@ export interface CopyPlanInput {
   readonly rowWidthBytes: number
   /** `storage.target_file_size`. */
   readonly targetFileBytes: number
-  /** The longest line that a text source may have (`max_line_size`); undefined for other sources. */
-  readonly maxLineBytes?: number
   /** The statement sorts, joins or groups: then it gets the threads of such a statement. */
   readonly holdsState?: boolean
 }
@@ -20,17 +18,21 @@ export interface CopyPlan {
   readonly threads: number
   /** ROW_GROUP_SIZE, rows. */
   readonly rowGroupSize: number
+  /** ROW_GROUP_SIZE_BYTES: ends a row group whose rows are wider than the estimate; not for rows that keep their order. */
+  readonly rowGroupBytes: number
   /** FILE_SIZE_BYTES. */
   readonly fileSizeBytes: number
-  /** `buffer_size` of read_csv: at least twice `max_line_size`, and aligned ({@link alignCsvBuffer}). */
+  /** `buffer_size` of read_csv, aligned ({@link alignCsvBuffer}); larger where `max_line_size` needs it. */
   readonly csvBufferBytes: number
   readonly memoryLimitBytes: number
 }
 
-const LEAST_ROW_GROUP = 2_048
+const VECTOR_ROWS = 2_048
 const LARGEST_ROW_GROUP = 122_880
 /** A row in the writer takes about this many times its width: as collected, as pages, and compressed. */
 const WRITER_FACTOR = 2.5
+/** What a row group may be larger than planned before its bytes end it: the estimate of a width is not exact. */
+const ROW_GROUP_SLACK = 1.25
 /** Share of the engine's limit that row groups in the making may take. */
 const ROW_GROUP_SHARE = 0.45
 const CSV_BUFFER_SHARE = 1 / 24
@@ -49,23 +51,26 @@ export function planCopy(input: CopyPlanInput): CopyPlan {
   return {
     threads,
     rowGroupSize: rowGroupSize({ rowWidthBytes: input.rowWidthBytes, targetBytes: perThread }),
+    rowGroupBytes: Math.floor(perThread * ROW_GROUP_SLACK),
     fileSizeBytes: input.targetFileBytes,
-    csvBufferBytes: csvBufferBytes(memoryLimitBytes, input.maxLineBytes ?? 0),
+    csvBufferBytes: csvBufferBytes(memoryLimitBytes),
     memoryLimitBytes,
   }
 }
 
 /**
- * Rows of a row group of `targetBytes` (default 12 MiB): 2,048 to 122,880 and a multiple of 2,048, the vector size.
+ * Rows of a row group of `targetBytes` (default 12 MiB): at most 122,880 and a multiple of 2,048, the vector size; fewer
+ * where not even so many fit (2,048 rows of 40 kB are 80 MB).
  */
 export function rowGroupSize(input: { readonly rowWidthBytes: number; readonly targetBytes?: number }): number {
   const rows = (input.targetBytes ?? 12 * MiB) / Math.max(1, input.rowWidthBytes)
-  return Math.min(LARGEST_ROW_GROUP, Math.max(LEAST_ROW_GROUP, Math.floor(rows / 2_048) * 2_048))
+  if (rows < VECTOR_ROWS) return Math.max(1, Math.floor(rows))
+  return Math.min(LARGEST_ROW_GROUP, Math.floor(rows / VECTOR_ROWS) * VECTOR_ROWS)
 }
 
-function csvBufferBytes(memoryLimitBytes: number, maxLineBytes: number): number {
+function csvBufferBytes(memoryLimitBytes: number): number {
   const share = Math.min(LARGEST_CSV_BUFFER, Math.max(LEAST_CSV_BUFFER, memoryLimitBytes * CSV_BUFFER_SHARE))
-  return alignCsvBuffer(Math.max(share, maxLineBytes * 2))
+  return alignCsvBuffer(share)
 }
 
 /** DuckDB's parser skips quoted text 16 bytes at a time. */

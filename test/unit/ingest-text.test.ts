@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { decide, newEvidence, observe } from '../../src/ingest/inspect/classify.ts'
 import { detectDialect } from '../../src/ingest/inspect/dialect.ts'
-import { RecordSplitter } from '../../src/ingest/inspect/records.ts'
+import { fieldsOf, RecordSplitter } from '../../src/ingest/inspect/records.ts'
 
 function decision(...values: string[]) {
   const evidence = newEvidence()
@@ -78,7 +78,8 @@ describe('the dialect of a CSV file', () => {
 describe('records', () => {
   const split = (chunks: string[], dialect = { delimiter: ',', quote: '"', escape: '"' }) => {
     const splitter = new RecordSplitter(dialect)
-    return [...chunks.flatMap((chunk) => [...splitter.push(chunk, false)]), ...splitter.push('', true)]
+    const records = [...chunks.flatMap((chunk) => [...splitter.push(chunk, false)]), ...splitter.push('', true)]
+    return records.map((record) => ({ ...record, fields: fieldsOf(record.raw, dialect) }))
   }
 
   it('quoted line ends stay in their record, and lines are counted through them', () => {
@@ -94,6 +95,23 @@ describe('records', () => {
     const text = 'a,b\n1,"x\ny"\n2,"q""q"\n'
     const whole = split([text])
     for (let at = 1; at < text.length; at++) expect(split([text.slice(0, at), text.slice(at)])).toEqual(whole)
+  })
+
+  it('a text with backslashes cut anywhere gives the same records', () => {
+    const dialect = { delimiter: ',', quote: '"', escape: '\\' }
+    const text = '1,"a\\"\n\\\\"\n2,"\\\\\\""\n'
+    const whole = split([text], dialect)
+    expect(whole.map((record) => record.line)).toEqual([1, 3])
+    for (let at = 1; at < text.length; at++) expect(split([text.slice(0, at), text.slice(at)], dialect)).toEqual(whole)
+  })
+
+  it('a long record is not held: its beginning is, and lines are counted through the rest', () => {
+    const splitter = new RecordSplitter({ quote: '"', escape: '"' }, 4)
+    const chunks = ['1,"abc', 'def\n', 'x"\n2,', 'y\n']
+    expect(chunks.flatMap((chunk) => [...splitter.push(chunk, false)])).toEqual([
+      { line: 1, raw: '1,"a' },
+      { line: 3, raw: '2,y' },
+    ])
   })
 
   it('backslashes escape where they are the escape', () => {

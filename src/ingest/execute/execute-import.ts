@@ -13,8 +13,8 @@ import { explainCsvError } from '../read/csv-errors.ts'
 import { READ_AS_TEXT } from '../read/csv-select.ts'
 import { unknownKeysSql } from '../read/json-select.ts'
 import { explainJsonError } from '../read/json-errors.ts'
-import { refuseLongLines, withLineSizes } from '../read/line-sizes.ts'
-import { ARROW_TABLE, sourceSelect } from '../read/source-select.ts'
+import { isWide, refuseLongLines, withLineSizes } from '../read/line-sizes.ts'
+import { ARROW_TABLE, type SelectOptions, sourceSelect } from '../read/source-select.ts'
 import { quoteIdentifier } from '../sql.ts'
 import { emptySource } from '../inspect/csv.ts'
 import { explainParquetError } from '../inspect/parquet.ts'
@@ -131,24 +131,20 @@ async function write(
             bytesRead: fraction === undefined ? undefined : Math.round(fraction * plan.estimate.sourceBytes),
           })
   try {
-    const copy = (maxLineSizeBytes: number | undefined, parsesNumbers: boolean) =>
+    const bufferBytes = planCopy({
+      engine: services.engine.plan,
+      rowWidthBytes: plan.estimate.rowWidthBytes,
+      targetFileBytes: services.settings.targetFileSizeBytes,
+    }).csvBufferBytes
+    let read: SelectOptions = { bufferBytes }
+    const copy = (parsesNumbers: boolean) =>
       writeDataFiles({
         session,
         engine: services.engine,
         select:
           plan.onError === 'reject'
-            ? goodRowsSelect(source, mapping)
-            : sourceSelect(source, mapping, {
-                inOrder: plan.preserveOrder,
-                parsesNumbers,
-                bufferBytes: planCopy({
-                  engine: services.engine.plan,
-                  rowWidthBytes: plan.estimate.rowWidthBytes,
-                  targetFileBytes: services.settings.targetFileSizeBytes,
-                  ...(maxLineSizeBytes === undefined ? {} : { maxLineBytes: maxLineSizeBytes }),
-                }).csvBufferBytes,
-                ...(maxLineSizeBytes === undefined ? {} : { maxLineSizeBytes }),
-              }),
+            ? goodRowsSelect(source, mapping, read)
+            : sourceSelect(source, mapping, { ...read, parsesNumbers }),
         schema: target.schema,
         spec: target.spec,
         ...(target.sortOrder === undefined ? {} : { sortOrder: target.sortOrder }),
@@ -163,16 +159,28 @@ async function write(
         signal: both,
         ...(progress === undefined ? {} : { onProgress: progress }),
       })
-    const result = await withLineSizes(services.settings.maxLineSizeBytes, async (maxLineSizeBytes) => {
+    const lines = {
+      files: plan.files,
+      hasLines: source.format === 'ndjson' || (source.format === 'csv' && !isWide(source.encoding)),
+      limitBytes: services.settings.maxLineSizeBytes,
+      signal,
+    }
+    const result = await withLineSizes(lines, async (maxLineSizeBytes) => {
+      read = { bufferBytes, ...(maxLineSizeBytes === undefined ? {} : { maxLineSizeBytes }) }
       try {
         try {
-          return await copy(maxLineSizeBytes, true)
+          return await copy(true)
         } catch (error) {
           if (!needsText(error)) throw error
-          return await copy(maxLineSizeBytes, false)
+          return await copy(false)
         }
       } catch (error) {
-        const found = await explained(error, plan, session, signal, stop.signal)
+        const found = await explained(
+          error,
+          plan,
+          { session, read, ...(signal === undefined ? {} : { signal }) },
+          stop.signal,
+        )
         if (source.format === 'csv' && isIceboxError(found, 'source/row') && !isAboutValue(found)) {
           await refuseLongLines(source, maxLineSizeBytes, signal)
         }
@@ -188,6 +196,7 @@ async function write(
               session,
               directory: services.settings.rejectsDirectory,
               table: plan.table,
+              read,
               ...(signal === undefined ? {} : { signal }),
             })
           : { count: 0, file: null }
@@ -221,14 +230,12 @@ function isAboutValue(error: IceboxError): boolean {
 async function explained(
   error: unknown,
   plan: ImportPlan,
-  session: EngineSession,
-  signal: AbortSignal | undefined,
+  scene: { readonly session: EngineSession; readonly read?: SelectOptions; readonly signal?: AbortSignal },
   stopped: AbortSignal,
 ): Promise<unknown> {
-  throwIfCancelled(signal)
+  throwIfCancelled(scene.signal)
   if (stopped.aborted) return stopped.reason
   const { source, mapping } = plan.details
-  const scene = { session, ...(signal === undefined ? {} : { signal }) }
   if (source.format === 'csv') return explainCsvError(error, source, mapping, scene)
   if (source.format === 'json' || source.format === 'ndjson') return explainJsonError(error, source, mapping, scene)
   const path = plan.files[0]?.path ?? ''
@@ -261,7 +268,8 @@ async function refuseUnknownKeys(
   try {
     rows = await session.all(unknownKeysSql(source), { signal })
   } catch (error) {
-    throw await explained(error, plan, session, options.signal, new AbortController().signal)
+    const scene = { session, ...(options.signal === undefined ? {} : { signal: options.signal }) }
+    throw await explained(error, plan, scene, new AbortController().signal)
   }
   const names = rows.map((row) => String(row['name']))
   if (names.length === 0) return

@@ -6,12 +6,13 @@ import { pipeline } from 'node:stream/promises'
 import { IceboxError, isIceboxError, makeFolders } from '../../base/index.ts'
 import type { EngineSession } from '../../engine/index.ts'
 import { typeToString } from '../../iceberg/index.ts'
-import { acceptsText, checkedCast } from '../inspect/checked-cast.ts'
-import { type BadValue, badValues } from '../read/csv-errors.ts'
-import { csvSelect } from '../read/csv-select.ts'
+import { badRows, type BadValue, BROKEN_ROW, SHOWN_LINE_CHARACTERS, verdictSql } from '../read/bad-values.ts'
+import { badValues } from '../read/csv-errors.ts'
+import { csvSelect, onlyWhere } from '../read/csv-select.ts'
 import type { ColumnMapping, CsvDescription, JsonDescription, SourceDescription } from '../read/description.ts'
-import { lines } from '../read/json-errors.ts'
+import { lineNumbers } from '../read/json-lines.ts'
 import { goodJsonRow, jsonColumns, ndjsonLines } from '../read/json-select.ts'
+import type { SelectOptions } from '../read/source-select.ts'
 import { quoteIdentifier, textOf } from '../sql.ts'
 import { fileError } from '../write/files.ts'
 
@@ -22,15 +23,23 @@ export interface RejectsScene {
   readonly session: EngineSession
   readonly directory: string
   readonly table: string
+  /** How the good rows were read. */
+  readonly read: SelectOptions
   readonly signal?: AbortSignal
 }
 
 /** SQL of the rows that fit; those that do not are found by {@link writeRejects}. Rejects `usage/invalid`. */
-export function goodRowsSelect(description: SourceDescription, mapping: readonly ColumnMapping[]): string {
-  if (description.format === 'csv') return csvSelect(description, mapping, { onlyGood: true, storesRejects: true })
+export function goodRowsSelect(
+  description: SourceDescription,
+  mapping: readonly ColumnMapping[],
+  options: SelectOptions,
+): string {
+  if (description.format === 'csv')
+    return csvSelect(description, mapping, { ...options, onlyGood: true, storesRejects: true })
   if (description.format === 'ndjson') {
     const nested = jsonColumns(description, mapping, false, 's.')
-    return `SELECT ${nested} FROM ${ndjsonLines(description)} WHERE s IS NOT NULL AND ${goodJsonRow(description, mapping, 's.')}`
+    const isGood = `s IS NOT NULL AND ${goodJsonRow(description, mapping, 's.')}`
+    return `SELECT ${nested} FROM ${onlyWhere(isGood, 's', ndjsonLines(description, options))}`
   }
   throw new IceboxError('usage/invalid', {
     message: `--on-error reject does not work for ${description.format}: it has no lines that could be set aside`,
@@ -127,7 +136,7 @@ async function* rejectedCsv(
         { ...group, paths: [path] },
         mapping,
         scene,
-        MOST_REJECTS,
+        MOST_REJECTS + 1,
         skipped.get(path) ?? new Set(),
       )
     }
@@ -142,33 +151,22 @@ async function* rejectedLines(
   const leaves = mapping.filter(
     (column) => description.shape.fields.find((field) => field.name === column.source)?.shape.kind === 'leaf',
   )
-  const checks = leaves.map((column, at) => {
-    const name = `s.${quoteIdentifier(column.source)}`
-    return `, CASE WHEN NOT ${acceptsText(checkedCast(column.type, name, column), name)} THEN left(${name}, 200) END AS b${at}`
-  })
+  const verdict = verdictSql(leaves, (column) => `s.${quoteIdentifier(column.source)}`)
+  const isBlank = "line IS NULL OR trim(line) = ''"
   for (const path of description.paths) {
     const one = { ...description, paths: [path] }
-    const rows = await scene.session.all(
-      `SELECT line, s IS NULL AS broken${checks.join('')} FROM ${ndjsonLines(one)} WHERE s IS NULL OR NOT (${goodJsonRow(one, mapping, 's.')}) LIMIT ${MOST_REJECTS}`,
-      scene.signal === undefined ? {} : { signal: scene.signal },
-    )
-    const bad = new Map(rows.map((row) => [textOf(row['line']), row]))
-    if (bad.size === 0) continue
-    let number = 0
-    for await (const line of lines(path, description, scene.signal)) {
-      number++
-      const row = bad.get(line.endsWith('\r') ? line.slice(0, -1) : line)
-      if (row === undefined) continue
-      const at = leaves.findIndex((_, index) => typeof row[`b${index}`] === 'string')
-      const column = leaves[at]
-      const rule = column === undefined ? 'is not a JSON object' : `is not ${typeToString(column.type)}`
+    const judged = `SELECT line, NOT (${isBlank}) AS counts, CASE WHEN ${isBlank} THEN NULL WHEN s IS NULL THEN '${BROKEN_ROW}' ELSE ${verdict} END AS bad FROM ${ndjsonLines(one, scene.read)}`
+    const rows = `SELECT counts, bad, CASE WHEN bad IS NOT NULL THEN left(line, ${SHOWN_LINE_CHARACTERS}) END AS raw FROM (${judged})`
+    await using numbers = lineNumbers(path, description, scene.signal)
+    for await (const row of badRows(scene.session, rows, MOST_REJECTS + 1, scene.signal)) {
+      const column = leaves[row.column]
       yield {
         file: path,
-        line: number,
+        line: await numbers.lineOf(row.ordinal),
         column: column?.source ?? '',
-        value: textOf(row[`b${at}`]),
-        rule,
-        raw: line.slice(0, 10_000),
+        value: row.value,
+        rule: column === undefined ? 'is not a JSON object' : `is not ${typeToString(column.type)}`,
+        raw: row.raw,
       }
     }
   }

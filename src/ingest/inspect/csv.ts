@@ -1,6 +1,6 @@
-import { IceboxError, isIceboxError, formatCount } from '../../base/index.ts'
-import { refuseLongLines, withLineSizes } from '../read/line-sizes.ts'
-import type { EngineSession, SqlValue } from '../../engine/index.ts'
+import { IceboxError, isIceboxError } from '../../base/index.ts'
+import { isWide, refuseLongLines, withLineSizes } from '../read/line-sizes.ts'
+import type { EngineSession } from '../../engine/index.ts'
 import { readGzipHead, readHead } from '../source/bytes.ts'
 import type { Compression } from '../source/format.ts'
 import { type HiveColumn, hiveColumns } from '../source/hive.ts'
@@ -8,12 +8,12 @@ import type { SourceFile } from '../source/locate.ts'
 import type { CsvDescription, CsvGroup, FoundColumn, Inspection } from '../read/description.ts'
 import { readCsv } from '../read/csv-select.ts'
 import { quoteIdentifier, quoteText, textOf } from '../sql.ts'
-import { parseStaticType } from '../types/static-type.ts'
-import { acceptsText, checkedCast } from './checked-cast.ts'
-import { decide, type Evidence, newEvidence, observe, type TextDecision } from './classify.ts'
+import { decide, type Evidence, type TextDecision } from './classify.ts'
 import { detectDialect, type GivenDialect } from './dialect.ts'
+import type { CsvRecord } from './records.ts'
 import { checkNames } from './names.ts'
 import { explainCsvError } from '../read/csv-errors.ts'
+import { inspectTexts, type TextColumn, type TextSample, whyOf } from './text-columns.ts'
 
 export interface CsvOptions {
   readonly delimiter?: string
@@ -33,18 +33,18 @@ export interface InspectScene {
   readonly csv: CsvOptions
   /** Rows that cannot be read are passed over: they are set aside when they are imported. */
   readonly isTolerant: boolean
+  /** What the engine may hold. */
+  readonly memoryLimitBytes: number
   readonly signal?: AbortSignal
 }
 
 const HEAD_BYTES = 256 * 1024
 const OTHER_HEAD_BYTES = 64 * 1024
-/** The sample lies in memory while it is looked at. */
+/** So few records in a head mean that they are long. */
+const FEW_RECORDS = 20
 /** The reader's buffer while sampling: a few megabytes of rows are looked at. */
 const SAMPLE_BUFFER_BYTES = 4_000_000
 const MAX_SAMPLE_BYTES = 16_000_000
-const ROWS_IN_SCRIPT = 1_000
-const MOST_VALUES = 25_000
-const MAX_ROUNDS = 6
 
 /** Dialect, columns and types of CSV files from their heads and a bounded sample; nothing is left to DuckDB's sniffer. */
 export async function inspectCsv(
@@ -63,7 +63,13 @@ export async function inspectCsv(
   }
   const names = [...new Set(groups.flatMap((group) => group.names))]
   checkNames([...names, ...hive.map((column) => column.name)], groups[0]?.paths[0] ?? '')
-  const sample = await withLineSizes(scene.maxLineSizeBytes, async (maxLineSizeBytes) => {
+  const lines = {
+    files,
+    hasLines: !isWide(scene.csv.encoding),
+    limitBytes: scene.maxLineSizeBytes,
+    signal: scene.signal,
+  }
+  const sample = await withLineSizes(lines, async (maxLineSizeBytes) => {
     if (maxLineSizeBytes !== undefined) description = { ...description, maxLineSizeBytes }
     return sampleColumns(description, names, scene, lineBytes)
   })
@@ -134,8 +140,7 @@ async function groupFiles(
       continue
     }
     checkNames(names, file.path)
-    const recordBytes = detected.records.reduce((sum, record) => sum + record.raw.length + 1, 0)
-    lineBytes = Math.max(lineBytes, recordBytes / detected.records.length)
+    lineBytes = Math.max(lineBytes, lineLength(detected.records, isWhole ? 0 : text.length))
     notes.push(...detected.notes.map((note) => (files.length === 1 ? note : `${file.path}: ${note}`)))
     byFirstLine.set(`${file.compression} ${firstLine}`, {
       paths: [file.path],
@@ -146,6 +151,12 @@ async function groupFiles(
   }
   if (byFirstLine.size === 0) throw emptySource(files.map((file) => file.path))
   return { groups: [...byFirstLine.values()], lineBytes }
+}
+
+/** Average length of the first records; of ones that are longer than the head only that is known. */
+function lineLength(records: readonly CsvRecord[], headLength: number): number {
+  const length = records.reduce((sum, record) => sum + record.raw.length + 1, 0)
+  return records.length < FEW_RECORDS ? Math.max(length, headLength) / records.length : length / records.length
 }
 
 export function emptySource(paths: readonly string[], what = 'holds no data'): IceboxError {
@@ -168,10 +179,17 @@ async function headText(
 ): Promise<{ text: string; isWhole: boolean }> {
   if (file.compression === 'zstd') {
     // Node 20 has no zstd: DuckDB reads the lines.
-    const rows = await scene.session.all(
-      `SELECT line FROM read_csv(${quoteText(file.path)}, compression = 'zstd', auto_detect = false, header = false, quote = '', escape = '', delim = '\x01', columns = {'line': 'VARCHAR'}, parallel = false) LIMIT 500`,
+    const lines = await scene.session.stream(
+      `SELECT left(line, ${bytes}) AS line FROM read_csv(${quoteText(file.path)}, compression = 'zstd', auto_detect = false, header = false, quote = '', escape = '', delim = '\x01', columns = {'line': 'VARCHAR'}, buffer_size = ${SAMPLE_BUFFER_BYTES}) LIMIT 500`,
+      { threads: 1, ...(scene.signal === undefined ? {} : { signal: scene.signal }) },
     )
-    return { text: rows.map((row) => `${textOf(row['line'])}\n`).join(''), isWhole: true }
+    await using stream = lines
+    let text = ''
+    for await (const batch of stream) {
+      for (const line of batch.column(0)) if (text.length < bytes) text += `${textOf(line)}\n`
+      if (text.length >= bytes) break
+    }
+    return { text, isWhole: true }
   }
   const head = file.compression === 'gzip' ? await readGzipHead(file.path, bytes) : await readHead(file.path, bytes)
   const isWhole = head.length < bytes
@@ -217,89 +235,47 @@ async function sampleColumns(
   scene: InspectScene,
   lineBytes: number,
 ): Promise<SampleResult> {
-  const { session } = scene
-  const rowsEach = Math.max(1, Math.ceil(scene.sampleRows / description.groups.length))
+  const { session, signal } = scene
+  const rows = Math.min(scene.sampleRows, Math.max(256, Math.floor(MAX_SAMPLE_BYTES / Math.max(1, lineBytes))))
+  const sample: TextSample = {
+    session,
+    names,
+    memoryLimitBytes: scene.memoryLimitBytes,
+    signal,
+    select: (wanted, limit = rows) => rowsOf(description, wanted, Math.min(limit, rows), scene.isTolerant),
+  }
+  try {
+    const seen = await inspectTexts(sample, (evidence) => decideWithFormat(evidence, scene.csv))
+    const isText = (column: TextColumn) => column.decision.type === 'VARCHAR'
+    const perRow = (column: TextColumn) => (seen.rows === 0 ? 0 : column.textBytes / seen.rows)
+    return {
+      rows: seen.rows,
+      columns: seen.columns.map(found),
+      rowWidthBytes: seen.columns.reduce((sum, column) => sum + (isText(column) ? 16 + perRow(column) : 8), 0),
+      textBytesPerRow: seen.columns.reduce((sum, column) => sum + perRow(column) + 1, 0),
+    }
+  } catch (error) {
+    const scope = { session, ...(signal === undefined ? {} : { signal }) }
+    const explained = await explainCsvError(error, description, [], scope)
+    if (isIceboxError(explained, 'source/row')) await refuseLongLines(description, undefined, signal)
+    throw explained
+  }
+}
+
+/** SQL of the first rows of all groups. */
+function rowsOf(description: CsvDescription, names: readonly string[], rows: number, isTolerant: boolean): string {
+  const rowsEach = Math.max(1, Math.ceil(rows / description.groups.length))
   const parts = description.groups.map((group) => {
     const columns = names.map((name) =>
       group.names.includes(name) ? quoteIdentifier(name) : `NULL::VARCHAR AS ${quoteIdentifier(name)}`,
     )
-    return `(SELECT ${columns.join(', ')} FROM ${readCsv({ ...description, hive: [] }, group, {
-      storesRejects: scene.isTolerant,
-      inOrder: true,
+    const read = readCsv({ ...description, hive: [] }, group, {
+      storesRejects: isTolerant,
       bufferBytes: SAMPLE_BUFFER_BYTES,
-    })} LIMIT ${rowsEach})`
+    })
+    return `(SELECT ${columns.join(', ')} FROM ${read} LIMIT ${rowsEach})`
   })
-  const options = scene.signal === undefined ? {} : { signal: scene.signal }
-  try {
-    const rows = Math.min(scene.sampleRows, Math.max(256, Math.floor(MAX_SAMPLE_BYTES / Math.max(1, lineBytes))))
-    await session.run(
-      `CREATE OR REPLACE TEMP TABLE icebox_sample AS SELECT * FROM (${parts.join(' UNION ALL ')}) LIMIT ${rows}`,
-      options,
-    )
-  } catch (error) {
-    const explained = await explainCsvError(error, description, [], { session, ...options })
-    if (isIceboxError(explained, 'source/row')) await refuseLongLines(description, undefined, scene.signal)
-    throw explained
-  }
-  try {
-    return await decideColumns(session, names, scene)
-  } finally {
-    await session.run('DROP TABLE IF EXISTS icebox_sample')
-  }
-}
-
-async function decideColumns(
-  session: EngineSession,
-  names: readonly string[],
-  scene: InspectScene,
-): Promise<SampleResult> {
-  const evidence = names.map(() => newEvidence())
-  const first = await session.all(
-    `SELECT ${names.map((name, at) => `${quoteIdentifier(name)} AS c${at}`).join(', ')} FROM icebox_sample LIMIT ${ROWS_IN_SCRIPT}`,
-  )
-  for (const row of first) names.forEach((_, at) => observeValue(evidence[at], row[`c${at}`]))
-  let decisions = evidence.map((seen) => decideWithFormat(seen, scene.csv))
-  const looked = new Set<number>()
-  // What a thousand rows suggest is checked on all of the sample; values that do not fit are looked at in turn.
-  for (let round = 0; round < MAX_ROUNDS; round++) {
-    const doubtful = await misfits(session, names, decisions, looked)
-    if (doubtful.length === 0) break
-    for (const at of doubtful) {
-      const name = quoteIdentifier(names[at] ?? '')
-      const decision = decisions[at]
-      const fits = decision === undefined || decision.isAmbiguous === true ? 'false' : acceptsOf(decision, name)
-      const rows = await session.all(
-        `SELECT DISTINCT ${name} AS c FROM icebox_sample WHERE ${name} IS NOT NULL AND NOT (${fits}) LIMIT ${MOST_VALUES}`,
-      )
-      for (const row of rows) observeValue(evidence[at], row['c'])
-      // Looked at whole and still ambiguous: there is nothing more to learn.
-      if (decision?.isAmbiguous === true) looked.add(at)
-    }
-    decisions = evidence.map((seen) => decideWithFormat(seen, scene.csv))
-  }
-  const widths = await session.all(
-    `SELECT count(*) AS n${names.map((name, at) => `, coalesce(avg(strlen(${quoteIdentifier(name)})), 0) AS w${at}, count(${quoteIdentifier(name)}) AS v${at}`).join('')} FROM icebox_sample`,
-  )
-  const figures = widths[0] ?? {}
-  const rows = Number(figures['n'] ?? 0)
-  const textWidths = names.map((_, at) =>
-    rows === 0 ? 0 : (Number(figures[`w${at}`]) * Number(figures[`v${at}`])) / rows,
-  )
-  return {
-    rows,
-    columns: names.map((name, at) =>
-      found(name, decisions[at] ?? decide(newEvidence()), Number(figures[`v${at}`] ?? 0)),
-    ),
-    rowWidthBytes: names.reduce(
-      (sum, _, at) => sum + (decisions[at]?.type === 'VARCHAR' ? 16 + (textWidths[at] ?? 0) : 8),
-      0,
-    ),
-    textBytesPerRow: textWidths.reduce((sum, width) => sum + width + 1, 0),
-  }
-}
-
-function observeValue(evidence: Evidence | undefined, value: SqlValue | undefined): void {
-  if (evidence !== undefined && typeof value === 'string') observe(evidence, value)
+  return `(SELECT * FROM (${parts.join(' UNION ALL ')}) LIMIT ${rows})`
 }
 
 /** A format that the caller gave settles what local dates mean. */
@@ -312,39 +288,11 @@ function decideWithFormat(evidence: Evidence, csv: CsvOptions): TextDecision {
   return { type: kinds.has('local-timestamp') ? 'TIMESTAMP' : 'DATE', why: `read as ${asked}, as asked`, format: asked }
 }
 
-function acceptsOf(decision: TextDecision, name: string): string {
-  return acceptsText(
-    checkedCast(parseStaticType(decision.type), name, { format: decision.format, isDeclared: false }),
-    name,
-  )
-}
-
-async function misfits(
-  session: EngineSession,
-  names: readonly string[],
-  decisions: readonly TextDecision[],
-  looked: ReadonlySet<number>,
-): Promise<number[]> {
-  const checks = decisions.flatMap((decision, at) => {
-    const name = quoteIdentifier(names[at] ?? '')
-    if (decision.isAmbiguous === true) return looked.has(at) ? [] : [`count(${name}) AS m${at}`]
-    return decision.type === 'VARCHAR' ? [] : [`count(*) FILTER (WHERE NOT ${acceptsOf(decision, name)}) AS m${at}`]
-  })
-  // A column without a value among the first rows may have one later.
-  const silent = decisions.flatMap((decision, at) =>
-    decision.why === 'no value in the sample' ? [`count(${quoteIdentifier(names[at] ?? '')}) AS m${at}`] : [],
-  )
-  if (checks.length + silent.length === 0) return []
-  const rows = await session.all(`SELECT ${[...checks, ...silent].join(', ')} FROM icebox_sample`)
-  const counts = rows[0] ?? {}
-  return Object.keys(counts).flatMap((key) => (Number(counts[key]) > 0 ? [Number(key.slice(1))] : []))
-}
-
-function found(name: string, decision: TextDecision, values: number): FoundColumn {
+function found({ name, decision, values }: TextColumn): FoundColumn {
   return {
     name,
     sourceType: decision.type,
-    why: decision.why.replace(/^[\d,]+ sampled/, `${formatCount(values)} sampled`),
+    why: whyOf(decision, values),
     note: decision.note,
     format: decision.format,
     isAmbiguous: decision.isAmbiguous,

@@ -1,4 +1,4 @@
-import { type CsvDialect, type CsvRecord, RecordSplitter } from './records.ts'
+import { type CsvDialect, type CsvRecord, fieldsOf, RecordSplitter } from './records.ts'
 
 /** What the caller says of the file; the rest is found out. */
 export interface GivenDialect {
@@ -64,7 +64,7 @@ function firstRecords(
 ): CsvRecord[] {
   const records: CsvRecord[] = []
   for (const record of new RecordSplitter(dialect).push(text, isWhole)) {
-    records.push(record)
+    records.push({ ...record, fields: fieldsOf(record.raw, dialect) })
     if (records.length >= RECORDS_LOOKED_AT) break
   }
   return records

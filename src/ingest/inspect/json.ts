@@ -1,21 +1,19 @@
-import { IceboxError, isIceboxError, type Json, parseJson } from '../../base/index.ts'
+import { IceboxError, isIceboxError } from '../../base/index.ts'
 import type { Compression, SourceFormat } from '../source/format.ts'
 import { hiveColumns } from '../source/hive.ts'
 import type { SourceFile } from '../source/locate.ts'
 import { withLineSizes } from '../read/line-sizes.ts'
 import { explainJsonError } from '../read/json-errors.ts'
-import { jsonObjects, readJson } from '../read/json-select.ts'
+import { jsonObjects, jsonRows } from '../read/json-select.ts'
 import type { FoundColumn, Inspection, JsonDescription, JsonShape, JsonStruct } from '../read/description.ts'
-import { quoteIdentifier, textOf } from '../sql.ts'
-import { decide, newEvidence, observe, type TextDecision } from './classify.ts'
+import { quoteIdentifier } from '../sql.ts'
+import { decide, newEvidence, type TextDecision } from './classify.ts'
 import { emptySource, foundInPath, type InspectScene } from './csv.ts'
 import { checkNames } from './names.ts'
+import { MAX_LEVELS, sampleStructure } from './json-structure.ts'
+import { inspectTexts, type TextColumn, whyOf } from './text-columns.ts'
 import { readHead } from '../source/bytes.ts'
 import { scanText } from '../source/text-scan.ts'
-
-const MAX_STRUCT_FIELDS = 1_000
-/** Deeper values are kept as text: no engine reads such a type, and recursion stays within the stack. */
-const MAX_LEVELS = 50
 
 /** Names, nesting and types of JSON objects from a bounded sample. */
 export async function inspectJson(
@@ -43,7 +41,13 @@ export async function inspectJson(
       context: { file: firstFile.path },
     })
   }
-  return withLineSizes(scene.maxLineSizeBytes, (maxObjectBytes) =>
+  const lines = {
+    files: used,
+    hasLines: format === 'ndjson',
+    limitBytes: scene.maxLineSizeBytes,
+    signal: scene.signal,
+  }
+  return withLineSizes(lines, (maxObjectBytes) =>
     inspectObjects(maxObjectBytes === undefined ? base : { ...base, maxObjectBytes }, used, scene, notes),
   )
 }
@@ -60,27 +64,28 @@ async function inspectObjects(
   const empty: JsonDescription = { ...base, isTolerant, shape: { kind: 'struct', fields: [] } }
   const options = scene.signal === undefined ? {} : { signal: scene.signal }
   try {
-    const rows = await scene.session.all(
-      `SELECT count(*) AS n, coalesce(avg(strlen(CAST(json AS VARCHAR))), 0) AS w, CAST(json_group_structure(json) AS VARCHAR) AS s, count(*) FILTER (WHERE json_type(json) <> 'OBJECT') AS odd FROM (SELECT json FROM ${jsonObjects(empty)} WHERE json IS NOT NULL${isTolerant ? " AND json_type(json) = 'OBJECT'" : ''} LIMIT ${scene.sampleRows})`,
-      options,
-    )
-    const figures = rows[0] ?? {}
-    const sampled = Number(figures['n'] ?? 0)
+    const sample = await sampleStructure(scene.session, empty, scene.sampleRows, scene.signal)
+    // The engine names the place of what is no JSON when it reads it itself.
+    if (sample.broken > 0 && !isTolerant)
+      await scene.session.run(
+        `SELECT count(json) FROM (SELECT json FROM ${jsonObjects(empty)} LIMIT ${scene.sampleRows})`,
+      )
+    const sampled = isTolerant ? sample.rows - sample.odd - sample.broken : sample.rows
     if (sampled === 0) throw emptySource(base.paths)
-    if (Number(figures['odd'] ?? 0) > 0) {
+    if (sample.odd > 0 && !isTolerant) {
       throw new IceboxError('source/format', {
         message: `${firstPath} holds JSON values that are not objects`,
         remedy: 'a row must be an object: {"name": value, …}',
         context: { file: firstPath },
       })
     }
-    const shape = shapeOf(parseJson(textOf(figures['s'])), 0)
-    if (shape.kind !== 'struct') throw emptySource(base.paths, 'holds no objects')
+    const { shape } = sample
+    if (shape === undefined || shape.kind !== 'struct') throw emptySource(base.paths, 'holds no objects')
     checkShape(shape, firstPath)
     checkNames([...shape.fields.map((field) => field.name), ...hive.map((column) => column.name)], firstPath)
     const description: JsonDescription = { ...base, shape }
-    const columns = await decideColumns({ ...description, isTolerant }, shape, sampled, scene)
-    const width = Number(figures['w'])
+    const columns = await decideColumns({ ...description, isTolerant }, shape, sample.rows, scene)
+    const width = sample.averageBytes
     const totalBytes = used.reduce((sum, file) => sum + file.sizeBytes * (file.compression === 'none' ? 1 : 8), 0)
     return {
       description,
@@ -114,36 +119,6 @@ async function layoutOf(file: SourceFile & { readonly compression: Compression }
     .replace(/^\uFEFF/, '')
     .trimStart()
   return head.startsWith('[') ? 'array' : 'unstructured'
-}
-
-/** The shape of what `json_group_structure` prints. */
-function shapeOf(structure: Json, depth: number): JsonShape {
-  if (depth > MAX_LEVELS && typeof structure === 'object') return { kind: 'leaf', values: 'mixed' }
-  if (Array.isArray(structure)) return { kind: 'list', element: shapeOf(structure[0] ?? 'NULL', depth + 1) }
-  if (structure !== null && typeof structure === 'object') {
-    const fields = Object.entries(structure)
-    if (fields.length > MAX_STRUCT_FIELDS) return { kind: 'leaf', values: 'mixed' }
-    return {
-      kind: 'struct',
-      fields: fields.map(([name, below]) => ({ name, shape: shapeOf(below, depth + 1) })),
-    }
-  }
-  switch (structure) {
-    case 'BOOLEAN':
-      return { kind: 'leaf', values: 'boolean' }
-    case 'UBIGINT':
-    case 'BIGINT':
-    case 'HUGEINT':
-      return { kind: 'leaf', values: 'integer' }
-    case 'DOUBLE':
-      return { kind: 'leaf', values: 'real' }
-    case 'VARCHAR':
-      return { kind: 'leaf', values: 'text' }
-    case 'NULL':
-      return { kind: 'leaf', values: 'none' }
-    default:
-      return { kind: 'leaf', values: 'mixed' }
-  }
 }
 
 function levelsOf(shape: JsonShape): number {
@@ -191,29 +166,23 @@ async function decideColumns(
   const scalars = shape.fields.filter(
     (field) => field.shape.kind === 'leaf' && field.shape.values !== 'boolean' && field.shape.values !== 'mixed',
   )
-  const evidence = new Map(scalars.map((field) => [field.name, newEvidence()]))
-  if (scalars.length > 0) {
-    const stream = await scene.session.stream(
-      `SELECT ${scalars.map((field) => quoteIdentifier(field.name)).join(', ')} FROM ${readJson(description)} LIMIT ${sampled}`,
-      scene.signal === undefined ? {} : { signal: scene.signal },
-    )
-    await using rows = stream
-    for await (const batch of rows) {
-      scalars.forEach((field, at) => {
-        const seen = evidence.get(field.name)
-        for (const value of batch.column(at)) if (seen !== undefined && typeof value === 'string') observe(seen, value)
-      })
-    }
-  }
-  return shape.fields.map((field) => foundColumn(field.name, field.shape, evidence.get(field.name), scene))
+  const { columns } = await inspectTexts({
+    session: scene.session,
+    names: scalars.map((field) => field.name),
+    memoryLimitBytes: scene.memoryLimitBytes,
+    signal: scene.signal,
+    select: (names, limit = sampled) => {
+      const fields = scalars.filter((field) => names.includes(field.name))
+      const rows = jsonRows({ ...description, hive: [], shape: { kind: 'struct', fields } })
+      const values = names.map((name) => `s.${quoteIdentifier(name)} AS ${quoteIdentifier(name)}`)
+      return `(SELECT ${values.join(', ')} FROM (SELECT s FROM ${rows} LIMIT ${Math.min(limit, sampled)}))`
+    },
+  })
+  const seen = new Map(columns.map((column) => [column.name, column]))
+  return shape.fields.map((field) => foundColumn(field.name, field.shape, seen.get(field.name), scene))
 }
 
-function foundColumn(
-  name: string,
-  shape: JsonShape,
-  seen: ReturnType<typeof newEvidence> | undefined,
-  scene: InspectScene,
-): FoundColumn {
+function foundColumn(name: string, shape: JsonShape, seen: TextColumn | undefined, scene: InspectScene): FoundColumn {
   if (shape.kind !== 'leaf') {
     const type = typeOfShape(shape)
     return type === 'VARCHAR'
@@ -241,7 +210,10 @@ function foundColumn(
       note: 'values of several kinds (text, numbers, objects): kept as text',
     }
   }
-  const decision: TextDecision = decide(seen ?? newEvidence())
+  const decision: TextDecision = seen?.decision ?? decide(newEvidence())
+  // The check of whole numbers takes 1.0 and 1e3, which the sample showed to be no integers.
+  if (shape.values === 'real' && decision.type === 'BIGINT')
+    return { name, sourceType: 'DOUBLE', why: 'numbers with fractions in the sample' }
   // Text that looks like a number is text in JSON, which has numbers; dates and times it has not.
   const isText = shape.values === 'text'
   if (isText && ['BIGINT', 'DOUBLE', 'BOOLEAN'].includes(decision.type))
@@ -259,5 +231,5 @@ function foundColumn(
         }
       : { name, sourceType: decision.type, why: `read as ${format}, as asked`, format }
   }
-  return { name, sourceType: decision.type, why: decision.why, note: decision.note }
+  return { name, sourceType: decision.type, why: whyOf(decision, seen?.values ?? 0), note: decision.note }
 }

@@ -1,4 +1,5 @@
-import { IceboxError, isIceboxError } from '../../base/index.ts'
+import { formatBytes, IceboxError, isIceboxError } from '../../base/index.ts'
+import { readTail } from '../source/bytes.ts'
 import { hiveColumns } from '../source/hive.ts'
 import type { SourceFile } from '../source/locate.ts'
 import type { FoundColumn, Inspection, ParquetGroup } from '../read/description.ts'
@@ -14,6 +15,7 @@ export async function inspectParquet(files: readonly SourceFile[], scene: Inspec
   let rows = 0
   let uncompressedBytes = 0
   for (const file of files) {
+    await refuseLargeFooter(file.path, scene.memoryLimitBytes)
     try {
       const columns = (
         await scene.session.all(
@@ -56,6 +58,26 @@ export async function inspectParquet(files: readonly SourceFile[], scene: Inspec
     notes,
   }
 }
+
+/**
+ * DuckDB makes objects of a footer that it does not count: 12 bytes for each of the file (footers of 3.3 to 11 MB, DuckDB
+ * 1.5.5), more than anything else of a file with many columns and row groups. Rejects `memory/refused`.
+ */
+async function refuseLargeFooter(path: string, memoryLimitBytes: number): Promise<void> {
+  // Parquet, "File Format": the length of the footer, 4 bytes little-endian, and the magic bytes.
+  const tail = await readTail(path, 8)
+  if (tail.length < 8 || tail.toString('latin1', 4) !== 'PAR1') return
+  const footerBytes = tail.readUInt32LE(0)
+  const neededBytes = footerBytes * FOOTER_FACTOR
+  if (neededBytes <= memoryLimitBytes) return
+  throw new IceboxError('memory/refused', {
+    message: `the footer of ${path} has ${formatBytes(footerBytes)} and takes about ${formatBytes(neededBytes)} to read; the engine has ${formatBytes(memoryLimitBytes)}`,
+    remedy: `raise performance.memory.max_usage by ${formatBytes(Math.ceil((neededBytes - memoryLimitBytes) * 1.1))} or more, or write the file with larger row groups`,
+    context: { file: path, footerBytes, neededBytes, memoryLimitBytes },
+  })
+}
+
+const FOOTER_FACTOR = 13
 
 /** What DuckDB passes over when it reads a file: names that it changes, decimals that it reads as doubles. */
 async function checkFooter(path: string, scene: InspectScene): Promise<void> {

@@ -1,5 +1,5 @@
 import { formatBytes, formatCount } from '../../base/index.ts'
-import type { SourceFormat } from '../source/format.ts'
+import type { Compression, SourceFormat } from '../source/format.ts'
 import type { Spooled } from '../source/standard-input.ts'
 import type { NestedField, PartitionSpec, SortOrder } from '../../iceberg/index.ts'
 import type { ColumnMapping, SourceDescription } from '../read/description.ts'
@@ -13,7 +13,7 @@ export interface ImportPlan {
   /** `skip`: the key was imported before. */
   readonly action: 'create' | 'append' | 'replace' | 'skip'
   readonly format: SourceFormat
-  readonly files: readonly { readonly path: string; readonly sizeBytes: number; readonly compression: string }[]
+  readonly files: readonly { readonly path: string; readonly sizeBytes: number; readonly compression: Compression }[]
   readonly columns: readonly PlannedColumn[]
   /** As people write it: `month(ts)`; empty for none. */
   readonly partitionBy: readonly string[]

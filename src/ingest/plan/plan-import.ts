@@ -22,6 +22,7 @@ import { readSchemaFile } from '../types/schema-file.ts'
 import { project } from '../write/projection.ts'
 import { chooseStrategy } from '../write/strategy.ts'
 import { targetSize } from '../write/table-properties.ts'
+import { refuseTooManyColumns } from './column-limit.ts'
 import { planColumns } from './columns.ts'
 import { headerOnly } from './header-only.ts'
 import type { ImportPlan } from './import-plan.ts'
@@ -129,6 +130,7 @@ async function planPrepared(
     session,
     sampleRows: services.settings.sampleRows,
     maxLineSizeBytes: services.settings.maxLineSizeBytes,
+    memoryLimitBytes: services.engine.memoryLimitBytes,
     csv: request.csv ?? {},
     isTolerant: request.onError === 'reject',
     ...(signal === undefined ? {} : { signal }),
@@ -145,6 +147,7 @@ async function planPrepared(
     newColumns: request.newColumns ?? (existing === undefined && schema === undefined ? 'add' : 'refuse'),
     formatVersion: existing?.metadata.formatVersion ?? 2,
   })
+  refuseTooManyColumns(prepared.format, columns.mapping, services.engine.memoryLimitBytes)
   const fields: Schema = { schemaId: 0, fields: columns.fields, identifierFieldIds: [] }
   const layout = layoutOf(request, existing, fields)
   const notes = [...inspection.notes, ...columns.notes]

@@ -1,27 +1,20 @@
 import { formatBytes, IceboxError, isIceboxError } from '../../base/index.ts'
-import type { EngineSession, RunOptions } from '../../engine/index.ts'
+import type { EngineSession } from '../../engine/index.ts'
 import { typeToString } from '../../iceberg/index.ts'
-import { acceptsText, CHECK_MARK, checkedCast } from '../inspect/checked-cast.ts'
-import { type CsvRecord, RecordSplitter } from '../inspect/records.ts'
+import { CHECK_MARK } from '../inspect/checked-cast.ts'
+import { RecordSplitter, type RecordText } from '../inspect/records.ts'
 import { readChunks } from '../source/bytes.ts'
 import { quoteIdentifier } from '../sql.ts'
-import { goodRow, readCsv } from './csv-select.ts'
+import { badRows, type BadValue, SHOWN_LINE_CHARACTERS, verdictSql } from './bad-values.ts'
+import { type CsvReadOptions, readCsv } from './csv-select.ts'
 import type { ColumnMapping, CsvDescription, CsvGroup } from './description.ts'
 import { DEFAULT_MAX_LINE_BYTES } from './line-sizes.ts'
 
 interface Scene {
   readonly session: EngineSession
+  /** How the source was read when it failed. */
+  readonly read?: CsvReadOptions
   readonly signal?: AbortSignal
-}
-
-/** A row that was not taken: where, what and why. */
-export interface BadValue {
-  readonly file: string
-  readonly line: number
-  readonly column: string
-  readonly value: string
-  readonly rule: string
-  readonly raw: string
 }
 
 /**
@@ -65,6 +58,9 @@ export function badValueError(bad: BadValue, cause: unknown): IceboxError {
     cause,
   })
 }
+
+/** Of the reader that looks for the bad value. */
+const BUFFER_BYTES = 4_000_000
 
 /** Errors that DuckDB's CSV reader places itself. */
 function readError(text: string, cause: IceboxError, description: CsvDescription): IceboxError | undefined {
@@ -161,39 +157,38 @@ export async function* badValues(
 ): AsyncGenerator<BadValue> {
   const path = group.paths[0] ?? ''
   const columns = mapping.filter((column) => group.names.includes(column.source))
-  const read = readCsv(description, group, { inOrder: true, storesRejects: skippedLines.size > 0 })
-  const options: RunOptions = scene.signal === undefined ? {} : { signal: scene.signal }
-  const checks = columns.map((column) => {
-    const name = quoteIdentifier(column.source)
-    return `CASE WHEN NOT ${acceptsText(checkedCast(column.type, name, column), name)} THEN left(${name}, 200) END`
+  const read = readCsv(description, group, {
+    bufferBytes: BUFFER_BYTES,
+    ...scene.read,
+    storesRejects: skippedLines.size > 0,
   })
-  const rows = await scene.session.all(
-    `SELECT ordinal, ${checks.map((check, at) => `${check} AS b${at}`).join(', ')} FROM (SELECT row_number() OVER () AS ordinal, * FROM ${read}) WHERE NOT (${goodRow(description, group, mapping)}) LIMIT ${limit}`,
-    options,
-  )
-  const wanted = new Map(rows.map((row) => [Number(row['ordinal']), row]))
-  if (wanted.size === 0) return
-  let ordinal = group.dialect.hasHeader ? -1 : 0
-  for await (const record of records(path, group, description, scene.signal)) {
-    if (skippedLines.has(record.line)) continue
-    ordinal++
-    const row = wanted.get(ordinal)
-    if (row === undefined) continue
-    wanted.delete(ordinal)
-    const at = columns.findIndex((_, index) => typeof row[`b${index}`] === 'string')
-    const column = columns[at]
-    const value = row[`b${at}`]
-    if (column !== undefined && typeof value === 'string') {
-      yield {
-        file: path,
-        line: record.line,
-        column: column.source,
-        value,
-        rule: ruleOf(column, value),
-        raw: record.raw.slice(0, 10_000),
+  const verdict = verdictSql(columns, (column) => quoteIdentifier(column.source))
+  const rows = `SELECT true AS counts, ${verdict} AS bad, NULL AS raw FROM ${read}`
+  const bad = badRows(scene.session, rows, limit, scene.signal)
+  try {
+    let next = await bad.next()
+    let ordinal = group.dialect.hasHeader ? -1 : 0
+    for await (const record of records(path, group, description, scene.signal)) {
+      if (next.done === true) return
+      if (skippedLines.has(record.line)) continue
+      ordinal++
+      if (next.value.ordinal !== ordinal) continue
+      const column = columns[next.value.column]
+      if (column !== undefined) {
+        const { value } = next.value
+        yield {
+          file: path,
+          line: record.line,
+          column: column.source,
+          value,
+          rule: ruleOf(column, value),
+          raw: record.raw,
+        }
       }
+      next = await bad.next()
     }
-    if (wanted.size === 0) return
+  } finally {
+    await bad.return(undefined)
   }
 }
 
@@ -216,14 +211,14 @@ function ruleOf(column: ColumnMapping, value: string): string {
   return `is not ${expected}`
 }
 
-/** The records of a file with their lines, as text. */
+/** The records of a file with their lines, as far as they are shown. */
 async function* records(
   path: string,
   group: CsvGroup,
   description: CsvDescription,
   signal: AbortSignal | undefined,
-): AsyncGenerator<CsvRecord> {
-  const splitter = new RecordSplitter(group.dialect)
+): AsyncGenerator<RecordText> {
+  const splitter = new RecordSplitter(group.dialect, SHOWN_LINE_CHARACTERS)
   const encoding = description.encoding
   const decoder = new TextDecoder(encoding === undefined ? 'utf-8' : /^utf-?16/i.test(encoding) ? 'utf-16le' : 'latin1')
   for await (const chunk of readChunks(path, group.compression, signal)) {

@@ -1,15 +1,21 @@
 import { formatBytes, IceboxError, isIceboxError } from '../../base/index.ts'
-import type { EngineSession, RunOptions } from '../../engine/index.ts'
+import type { EngineSession } from '../../engine/index.ts'
 import { typeToString } from '../../iceberg/index.ts'
-import { acceptsText, CHECK_MARK, checkedCast } from '../inspect/checked-cast.ts'
-import { readChunks } from '../source/bytes.ts'
+import { CHECK_MARK } from '../inspect/checked-cast.ts'
+import { textLines } from '../source/text-lines.ts'
 import { quoteIdentifier } from '../sql.ts'
-import { type BadValue, badValueError } from './csv-errors.ts'
-import { goodJsonRow, readJson } from './json-select.ts'
+import { badRows, type BadValue, SHOWN_LINE_CHARACTERS, verdictSql } from './bad-values.ts'
+import { badValueError } from './csv-errors.ts'
+import { readJson } from './json-select.ts'
+import type { SelectOptions } from './source-select.ts'
 import type { ColumnMapping, JsonDescription } from './description.ts'
+import { firstBrokenLine } from './json-lines.ts'
+import { DEFAULT_MAX_LINE_BYTES } from './line-sizes.ts'
 
 interface Scene {
   readonly session: EngineSession
+  /** How the source was read when it failed. */
+  readonly read?: SelectOptions
   readonly signal?: AbortSignal
 }
 
@@ -20,26 +26,31 @@ export async function explainJsonError(
   mapping: readonly ColumnMapping[],
   scene: Scene,
 ): Promise<unknown> {
-  if (!isIceboxError(error) || !['sql/type', 'engine/failed', 'sql/syntax', 'storage/io'].includes(error.code))
+  if (
+    !isIceboxError(error) ||
+    !['sql/type', 'engine/failed', 'sql/syntax', 'sql/unsupported', 'storage/io'].includes(error.code)
+  )
     return error
   const text = error.message
   const place = /in file "(.+?)",? (?:at byte (\d+) )?in (?:line|record\/value|array entry|line\/object) (\d+)/.exec(
     text,
   )
-  const file = place?.[1] ?? description.paths[0] ?? ''
-  // Of text that is no JSON DuckDB (1.5.5) names the place after it.
+  // Of text that is no JSON DuckDB (1.5.5) names the place after it, and none where it was read as lines.
   const isMalformed = /Malformed JSON/.test(text)
-  const named = Number(place?.[3] ?? Number.NaN)
-  const number = isMalformed ? await malformedPlace(file, named, description, scene) : named
-  const unit = description.layout === 'newline_delimited' ? 'line' : 'object'
+  const isLines = description.layout === 'newline_delimited'
+  const broken = isMalformed && isLines ? await firstBrokenLine(description, scene) : undefined
+  const file = broken?.file ?? place?.[1] ?? /^ {2}file = (.+)$/m.exec(text)?.[1] ?? description.paths[0] ?? ''
+  const named = Number(place?.[3] ?? /CSV Error on Line: (\d+)/.exec(text)?.[1] ?? Number.NaN)
+  const number = broken?.line ?? (isMalformed ? named - 1 : named)
+  const unit = isLines ? 'line' : 'object'
   const context = Number.isNaN(number) ? { file } : { file, [unit]: number }
   const where = Number.isNaN(number) ? file : `${file}, ${unit} ${number}`
-  const big = /maximum_object_size.* of (\d+) bytes exceeded/i.exec(text)
-  if (big !== null) {
+  const limit = exceededLimit(text, description)
+  if (limit !== undefined) {
     return new IceboxError('source/line-too-long', {
-      message: `${where}: an object is longer than ${formatBytes(Number(big[1]))}`,
+      message: `${where}: an object is longer than ${formatBytes(limit)}`,
       remedy: 'raise ingest.max_line_size, or check that every object ends',
-      context: { ...context, limitBytes: Number(big[1]) },
+      context: { ...context, limitBytes: limit },
       cause: error,
     })
   }
@@ -48,7 +59,7 @@ export async function explainJsonError(
     const isCut =
       /unexpected end of data|unexpected end of file/i.test(text) && description.layout !== 'newline_delimited'
     return new IceboxError(isCut ? 'source/truncated' : 'source/row', {
-      message: `${where} is not JSON (byte ${place?.[2] ?? '?'}: ${why})`,
+      message: `${where} is not JSON (byte ${/at byte (\d+)/.exec(text)?.[1] ?? '?'}: ${why})`,
       remedy:
         description.layout === 'newline_delimited'
           ? 'mend the line, or set bad lines aside with --on-error reject'
@@ -120,22 +131,14 @@ async function firstBadValue(
   const leaves = mapping.filter(
     (column) => description.shape.fields.find((field) => field.name === column.source)?.shape.kind === 'leaf',
   )
-  const checks = leaves.map((column, at) => {
-    const name = quoteIdentifier(column.source)
-    return `CASE WHEN NOT ${acceptsText(checkedCast(column.type, name, column), name)} THEN left(${name}, 200) END AS b${at}`
-  })
-  if (checks.length === 0) return undefined
-  const options: RunOptions = scene.signal === undefined ? {} : { signal: scene.signal }
-  const rows = await scene.session.all(
-    `SELECT ordinal, ${checks.join(', ')} FROM (SELECT row_number() OVER () AS ordinal, * FROM ${readJson(description)}) WHERE NOT (${goodJsonRow(description, mapping)}) ORDER BY ordinal LIMIT 1`,
-    options,
-  )
-  const row = rows[0]
-  if (row === undefined) return undefined
-  const at = leaves.findIndex((_, index) => typeof row[`b${index}`] === 'string')
-  const column = leaves[at]
-  const value = row[`b${at}`]
-  if (column === undefined || typeof value !== 'string') return undefined
+  if (leaves.length === 0) return undefined
+  const verdict = verdictSql(leaves, (leaf) => quoteIdentifier(leaf.source))
+  const rows = `SELECT true AS counts, ${verdict} AS bad, NULL AS raw FROM ${readJson(description, scene.read?.maxLineSizeBytes)}`
+  const first = await badRows(scene.session, rows, 1, scene.signal).next()
+  if (first.done === true) return undefined
+  const { value } = first.value
+  const column = leaves[first.value.column]
+  if (column === undefined) return undefined
   const rule = `is not ${typeToString(column.type)}`
   // Threads hand over rows in any order, so the line is found by its text.
   const found =
@@ -144,7 +147,7 @@ async function firstBadValue(
       : undefined
   return {
     file: path,
-    line: found?.line ?? Number(row['ordinal']),
+    line: found?.line ?? first.value.ordinal,
     column: column.source,
     value,
     rule,
@@ -152,24 +155,14 @@ async function firstBadValue(
   }
 }
 
-/** The line, or the object, that is no JSON; `named` is the one that DuckDB names. */
-async function malformedPlace(
-  path: string,
-  named: number,
-  description: JsonDescription,
-  { session, signal }: Scene,
-): Promise<number> {
-  if (Number.isNaN(named)) return named
-  if (description.layout !== 'newline_delimited' || description.compression === 'zstd') return named - 1
-  let number = 0
-  for await (const line of lines(path, description, signal)) {
-    number++
-    if (number < named - 1 || line.trim() === '') continue
-    if (number > named) break
-    const [row] = await session.all('SELECT json_valid($1::VARCHAR) AS ok', { parameters: [line] })
-    if (row?.['ok'] === false) return number
-  }
-  return named
+/** The longest object that the reader would have taken, where that is what it said. */
+function exceededLimit(text: string, description: JsonDescription): number | undefined {
+  const said = /maximum_object_size.* of (\d+) bytes exceeded|Maximum line size of (\d+)/i.exec(text)
+  if (said !== null) return Number(said[1] ?? said[2])
+  // What the reader of lines says of one that is longer than its buffer.
+  if (/does not support a full read on this file/.test(text))
+    return description.maxObjectBytes ?? DEFAULT_MAX_LINE_BYTES
+  return undefined
 }
 
 /** A value inside a nested column that does not convert: DuckDB names the value, the line is found by it. */
@@ -206,35 +199,20 @@ async function lineWith(
   value: string,
   signal: AbortSignal | undefined,
 ): Promise<{ line: number; raw: string } | undefined> {
-  let number = 0
-  for await (const line of lines(path, description, signal)) {
-    number++
-    if (!line.includes(value.slice(0, 50)) && !line.includes(JSON.stringify(value).slice(1, 50))) continue
+  if (description.compression === 'zstd') return undefined
+  for await (const { number, text, isWhole } of textLines(path, description.compression, signal)) {
+    if (!text.includes(value.slice(0, 50)) && !text.includes(JSON.stringify(value).slice(1, 50))) continue
+    const found = { line: number, raw: text.slice(0, SHOWN_LINE_CHARACTERS) }
+    // Of a line that is too long to be held the value is all that is known.
+    if (!isWhole) return found
     try {
-      const object: unknown = JSON.parse(line)
+      const object: unknown = JSON.parse(text)
       if (typeof object !== 'object' || object === null) continue
-      const found: unknown = Object.entries(object).find(([name]) => name === column)?.[1]
-      if (found !== undefined && line.includes(value)) return { line: number, raw: line.slice(0, 10_000) }
+      const field: unknown = Object.entries(object).find(([name]) => name === column)?.[1]
+      if (field !== undefined && text.includes(value)) return found
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error
     }
   }
   return undefined
-}
-
-export async function* lines(
-  path: string,
-  description: Pick<JsonDescription, 'compression'>,
-  signal?: AbortSignal,
-): AsyncGenerator<string> {
-  if (description.compression === 'zstd') return
-  const decoder = new TextDecoder()
-  let rest = ''
-  for await (const chunk of readChunks(path, description.compression, signal)) {
-    const parts = (rest + decoder.decode(chunk, { stream: true })).split('\n')
-    rest = parts.pop() ?? ''
-    yield* parts
-  }
-  rest += decoder.decode()
-  if (rest !== '') yield rest
 }

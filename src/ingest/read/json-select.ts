@@ -2,6 +2,7 @@ import { isPrimitive, type Type } from '../../iceberg/index.ts'
 import { acceptsText, castOrFail, checkedCast, CHECK_MARK } from '../inspect/checked-cast.ts'
 import { toDuckDbType } from '../types/mapping.ts'
 import { columnsMap, quoteIdentifier, quoteList, quoteText } from '../sql.ts'
+import { csvBuffers, type CsvReadOptions } from './csv-select.ts'
 import type { ColumnMapping, JsonDescription, JsonShape } from './description.ts'
 
 /** Buffers are twice the largest object for each thread, so the first try is small; it grows when an object needs it. */
@@ -133,7 +134,8 @@ export function goodJsonRow(description: JsonDescription, mapping: readonly Colu
  * Names of objects that the plan does not know, as text `path.name`: DuckDB drops such values without a word. A light
  * second reading (0.4 s beside 1.1 s of the import itself for 1.5M objects), the price of telling.
  */
-export function unknownKeysSql(description: JsonDescription, maxObjectBytes = FIRST_OBJECT_BYTES): string {
+export function unknownKeysSql(description: JsonDescription, options: CsvReadOptions = {}): string {
+  const texts = jsonTexts(description, options)
   const keys: string[] = []
   const visit = (shape: JsonShape, path: string, shown: string) => {
     if (shape.kind === 'list') visit(shape.element, `${path}[*]`, shown)
@@ -151,18 +153,59 @@ export function unknownKeysSql(description: JsonDescription, maxObjectBytes = FI
     for (const field of shape.fields) visit(field.shape, `${path}.${pathName(field.name)}`, `${shown}${field.name}.`)
   }
   visit(description.shape, '$', '')
-  return `SELECT DISTINCT unnest(list_concat(${keys.join(', ')}, []::VARCHAR[])) AS name FROM ${jsonObjects(description, maxObjectBytes)} LIMIT 100`
+  return `SELECT DISTINCT unnest(list_concat(${keys.join(', ')}, []::VARCHAR[])) AS name FROM ${texts} LIMIT 100`
 }
 
 function pathName(name: string): string {
   return `"${name.replaceAll('"', '\\"')}"`
 }
 
-/** Lines of NDJSON as text, and as a struct `s` of the description's shape where they are objects. */
-export function ndjsonLines(description: JsonDescription): string {
-  const lines = `read_csv(${quoteList(description.paths)}, auto_detect = false, header = false, strict_mode = false, quote = '', escape = '', delim = '\x01', columns = {'line': 'VARCHAR'}${description.compression === 'none' ? '' : `, compression = ${quoteText(description.compression)}`}, hive_partitioning = false)`
-  const structure = JSON.stringify(structureOf(description.shape))
-  return `(SELECT line, CASE WHEN json_valid(line) AND json_type(line) = 'OBJECT' THEN json_transform(line, ${quoteText(structure)}) END AS s FROM ${lines} WHERE line IS NOT NULL AND trim(line) <> '')`
+/**
+ * `read_csv(…)` of NDJSON, a line a row. Its buffers are ours to choose; `read_json_objects` holds 85 MB whatever the objects are.
+ */
+function readLines(description: JsonDescription, options: CsvReadOptions): string {
+  const settings = [
+    quoteList(description.paths),
+    'auto_detect = false',
+    'header = false',
+    'strict_mode = false',
+    "quote = ''",
+    "escape = ''",
+    "delim = '\x01'",
+    "columns = {'line': 'VARCHAR'}",
+    ...(description.compression === 'none' ? [] : [`compression = ${quoteText(description.compression)}`]),
+    ...csvBuffers(options.maxLineSizeBytes ?? description.maxObjectBytes, LINE_BUFFER_BYTES),
+    'hive_partitioning = false',
+  ]
+  return `read_csv(${settings.join(', ')})`
+}
+
+/** The smallest that takes lines of the reader's default: JSON functions hold ten times the texts of one buffer. */
+const LINE_BUFFER_BYTES = 2_097_152
+
+/** Rows of one column `json` with the objects as text; NULL for a blank line. Nothing is checked where objects are lines. */
+export function jsonTexts(description: JsonDescription, options: CsvReadOptions = {}): string {
+  if (description.layout !== 'newline_delimited') return jsonObjects(description, options.maxLineSizeBytes)
+  return `(SELECT CASE WHEN trim(line) <> '' THEN line END AS json FROM ${readLines(description, options)})`
+}
+
+/** Rows of one column `s`: objects as structs of the description's shape with text in the leaves; NULL for a blank line. */
+export function jsonRows(description: JsonDescription): string {
+  const struct = description.isTolerant === true ? structOf(description, 'json') : transformOf(description, 'json')
+  return `(SELECT ${struct} AS s FROM ${jsonTexts(description)})`
+}
+
+/** Lines of NDJSON as text, and as a struct `s` of the description's shape where they are objects; blank lines too. */
+export function ndjsonLines(description: JsonDescription, options: CsvReadOptions): string {
+  return `(SELECT line, ${structOf(description, 'line')} AS s FROM ${readLines(description, options)})`
+}
+
+function structOf(description: JsonDescription, text: string): string {
+  return `CASE WHEN json_valid(${text}) AND json_type(${text}) = 'OBJECT' THEN ${transformOf(description, text)} END`
+}
+
+function transformOf(description: JsonDescription, text: string): string {
+  return `json_transform(${text}, ${quoteText(JSON.stringify(structureOf(description.shape)))})`
 }
 
 function structureOf(shape: JsonShape): unknown {

@@ -1,27 +1,56 @@
 import { isIceboxError } from '../../base/index.ts'
+import type { Compression } from '../source/format.ts'
 import { scanText } from '../source/text-scan.ts'
 import type { CsvDescription } from './description.ts'
 
+/** Files whose lines may be long. */
+export interface LongLines {
+  readonly files: readonly { readonly path: string; readonly compression: Compression }[]
+  /** A record is a line there (not in JSON over several lines, not in UTF-16). */
+  readonly hasLines: boolean
+  /** `ingest.max_line_size` */
+  readonly limitBytes: number
+  readonly signal?: AbortSignal | undefined
+}
+
+/** A record can be a little longer than its line: its end, what the reader looks ahead. */
+const SLACK = 1.02
+/** Where lines cannot be measured, or quotes put several into one record: the next try allows so many times more. */
+const STEP = 4
+
 /**
- * Tries with the reader's default, then with larger and larger lines up to the limit: buffers grow with the longest line
- * that is allowed, so most imports should not pay for lines that they do not have.
+ * Tries with the reader's default, then with the longest line that the files have: buffers are twice as long as the
+ * lines that are allowed, so an import should not pay for lines that it does not have.
  */
 export async function withLineSizes<T>(
-  limitBytes: number,
+  lines: LongLines,
   attempt: (maxLineSizeBytes: number | undefined) => Promise<T>,
 ): Promise<T> {
-  const sizes = [undefined, 16_000_000, limitBytes]
-  for (let at = 0; ; at++) {
+  const { limitBytes } = lines
+  let size: number | undefined
+  for (;;) {
     try {
-      return await attempt(sizes[at])
+      return await attempt(size)
     } catch (error) {
-      const next = sizes[at + 1]
-      if (!isIceboxError(error, 'source/line-too-long') || next === undefined || next > limitBytes) throw error
+      const now = size ?? DEFAULT_MAX_LINE_BYTES
+      if (!isIceboxError(error, 'source/line-too-long') || now >= limitBytes) throw error
       // The scan of the file found it beyond the limit already.
       const found = error.context['limitBytes']
       if (typeof found === 'number' && found >= limitBytes) throw error
+      const longest = size === undefined ? await longestLine(lines) : 0
+      size = Math.min(limitBytes, longest > now ? Math.ceil(longest * SLACK) : now * STEP)
     }
   }
+}
+
+/** Bytes of the longest line; 0 where it cannot be found out. Rejects as {@link scanText} does. */
+async function longestLine({ files, hasLines, limitBytes, signal }: LongLines): Promise<number> {
+  let longest = 0
+  for (const { path, compression } of hasLines ? files : []) {
+    if (compression === 'zstd') return 0
+    longest = Math.max(longest, await scanText(path, compression, { maxLineSizeBytes: limitBytes }, signal))
+  }
+  return longest
 }
 
 /** DuckDB's `max_line_size` where none is given. */
@@ -36,10 +65,15 @@ export async function refuseLongLines(
   maxLineSizeBytes: number | undefined,
   signal?: AbortSignal,
 ): Promise<void> {
-  if (description.encoding !== undefined && /^utf-?16/i.test(description.encoding)) return
+  if (isWide(description.encoding)) return
   const limits = { maxLineSizeBytes: maxLineSizeBytes ?? description.maxLineSizeBytes ?? DEFAULT_MAX_LINE_BYTES }
   for (const group of description.groups) {
     if (group.compression === 'zstd') continue
     for (const path of group.paths) await scanText(path, group.compression, limits, signal)
   }
+}
+
+/** Bytes of line ends are no bytes of their own there. */
+export function isWide(encoding: string | undefined): boolean {
+  return encoding !== undefined && /^utf-?16/i.test(encoding)
 }

@@ -9,8 +9,6 @@ export interface SelectOptions {
   readonly maxLineSizeBytes?: number
   /** Bytes of a CSV reader's buffer (`CopyPlan.csvBufferBytes`). */
   readonly bufferBytes?: number
-  /** Rows in the order of the files. */
-  readonly inOrder?: boolean
   /** CSV: the reader parses floating point numbers itself (`CsvSelectOptions.parsesNumbers`). */
   readonly parsesNumbers?: boolean
 }

@@ -20,6 +20,23 @@ export async function readHead(path: string, bytes: number): Promise<Uint8Array>
   }
 }
 
+/** The last bytes of a file; fewer where it has not so many. Rejects `source/not-found`, `source/unreadable`. */
+export async function readTail(path: string, bytes: number): Promise<Buffer> {
+  try {
+    const handle = await open(path, 'r')
+    try {
+      const { size } = await handle.stat()
+      const buffer = Buffer.alloc(Math.min(bytes, size))
+      await handle.read(buffer, 0, buffer.length, size - buffer.length)
+      return buffer
+    } finally {
+      await handle.close()
+    }
+  } catch (error) {
+    throw readError(path, error)
+  }
+}
+
 const CHUNK_BYTES = 1 << 20
 
 /**

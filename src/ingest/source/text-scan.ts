@@ -13,6 +13,7 @@ export interface TextScanLimits {
  * Looks at every byte of a text file for what DuckDB's reader passes over: NUL bytes, lines longer than the limit, gzip
  * that ends early. Runs beside the copy; `indexOf` is memchr: 380 MB in 73 ms of one core here, against 5 s of CPU for
  * the copy. Quoted line ends are not told apart: a record of several lines may be longer than its lines.
+ * Answers with the bytes of the longest line, as far as one reaches from a chunk (1 MiB) into the next.
  * Rejects `source/encoding`, `source/line-too-long`, `source/truncated`.
  */
 export async function scanText(
@@ -20,7 +21,8 @@ export async function scanText(
   compression: Compression,
   limits: TextScanLimits,
   signal?: AbortSignal,
-): Promise<void> {
+): Promise<number> {
+  let longest = 0
   let lineStart = 0
   let position = 0
   for await (const chunk of readChunks(path, compression, signal)) {
@@ -30,9 +32,11 @@ export async function scanText(
     const lineEnd = first < 0 ? position + chunk.length : position + first
     if (lineEnd - lineStart > limits.maxLineSizeBytes)
       throw longLine(path, await lineOfByte(path, compression, lineStart), limits.maxLineSizeBytes)
+    longest = Math.max(longest, lineEnd - lineStart)
     if (first >= 0) lineStart = position + chunk.lastIndexOf(NEW_LINE) + 1
     position += chunk.length
   }
+  return longest
 }
 
 /** The number of the line that a byte lies in, from 1. */

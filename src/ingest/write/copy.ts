@@ -8,6 +8,8 @@ export interface CopyStatement {
   readonly folder: string
   readonly fieldIds?: string
   readonly rowGroupSize: number
+  /** Ends a row group earlier; DuckDB refuses it where rows keep their order. */
+  readonly rowGroupBytes?: number | undefined
   readonly codec: string
   readonly codecLevel?: number | undefined
   /** Columns to partition by; without them files are cut at `fileSizeBytes`. */
@@ -31,6 +33,7 @@ export function copySql(copy: CopyStatement): string {
     `COMPRESSION ${quoteText(copy.codec)}`,
     ...(copy.codecLevel === undefined ? [] : [`COMPRESSION_LEVEL ${copy.codecLevel}`]),
     `ROW_GROUP_SIZE ${copy.rowGroupSize}`,
+    ...(copy.rowGroupBytes === undefined ? [] : [`ROW_GROUP_SIZE_BYTES ${copy.rowGroupBytes}`]),
     "FILENAME_PATTERN '{i}'",
     'RETURN_STATS',
     // DuckDB 1.5.5 looks for bytes under their printed form and for -0.0 apart from 0.0 in the Bloom filters that it writes,

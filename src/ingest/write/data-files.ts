@@ -82,6 +82,7 @@ export async function writeDataFiles(request: WriteRequest): Promise<WriteResult
       copy.rowGroupSize,
       rowGroupLimit(request.properties),
     ),
+    rowGroupBytes: isOrdered ? undefined : copy.rowGroupBytes,
     strategy: chooseStrategy({
       isPartitioned,
       partitions: request.partitions,

@@ -5,10 +5,12 @@ import type { WriteStrategy } from './strategy.ts'
 export interface Rung {
   readonly threads: number
   readonly rowGroupSize: number
+  /** Undefined where rows keep their order. */
+  readonly rowGroupBytes?: number | undefined
   readonly strategy: WriteStrategy
 }
 
-const LEAST_ROW_GROUP = 2_048
+const VECTOR_ROWS = 2_048
 const MAX_STAGED_BUCKETS = 64
 
 /** The attempts in order: as planned, one thread, smaller row groups, more buckets. */
@@ -17,11 +19,9 @@ export function ladder(first: Rung): Rung[] {
   const last = () => rungs.at(-1) ?? first
   if (first.threads > 1) rungs.push({ ...last(), threads: 1 })
   for (const divisor of [4, 16]) {
-    const rowGroupSize = Math.max(
-      LEAST_ROW_GROUP,
-      Math.floor(first.rowGroupSize / divisor / LEAST_ROW_GROUP) * LEAST_ROW_GROUP,
-    )
-    if (rowGroupSize < last().rowGroupSize) rungs.push({ ...last(), rowGroupSize })
+    const rowGroupSize = smallerGroup(first.rowGroupSize, divisor)
+    const rowGroupBytes = first.rowGroupBytes === undefined ? undefined : Math.floor(first.rowGroupBytes / divisor)
+    if (rowGroupSize < last().rowGroupSize) rungs.push({ ...last(), rowGroupSize, rowGroupBytes })
   }
   const { strategy } = first
   if (strategy.kind === 'direct') rungs.push({ ...last(), strategy: { kind: 'staged', buckets: 8 } })
@@ -29,6 +29,12 @@ export function ladder(first: Rung): Rung[] {
     rungs.push({ ...last(), strategy: { kind: 'staged', buckets: Math.min(MAX_STAGED_BUCKETS, strategy.buckets * 4) } })
   }
   return rungs
+}
+
+/** Whole vectors, as long as there was one; rows that are wider than that by themselves. */
+function smallerGroup(rows: number, divisor: number): number {
+  if (rows < VECTOR_ROWS) return Math.max(1, Math.floor(rows / divisor))
+  return Math.max(VECTOR_ROWS, Math.floor(rows / divisor / VECTOR_ROWS) * VECTOR_ROWS)
 }
 
 /** The refusal when no rung fits: figures of what was tried. */

@@ -65,6 +65,7 @@ export class RowCopier {
       select: staged,
       folder,
       rowGroupSize: rung.rowGroupSize,
+      rowGroupBytes: rung.rowGroupBytes,
       codec: 'lz4_raw',
       partitionBy: [bucketColumn],
       fileSizeBytes: 0,
@@ -129,6 +130,7 @@ export class RowCopier {
       folder: join(output, String(this.#copies)),
       fieldIds: fieldIdsClause(schema),
       rowGroupSize: rung.rowGroupSize,
+      rowGroupBytes: rung.rowGroupBytes,
       ...codecOf(properties),
       fileSizeBytes: targetSize(properties, targetFileSizeBytes),
     }

@@ -1,0 +1,128 @@
+import { type Json, parseJson } from '../../base/index.ts'
+import type { EngineSession } from '../../engine/index.ts'
+import type { JsonDescription, JsonLeaf, JsonShape } from '../read/description.ts'
+import { jsonTexts } from '../read/json-select.ts'
+import { textOf } from '../sql.ts'
+
+const MAX_STRUCT_FIELDS = 1_000
+/** Deeper values are kept as text: no engine reads such a type, and recursion stays within the stack. */
+export const MAX_LEVELS = 50
+/** Structures that were seen are not merged again; so many are remembered. */
+const MOST_REMEMBERED = 100
+
+/** A blank line is no object; neither is it wrong. */
+const KIND =
+  "CASE WHEN size IS NULL THEN 'blank' WHEN structure IS NULL THEN 'broken' WHEN structure[1] = '{' THEN 'object' ELSE 'odd' END"
+
+/** What the first objects of a JSON source look like, all together. */
+export interface JsonSample {
+  readonly rows: number
+  /** Values that are not objects, and lines that are no JSON. */
+  readonly odd: number
+  readonly broken: number
+  readonly averageBytes: number
+  /** Undefined where there is no object. */
+  readonly shape: JsonShape | undefined
+}
+
+/**
+ * Reads the first `rows` objects and merges their structures one by one. DuckDB's own `json_group_structure` holds every
+ * object until the end: 740 MB for 20,000 objects of 200 fields, where this holds 63 and takes half as long again.
+ */
+export async function sampleStructure(
+  session: EngineSession,
+  description: JsonDescription,
+  rows: number,
+  signal: AbortSignal | undefined,
+): Promise<JsonSample> {
+  const structures = `SELECT CASE WHEN json_valid(json) THEN CAST(json_structure(json) AS VARCHAR) END AS structure, strlen(json) AS size FROM (SELECT json FROM ${jsonTexts(description)} LIMIT ${rows})`
+  // What is as the object before it does not come here: 4 kB of structure for 200 fields.
+  await using stream = await session.stream(
+    `SELECT CASE WHEN structure IS DISTINCT FROM lag(structure) OVER () THEN structure END, ${KIND}, size FROM (${structures})`,
+    { threads: 1, ...(signal === undefined ? {} : { signal }) },
+  )
+  const remembered = new Set<string>()
+  const counts = { object: 0, odd: 0, broken: 0 }
+  let shape: JsonShape | undefined
+  let bytes = 0
+  for await (const batch of stream) {
+    const [texts, kinds, sizes] = [batch.column(0), batch.column(1), batch.column(2)]
+    for (let at = 0; at < batch.rowCount; at++) {
+      const kind = kinds[at]
+      if (kind !== 'object' && kind !== 'odd' && kind !== 'broken') continue
+      counts[kind]++
+      bytes += Number(sizes[at])
+      const text = textOf(texts[at])
+      if (kind !== 'object' || text === '' || remembered.has(text)) continue
+      if (remembered.size >= MOST_REMEMBERED) remembered.clear()
+      remembered.add(text)
+      const found = shapeOf(parseJson(text), 0)
+      shape = shape === undefined ? found : merged(shape, found)
+    }
+  }
+  const seen = counts.object + counts.odd + counts.broken
+  return {
+    rows: seen,
+    odd: counts.odd,
+    broken: counts.broken,
+    averageBytes: seen === 0 ? 0 : bytes / seen,
+    shape: shape === undefined ? undefined : bounded(shape),
+  }
+}
+
+/** The shape of what `json_structure` prints. */
+function shapeOf(structure: Json, depth: number): JsonShape {
+  if (depth > MAX_LEVELS && typeof structure === 'object') return { kind: 'leaf', values: 'mixed' }
+  if (Array.isArray(structure)) return { kind: 'list', element: shapeOf(structure[0] ?? 'NULL', depth + 1) }
+  if (structure !== null && typeof structure === 'object') {
+    const fields = Object.entries(structure)
+    return { kind: 'struct', fields: fields.map(([name, below]) => ({ name, shape: shapeOf(below, depth + 1) })) }
+  }
+  switch (structure) {
+    case 'BOOLEAN':
+      return { kind: 'leaf', values: 'boolean' }
+    case 'UBIGINT':
+    case 'BIGINT':
+    case 'HUGEINT':
+      return { kind: 'leaf', values: 'integer' }
+    case 'DOUBLE':
+      return { kind: 'leaf', values: 'real' }
+    case 'VARCHAR':
+      return { kind: 'leaf', values: 'text' }
+    case 'NULL':
+      return { kind: 'leaf', values: 'none' }
+    default:
+      return { kind: 'leaf', values: 'mixed' }
+  }
+}
+
+/** The shape that holds both: fields of either, numbers as reals where one is; different kinds are mixed. */
+export function merged(a: JsonShape, b: JsonShape): JsonShape {
+  if (a.kind === 'leaf' && a.values === 'none') return b
+  if (b.kind === 'leaf' && b.values === 'none') return a
+  if (a.kind === 'list' && b.kind === 'list') return { kind: 'list', element: merged(a.element, b.element) }
+  if (a.kind === 'struct' && b.kind === 'struct') {
+    const fields = new Map(a.fields.map((field) => [field.name, field.shape]))
+    for (const { name, shape } of b.fields) {
+      const known = fields.get(name)
+      fields.set(name, known === undefined ? shape : merged(known, shape))
+    }
+    return { kind: 'struct', fields: [...fields].map(([name, shape]) => ({ name, shape })) }
+  }
+  if (a.kind === 'leaf' && b.kind === 'leaf') return { kind: 'leaf', values: mergedValues(a.values, b.values) }
+  return { kind: 'leaf', values: 'mixed' }
+}
+
+function mergedValues(a: JsonLeaf['values'], b: JsonLeaf['values']): JsonLeaf['values'] {
+  if (a === b) return a
+  const isNumber = (values: JsonLeaf['values']) => values === 'integer' || values === 'real'
+  return isNumber(a) && isNumber(b) ? 'real' : 'mixed'
+}
+
+/** Objects with more fields than a table can have are maps: kept as text. */
+function bounded(shape: JsonShape): JsonShape {
+  if (shape.kind === 'list') return { kind: 'list', element: bounded(shape.element) }
+  if (shape.kind === 'leaf') return shape
+  if (shape.fields.length > MAX_STRUCT_FIELDS) return { kind: 'leaf', values: 'mixed' }
+  return { kind: 'struct', fields: shape.fields.map(({ name, shape: below }) => ({ name, shape: bounded(below) })) }
+}

@@ -1,0 +1,54 @@
+import type { EngineSession } from '../../engine/index.ts'
+import { textLines } from '../source/text-lines.ts'
+import { badRows, BROKEN_ROW } from './bad-values.ts'
+import type { JsonDescription } from './description.ts'
+import { jsonTexts } from './json-select.ts'
+import type { SelectOptions } from './source-select.ts'
+
+/** The lines of rows by their number among those that are not blank, asked for in order. */
+export interface LineNumbers extends AsyncDisposable {
+  lineOf(ordinal: number): Promise<number>
+}
+
+/** The engine's own count of lines is another: to it CRLF is two line ends. */
+export function lineNumbers(
+  path: string,
+  description: Pick<JsonDescription, 'compression'>,
+  signal: AbortSignal | undefined,
+): LineNumbers {
+  const lines = textLines(path, description.compression, signal)
+  let count = 0
+  let number = 0
+  return {
+    lineOf: async (ordinal) => {
+      // Node 20 has no zstd: there blank lines are not counted.
+      if (description.compression === 'zstd') return ordinal
+      while (count < ordinal) {
+        const line = await lines.next()
+        if (line.done === true) break
+        number = line.value.number
+        if (!/^ *$/.test(line.value.text)) count++
+      }
+      return number
+    },
+    [Symbol.asyncDispose]: async () => {
+      await lines.return(undefined)
+    },
+  }
+}
+
+/** The first line of NDJSON that is no JSON, in the order of the files. */
+export async function firstBrokenLine(
+  description: JsonDescription,
+  scene: { readonly session: EngineSession; readonly read?: SelectOptions; readonly signal?: AbortSignal },
+): Promise<{ readonly file: string; readonly line: number } | undefined> {
+  for (const file of description.paths) {
+    const texts = jsonTexts({ ...description, paths: [file] }, scene.read)
+    const rows = `SELECT json IS NOT NULL AS counts, CASE WHEN NOT json_valid(json) THEN '${BROKEN_ROW}' END AS bad, NULL AS raw FROM ${texts}`
+    const first = await badRows(scene.session, rows, 1, scene.signal).next()
+    if (first.done === true) continue
+    await using numbers = lineNumbers(file, description, scene.signal)
+    return { file, line: await numbers.lineOf(first.value.ordinal) }
+  }
+  return undefined
+}
