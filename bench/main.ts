@@ -8,6 +8,7 @@ import { importBenchmark } from './benchmarks/import.ts'
 import { planningBenchmark } from './benchmarks/planning.ts'
 import { smallSelectBenchmark } from './benchmarks/small-select.ts'
 import { startupBenchmark } from './benchmarks/startup.ts'
+import { streamOutBenchmark } from './benchmarks/stream-out.ts'
 import { tpchBenchmark } from './benchmarks/tpch.ts'
 import { type Finding, printFindings } from './lib/report.ts'
 
@@ -15,6 +16,7 @@ const BENCHMARKS = [
   importBenchmark,
   tpchBenchmark,
   smallSelectBenchmark,
+  streamOutBenchmark,
   planningBenchmark,
   commitsBenchmark,
   startupBenchmark,

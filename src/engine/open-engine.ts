@@ -1,5 +1,6 @@
 import { IceboxError } from '../base/index.ts'
-import type { EnginePlan, Governor } from '../memory/index.ts'
+import type { BufferAllocator, EnginePlan, Governor } from '../memory/index.ts'
+import { HeapBuffers } from './arrow-out/heap-buffers.ts'
 import { prepareEnvironment } from './allocator.ts'
 import { type Binding, type Connection, type Database, loadBinding } from './binding.ts'
 import { engineError } from './errors.ts'
@@ -19,6 +20,8 @@ export interface EngineOptions {
   readonly allowedDirectories?: readonly string[]
   /** Connections at once (default 16). */
   readonly maxSessions?: number
+  /** Where the buffers of Arrow batches come from (default: ArrayBuffers of their own). */
+  readonly buffers?: BufferAllocator
 }
 
 /** Native calls that may block at once: one less than the threads of Node's pool. */
@@ -94,18 +97,20 @@ class OpenEngine implements Engine {
   readonly #places: Gate
   readonly #sessions = new Set<Session>()
   readonly #keeper: MemoryKeeper
+  readonly #buffers: BufferAllocator
   readonly #functions = new Set<string>()
   /** Threads that running statements asked for, oldest first. */
   readonly #threadWishes: { readonly count: number }[] = []
   #isClosed = false
 
   constructor(parts: Parts) {
-    const { governor, plan, maxSessions } = parts.options
+    const { governor, plan, maxSessions, buffers } = parts.options
     this.#parts = parts
     this.plan = plan
     this.threads = plan.threads
     this.memoryLimitBytes = plan.memoryLimitBytes
     this.#places = new Gate(maxSessions ?? 16)
+    this.#buffers = buffers ?? new HeapBuffers()
     this.#keeper = new MemoryKeeper({ governor, plan, spill: parts.spill })
   }
 
@@ -123,6 +128,7 @@ class OpenEngine implements Engine {
         memoryLimitBytes: this.memoryLimitBytes,
         gate: this.#calls,
         keeper: this.#keeper,
+        buffers: this.#buffers,
         functions: this.#functions,
         useThreads: (count) => this.#useThreads(count),
         onClose: () => {

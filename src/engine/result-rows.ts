@@ -1,15 +1,25 @@
 import { cancelledError, IceboxError } from '../base/index.ts'
 import { ChunkBatch } from './batch.ts'
-import type { Binding, Connection, Result } from './binding.ts'
+import type { Binding, Connection, DataChunk, Result } from './binding.ts'
 import { ChunkCollector } from './chunk-collector.ts'
-import type { ColumnarBatch, ResultColumn, ResultStream } from './port.ts'
+import type { ArrowBody } from './arrow-out/body.ts'
+import { Gatherer } from './arrow-out/gather.ts'
+import type { BufferAllocator } from '../memory/index.ts'
+import type { ArrowOptions, ArrowStream, ColumnarBatch, ResultColumn, ResultStream } from './port.ts'
 import { type EngineType, readType, typeText } from './types.ts'
 import { checkValueSizes } from './value-size.ts'
 
 /** `duckdb_result_type` of a result that holds an error (duckdb.h). */
 const FAILED = 0
 
+/** `performance.streaming.chunk_size` and `buffer_size` where nobody says otherwise. */
+const BATCH_ROWS = 10_000
+const BATCH_BYTES = 1_048_576
+const CONSUMER = 'engine/arrow'
+
 export interface ResultRowsOptions {
+  /** Where the buffers of Arrow batches come from. */
+  readonly buffers: BufferAllocator
   readonly host: { readonly binding: Binding; readonly connection: Connection }
   readonly result: Result
   readonly signal: AbortSignal | undefined
@@ -46,6 +56,24 @@ export class ResultRows implements ResultStream {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<ColumnarBatch, void, undefined> {
+    const { binding } = this.#options.host
+    for await (const chunk of this.#chunks()) yield new ChunkBatch(binding, chunk, this.columns, this.#types)
+  }
+
+  async arrow(options: ArrowOptions = {}): Promise<ArrowStream> {
+    const limits = { rows: options.batchRows ?? BATCH_ROWS, bytes: options.batchBytes ?? BATCH_BYTES }
+    const gatherer = new Gatherer(this.#options.host.binding, this.#types, limits, this.#options.buffers, CONSUMER)
+    const { BodyStream } = await import('./arrow-out/arrow-stream.ts')
+    return new BodyStream(this.columns, this.#types, this.#bodies(gatherer))
+  }
+
+  async *#bodies(gatherer: Gatherer): AsyncGenerator<ArrowBody, void, undefined> {
+    for await (const chunk of this.#chunks()) yield* gatherer.take(chunk)
+    const last = gatherer.finish()
+    if (last !== undefined) yield last
+  }
+
+  async *#chunks(): AsyncGenerator<DataChunk, void, undefined> {
     if (this.#isStarted) throw new IceboxError('internal/unreachable', { message: 'a result was read twice' })
     this.#isStarted = true
     const { signal } = this.#options
@@ -56,9 +84,9 @@ export class ResultRows implements ResultStream {
           if (signal?.aborted === true) throw cancelledError(signal)
           return
         }
-        const batch = await this.#next(result)
-        if (batch === undefined) return
-        yield batch
+        const chunk = await this.#next(result)
+        if (chunk === undefined) return
+        yield chunk
       }
     } catch (error) {
       // A failed statement is over: there is nothing left to interrupt.
@@ -70,7 +98,7 @@ export class ResultRows implements ResultStream {
   }
 
   /** The next rows, or undefined at the end. A chunk without rows is the end or a failure, which look alike. */
-  async #next(result: Result): Promise<ColumnarBatch | undefined> {
+  async #next(result: Result): Promise<DataChunk | undefined> {
     const { execute, explainFailure, signal, maxValueBytes } = this.#options
     const { binding } = this.#options.host
     const fetch = execute(() => binding.fetch_chunk(result))
@@ -82,10 +110,10 @@ export class ResultRows implements ResultStream {
         const { columns } = this
         checkValueSizes(binding, chunk, { columns, types: this.#types }, this.#rowsRead, maxValueBytes)
       }
-      const batch = new ChunkBatch(binding, chunk, this.columns, this.#types)
-      this.#rowsRead += batch.rowCount
-      this.#collector.handedOut(batch.rowCount)
-      return batch
+      const rows = binding.data_chunk_get_size(chunk)
+      this.#rowsRead += rows
+      this.#collector.handedOut(rows)
+      return chunk
     }
     const returnType: number = binding.result_return_type(result)
     const hasFailed = returnType === FAILED

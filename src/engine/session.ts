@@ -1,4 +1,5 @@
 import { IceboxError, throwIfCancelled } from '../base/index.ts'
+import type { BufferAllocator } from '../memory/index.ts'
 import { type Binding, type Connection, type PreparedStatement, STATEMENT_KINDS } from './binding.ts'
 import { engineError } from './errors.ts'
 import type { Gate } from './gate.ts'
@@ -23,6 +24,7 @@ export interface SessionHost {
   /** Native calls that may run at once; each blocks a thread of Node's pool. */
   readonly gate: Gate
   readonly keeper: MemoryKeeper
+  readonly buffers: BufferAllocator
   /** Functions that the instance has; they are of all its sessions. */
   readonly functions: Set<string>
   /** Sets the engine's threads until the function that it answers with is called. */
@@ -83,6 +85,7 @@ export class Session implements EngineSession {
           result,
           signal: options.signal,
           maxValueBytes: options.maxValueBytes,
+          buffers: this.#host.buffers,
           execute: (act) => this.#execute(act, options),
           explainFailure: () => this.#explainFailure(sql, options),
           onClose: () => {

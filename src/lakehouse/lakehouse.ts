@@ -138,6 +138,10 @@ export class Lakehouse implements CommandLakehouse {
         targetFileSizeBytes: values['storage.target_file_size'],
         localFiles: true,
         maxValueBytes: values['query.max_value_size'],
+        arrow: {
+          batchRows: values['performance.streaming.chunk_size'],
+          batchBytes: values['performance.streaming.buffer_size'],
+        },
       })
       return new Lakehouse({ folder, configuration, process: shared, store, catalog, journal, manifests, runner })
     } catch (error) {

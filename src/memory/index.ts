@@ -16,5 +16,6 @@ export {
   planEngine,
 } from './engine-plan.ts'
 export { Governor, type GovernorOptions, type Reservation, type ReserveOptions } from './governor.ts'
+export type { BufferAllocator, Lease } from './lease.ts'
 export { ownMemory, type ProcessMemory } from './process-memory.ts'
 export { decidePurge, type PurgeDecision } from './purge-rule.ts'

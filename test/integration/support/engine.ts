@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { allocatorControl, type Engine, openEngine } from '../../../src/engine/index.ts'
-import { type EnginePlan, Governor } from '../../../src/memory/index.ts'
+import { type BufferAllocator, type EnginePlan, Governor } from '../../../src/memory/index.ts'
 
 const MiB = 1024 * 1024
 
@@ -22,6 +22,7 @@ export async function startEngine(
     readonly maxSpillBytes?: number
     readonly allowedDirectories?: (folder: string) => readonly string[]
     readonly maxSessions?: number
+    readonly buffers?: BufferAllocator
   } = {},
 ): Promise<EngineBench> {
   const folder = await mkdtemp(join(tmpdir(), 'icebox-engine-'))
@@ -41,6 +42,7 @@ export async function startEngine(
     spillDirectory,
     maxSpillBytes: options.maxSpillBytes ?? 1e9,
     ...(allowed === undefined ? {} : { allowedDirectories: allowed }),
+    ...(options.buffers === undefined ? {} : { buffers: options.buffers }),
     ...(options.maxSessions === undefined ? {} : { maxSessions: options.maxSessions }),
   })
   return {
