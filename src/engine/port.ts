@@ -88,6 +88,10 @@ export interface ResultStream extends AsyncIterable<ColumnarBatch>, AsyncDisposa
 }
 
 export interface EngineSession extends AsyncDisposable {
+  /** The engine's process that the session belongs to, counted from 0: databases and views that one made are gone in the next. */
+  readonly generation: number
+  /** True once that process has died: every call rejects `engine/crashed`. Take a new session. */
+  readonly isLost: boolean
   /** Runs statements of ours for their effect. Rejects `sql/*`, `memory/exhausted`, `engine/*`, `cancelled`. */
   run(sql: string, options?: RunOptions): Promise<void>
   /** The whole result, for small results of our own statements; more than 100,000 rows is an error. */
@@ -108,6 +112,11 @@ export interface ScalarFunction {
   readonly name: string
   readonly argumentTypes: readonly string[]
   readonly returnType: string
+  /**
+   * How an engine in a process of its own makes the function: a family that its entry knows, and values for it. A closure
+   * cannot cross; without this the function is refused there.
+   */
+  readonly family?: { readonly name: string; readonly values: readonly (string | number)[] }
   /** Called for non-null rows. */
   readonly call: (args: readonly SqlValue[]) => SqlValue
 }

@@ -1,9 +1,11 @@
 import { cancelledError, IceboxError } from '../base/index.ts'
-import { ChunkBatch } from './batch.ts'
+import { DecodedBatch } from './batch.ts'
+import { decodeVector } from './decode.ts'
 import type { Binding, Connection, DataChunk, Result } from './binding.ts'
 import { ChunkCollector } from './chunk-collector.ts'
 import type { ArrowBody } from './arrow-out/body.ts'
-import { Gatherer } from './arrow-out/gather.ts'
+import type { BodyForm } from './arrow-out/make-column.ts'
+import { type BatchLimits, batchLimits, Gatherer } from './arrow-out/gather.ts'
 import type { BufferAllocator } from '../memory/index.ts'
 import type { ArrowOptions, ArrowStream, ColumnarBatch, ResultColumn, ResultStream } from './port.ts'
 import { type EngineType, readType, typeText } from './types.ts'
@@ -12,9 +14,6 @@ import { checkValueSizes } from './value-size.ts'
 /** `duckdb_result_type` of a result that holds an error (duckdb.h). */
 const FAILED = 0
 
-/** `performance.streaming.chunk_size` and `buffer_size` where nobody says otherwise. */
-const BATCH_ROWS = 10_000
-const BATCH_BYTES = 1_048_576
 const CONSUMER = 'engine/arrow'
 
 export interface ResultRowsOptions {
@@ -34,10 +33,11 @@ export interface ResultRowsOptions {
 export class ResultRows implements ResultStream {
   readonly columns: readonly ResultColumn[]
   readonly #options: ResultRowsOptions
-  readonly #types: readonly EngineType[]
+  readonly types: readonly EngineType[]
   readonly #collector: ChunkCollector
   #result: Result | undefined
   #fetching: Promise<unknown> | undefined
+  #closing: Promise<void> = Promise.resolve()
   #isStarted = false
   #rowsRead = 0
 
@@ -45,11 +45,11 @@ export class ResultRows implements ResultStream {
     const { binding } = options.host
     this.#options = options
     this.#result = options.result
-    this.#types = Array.from({ length: binding.column_count(options.result) }, (_, index) =>
+    this.types = Array.from({ length: binding.column_count(options.result) }, (_, index) =>
       readType(binding, binding.column_logical_type(options.result, index)),
     )
-    this.#collector = new ChunkCollector(this.#types)
-    this.columns = this.#types.map((type, index) => ({
+    this.#collector = new ChunkCollector(this.types)
+    this.columns = this.types.map((type, index) => ({
       name: binding.column_name(options.result, index),
       type: typeText(type),
     }))
@@ -57,14 +57,30 @@ export class ResultRows implements ResultStream {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<ColumnarBatch, void, undefined> {
     const { binding } = this.#options.host
-    for await (const chunk of this.#chunks()) yield new ChunkBatch(binding, chunk, this.columns, this.#types)
+    for await (const chunk of this.#chunks()) yield this.#batchOf(binding, chunk)
   }
 
   async arrow(options: ArrowOptions = {}): Promise<ArrowStream> {
-    const limits = { rows: options.batchRows ?? BATCH_ROWS, bytes: options.batchBytes ?? BATCH_BYTES }
-    const gatherer = new Gatherer(this.#options.host.binding, this.#types, limits, this.#options.buffers, CONSUMER)
+    const limits = batchLimits(options)
+    // Made before apache-arrow is loaded: it names the column that has no form.
+    const bodies = this.bodies('arrow', limits)
     const { BodyStream } = await import('./arrow-out/arrow-stream.ts')
-    return new BodyStream(this.columns, this.#types, this.#bodies(gatherer))
+    return new BodyStream(this.columns, this.types, bodies)
+  }
+
+  #batchOf(binding: Binding, chunk: DataChunk): ColumnarBatch {
+    const rowCount = binding.data_chunk_get_size(chunk)
+    return new DecodedBatch(this.columns, rowCount, (index) => {
+      const type = this.types[index]
+      if (type === undefined) throw new RangeError(`column ${index} of ${this.types.length}`)
+      return decodeVector(binding, binding.data_chunk_get_vector(chunk, index), type, rowCount)
+    })
+  }
+
+  /** The rows as bodies of record batches, for another process: in the form that values are decoded from, or Arrow's. */
+  bodies(form: BodyForm, limits: BatchLimits): AsyncGenerator<ArrowBody, void, undefined> {
+    const { host, buffers } = this.#options
+    return this.#bodies(new Gatherer(host.binding, this.types, { form, limits, buffers, consumer: CONSUMER }))
   }
 
   async *#bodies(gatherer: Gatherer): AsyncGenerator<ArrowBody, void, undefined> {
@@ -108,7 +124,7 @@ export class ResultRows implements ResultStream {
     if (chunk !== null && binding.data_chunk_get_size(chunk) > 0) {
       if (maxValueBytes !== undefined) {
         const { columns } = this
-        checkValueSizes(binding, chunk, { columns, types: this.#types }, this.#rowsRead, maxValueBytes)
+        checkValueSizes(binding, chunk, { columns, types: this.types }, this.#rowsRead, maxValueBytes)
       }
       const rows = binding.data_chunk_get_size(chunk)
       this.#rowsRead += rows
@@ -128,10 +144,15 @@ export class ResultRows implements ResultStream {
   }
 
   /** Stops the statement if it still runs. DuckDB frees what it held once the interrupted fetch has come back. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.asyncDispose](): Promise<void> {
     const result = this.#result
-    if (result === undefined) return
+    if (result === undefined) return this.#closing
     this.#result = undefined
+    this.#closing = this.#stop(result)
+    return this.#closing
+  }
+
+  async #stop(result: Result): Promise<void> {
     const { binding, connection } = this.#options.host
     try {
       binding.interrupt(connection)

@@ -52,7 +52,7 @@ async function refuseMemory(directory: string): Promise<void> {
 }
 
 /** Removes folders whose process is gone, or whose number now belongs to another process. */
-async function removeStale(directory: string): Promise<void> {
+export async function removeStale(directory: string): Promise<void> {
   for (const name of await readdir(directory)) {
     const match = /^(\d+)-(\w+)-\d+$/.exec(name)
     if (match === null) continue

@@ -42,6 +42,8 @@ export interface OpenOptions {
   readonly memory?: string
   /** Overrides of the configuration, as `--set` takes them: `['query.timeout=5s']`. */
   readonly set?: readonly string[]
+  /** Where the engine runs: in this process (default), or in one of its own. ICEBOX_ENGINE=child says the same. */
+  readonly engine?: 'own' | 'child'
   /** Default: `process.env`. */
   readonly env?: NodeJS.ProcessEnv
   /** Default: the working folder. */
@@ -119,6 +121,8 @@ export class Lakehouse implements CommandLakehouse {
       threads: threads === 'auto' ? undefined : threads,
       spillDirectory,
       maxSpillBytes: await maxSpillBytes(folder, configuration),
+      launch: values['performance.cpu.affinity'] === 'none' ? {} : { cpus: values['performance.cpu.affinity'] },
+      engine: options.engine ?? (env['ICEBOX_ENGINE'] === 'child' ? 'child' : 'own'),
     })
     try {
       const store = new CountingStore(createStore())

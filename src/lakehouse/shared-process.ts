@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { IceboxError, formatBytes } from '../base/index.ts'
-import { allocatorControl, type Engine, openEngine } from '../engine/index.ts'
+import { allocatorControl, type Engine, type LaunchOptions, openEngine } from '../engine/index.ts'
 import { expectedBaseBytes, Governor, ownMemory, planEngine } from '../memory/index.ts'
 
 export interface ProcessNeeds {
@@ -9,7 +9,14 @@ export interface ProcessNeeds {
   readonly threads: number | undefined
   readonly spillDirectory: string
   readonly maxSpillBytes: number
+  /** Where the engine runs; see `EngineOptions.process`. */
+  readonly engine?: 'own' | 'child'
+  /** How its own process is started. */
+  readonly launch?: LaunchOptions
 }
+
+/** What a process of the engine's own takes beside this one: Node and V8 (docs/decisions/0014-engine-process.md). */
+const CHILD_BASE_BYTES = 48 * 1024 * 1024
 
 /**
  * What a process has once, shared by the lakehouses open in it: the governor of its budget, and the engine, which is
@@ -64,14 +71,21 @@ export class SharedProcess {
   }
 
   async #start(): Promise<Engine> {
-    const { budgetBytes, threads, spillDirectory, maxSpillBytes } = this.#needs
+    const { budgetBytes, threads, spillDirectory, maxSpillBytes, engine = 'own', launch } = this.#needs
     const plan = planEngine({
       budgetBytes,
-      baseBytes: expectedBaseBytes(),
+      baseBytes: expectedBaseBytes() + (engine === 'child' ? CHILD_BASE_BYTES : 0),
       cores: threads ?? availableParallelism(),
       allocator: allocatorControl(),
     })
-    return await openEngine({ plan, governor: this.governor, spillDirectory, maxSpillBytes })
+    return await openEngine({
+      plan,
+      governor: this.governor,
+      spillDirectory,
+      maxSpillBytes,
+      process: engine,
+      ...(launch === undefined ? {} : { child: launch }),
+    })
   }
 
   async leave(): Promise<void> {

@@ -1,9 +1,10 @@
+import type { ArrowOptions } from '../port.ts'
 import type { BufferAllocator } from '../../memory/index.ts'
 import type { Binding, DataChunk } from '../binding.ts'
 import type { EngineType } from '../types.ts'
 import type { ArrowColumn, ColumnChunk } from './column.ts'
 import { ArrowBody } from './body.ts'
-import { makeColumn } from './make-column.ts'
+import { type BodyForm, makeColumn } from './make-column.ts'
 
 /** What one record batch may hold: whichever is reached first. A row is never divided, however large it is. */
 export interface BatchLimits {
@@ -11,31 +12,39 @@ export interface BatchLimits {
   readonly bytes: number
 }
 
+/** `performance.streaming.chunk_size` and `buffer_size` where nobody says otherwise. */
+const BATCH_ROWS = 10_000
+const BATCH_BYTES = 1_048_576
+
+export function batchLimits(options: ArrowOptions): BatchLimits {
+  return { rows: options.batchRows ?? BATCH_ROWS, bytes: options.batchBytes ?? BATCH_BYTES }
+}
+
+export interface GatherOptions {
+  readonly form: BodyForm
+  readonly limits: BatchLimits
+  readonly buffers: BufferAllocator
+  /** Who is billed for the buffers. */
+  readonly consumer: string
+}
+
 /** Gathers DuckDB's chunks of at most 2,048 rows into record batches, each written once, into a buffer of its own. */
 export class Gatherer {
   readonly #binding: Binding
   readonly #columns: readonly ArrowColumn[]
   readonly #limits: BatchLimits
-  readonly #buffers: BufferAllocator
-  readonly #consumer: string
+  readonly #options: GatherOptions
   /** Chunks whose memory is still to be read; none is collected before that. */
   #chunks: DataChunk[] = []
   #rows = 0
   #bytes = 0
 
   /** Rejects (throws) `schema/unsupported-type` for a column without an Arrow form, by name. */
-  constructor(
-    binding: Binding,
-    types: readonly EngineType[],
-    limits: BatchLimits,
-    buffers: BufferAllocator,
-    consumer: string,
-  ) {
+  constructor(binding: Binding, types: readonly EngineType[], options: GatherOptions) {
     this.#binding = binding
-    this.#columns = types.map((type) => makeColumn(binding, type))
-    this.#limits = limits
-    this.#buffers = buffers
-    this.#consumer = consumer
+    this.#columns = types.map((type) => makeColumn(binding, type, options.form))
+    this.#limits = options.limits
+    this.#options = options
   }
 
   /** The batches that this chunk fills; what is left waits for the next one. */
@@ -85,7 +94,7 @@ export class Gatherer {
   }
 
   #write(): ArrowBody {
-    const body = ArrowBody.write(this.#columns, this.#rows, this.#buffers, this.#consumer)
+    const body = ArrowBody.write(this.#columns, this.#rows, this.#options.buffers, this.#options.consumer)
     this.#chunks = []
     this.#rows = 0
     this.#bytes = 0

@@ -1,6 +1,6 @@
 import { IceboxError } from '../../base/index.ts'
 import { type Binding, TYPE, type Vector } from '../binding.ts'
-import { decodeVector } from '../decode.ts'
+import { decodeVector, unreadableType } from '../decode.ts'
 import type { EngineType } from '../types.ts'
 import { typeText } from '../types.ts'
 import type { ArrowColumn } from './column.ts'
@@ -41,36 +41,45 @@ export const AS_TEXT: ReadonlySet<number> = new Set([
   TYPE.TIME_TZ,
 ])
 
-/** The way of a result column into Arrow's buffers; {@link arrowType} says what they are. Rejects `schema/unsupported-type`. */
-export function makeColumn(binding: Binding, type: EngineType): ArrowColumn {
+/**
+ * `arrow`: as the schema says, refused where it does not fit. `values`: the same buffers between our own processes, where
+ * integers of 128 bits stay as they are.
+ */
+export type BodyForm = 'arrow' | 'values'
+
+/**
+ * The way of a result column into Arrow's buffers; `arrowType` says what they are. Rejects (throws)
+ * `schema/unsupported-type`, or for `values` what reading the column in this process would.
+ */
+export function makeColumn(binding: Binding, type: EngineType, form: BodyForm): ArrowColumn {
   switch (type.kind) {
     case 'plain':
-      return makePlain(binding, type)
+      return makePlain(binding, type, form)
     case 'decimal':
       return new FixedColumn(binding, decimalForm(type.storage))
     case 'enum':
       return makeText(binding, type)
     case 'list':
-      return new ListColumn(binding, makeColumn(binding, type.element))
+      return new ListColumn(binding, makeColumn(binding, type.element, form))
     case 'array':
       return new ChildrenColumn(
         binding,
-        [makeColumn(binding, type.element)],
+        [makeColumn(binding, type.element, form)],
         (vector) => binding.array_vector_get_child(vector),
         type.length,
       )
     case 'map': {
-      const entries = [makeColumn(binding, type.key), makeColumn(binding, type.value)]
+      const entries = [makeColumn(binding, type.key, form), makeColumn(binding, type.value, form)]
       return new ListColumn(binding, new ChildrenColumn(binding, entries, childOf(binding)))
     }
     case 'struct': {
-      const fields = type.fields.map((field) => makeColumn(binding, field.type))
+      const fields = type.fields.map((field) => makeColumn(binding, field.type, form))
       return new ChildrenColumn(binding, fields, childOf(binding))
     }
     case 'union':
       return new UnionColumn(
         binding,
-        type.fields.map((field) => makeColumn(binding, field.type)),
+        type.fields.map((field) => makeColumn(binding, field.type, form)),
       )
     default:
       return type satisfies never
@@ -85,7 +94,7 @@ function decimalForm(storage: number) {
   return storage === TYPE.BIGINT ? widened(8) : sameBytes(16)
 }
 
-function makePlain(binding: Binding, type: EngineType): ArrowColumn {
+function makePlain(binding: Binding, type: EngineType, form: BodyForm): ArrowColumn {
   const { id } = type
   const width = WIDTHS[id]
   if (width !== undefined) return new FixedColumn(binding, sameBytes(width))
@@ -95,7 +104,7 @@ function makePlain(binding: Binding, type: EngineType): ArrowColumn {
       return new FixedColumn(binding, BOOLEANS)
     case TYPE.HUGEINT:
     case TYPE.UHUGEINT:
-      return new FixedColumn(binding, hugeIntegers(id === TYPE.HUGEINT))
+      return new FixedColumn(binding, form === 'values' ? sameBytes(16) : hugeIntegers(id === TYPE.HUGEINT))
     case TYPE.VARCHAR:
     case TYPE.BLOB:
     case TYPE.GEOMETRY:
@@ -103,7 +112,7 @@ function makePlain(binding: Binding, type: EngineType): ArrowColumn {
     case TYPE.SQLNULL:
       return new NullColumn()
     default:
-      throw withoutArrowForm(type)
+      throw form === 'values' ? unreadableType(id) : withoutArrowForm(type)
   }
 }
 

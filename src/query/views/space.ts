@@ -59,6 +59,8 @@ export class Spaces {
   readonly #limits: SpaceLimits
   readonly #spaces = new Map<string, Promise<Space>>()
   readonly #ready = new Map<string, Space>()
+  /** The process of the engine that the spaces are in: they are gone with it. */
+  #generation = 0
   /** Of the process: the lakehouses open in it share one engine. */
   static #made = 0
 
@@ -72,12 +74,16 @@ export class Spaces {
     session: EngineSession,
     signal: AbortSignal | undefined,
   ): Promise<Space> {
+    this.#forgetLost(session)
     const key = views.map((view) => `${view.schema}\n${view.name}\n${view.key}`).join('\n\n')
     let making = this.#spaces.get(key)
     if (making === undefined) {
       making = this.#make(key, views, session, signal)
       this.#spaces.set(key, making)
-      making.catch(() => this.#spaces.delete(key))
+      const mine = making
+      making.catch(() => {
+        if (this.#spaces.get(key) === mine) this.#spaces.delete(key)
+      })
     }
     let space: Space
     try {
@@ -104,6 +110,7 @@ export class Spaces {
 
   /** Detaches what is above the limits and where nobody stands. */
   async trim(session: EngineSession, standing: Standing, limits = this.#limits): Promise<void> {
+    this.#forgetLost(session)
     let files = [...this.#ready.values()].reduce((sum, space) => sum + space.files, 0)
     for (const [key, space] of this.#ready) {
       if (this.#ready.size <= limits.maxSpaces && files <= limits.maxFiles) return
@@ -114,6 +121,14 @@ export class Spaces {
       await standing.leave(space.database)
       await session.run(`DETACH ${quoteName(space.database)}`)
     }
+  }
+
+  /** Spaces of a process that has died; statements that still hold one fail by themselves. */
+  #forgetLost({ generation }: EngineSession): void {
+    if (generation <= this.#generation) return
+    this.#generation = generation
+    this.#spaces.clear()
+    this.#ready.clear()
   }
 
   async #make(

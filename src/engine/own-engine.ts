@@ -1,0 +1,193 @@
+import { rmSync } from 'node:fs'
+import { IceboxError } from '../base/index.ts'
+import type { BufferAllocator, EnginePlan } from '../memory/index.ts'
+import { HeapBuffers } from './arrow-out/heap-buffers.ts'
+import { prepareEnvironment } from './allocator.ts'
+import { type Binding, type Connection, type Database, loadBinding } from './binding.ts'
+import { engineError } from './errors.ts'
+import { Gate } from './gate.ts'
+import { type EngineGovernor, MemoryKeeper } from './memory-keeper.ts'
+import type { Engine, EngineMemory } from './port.ts'
+import { Session } from './session.ts'
+import { openSpillFolder, type SpillFolder } from './spill.ts'
+
+export interface OwnEngineOptions {
+  readonly plan: EnginePlan
+  readonly governor: EngineGovernor
+  /** A folder on a disk; the engine makes one of its own in it and removes it. */
+  readonly spillDirectory: string
+  readonly maxSpillBytes: number
+  /** Folders that SQL may touch; undefined: any file of the machine (the command line on one's own machine). */
+  readonly allowedDirectories?: readonly string[]
+  /** Connections at once (default 16). */
+  readonly maxSessions?: number
+  /** Where the buffers of Arrow batches come from (default: ArrayBuffers of their own). */
+  readonly buffers?: BufferAllocator
+}
+
+/** Native calls that may block at once: one less than the threads of Node's pool. */
+const threadPool = (): number => Math.max(1, Number(process.env['UV_THREADPOOL_SIZE'] ?? 4) - 1)
+
+/**
+ * Starts DuckDB in this process with the settings that the plan says. Nothing native is loaded before this call.
+ * Rejects `engine/unavailable`, `storage/spill-on-memory`, `storage/denied`.
+ */
+export async function openOwnEngine(options: OwnEngineOptions): Promise<OwnEngine> {
+  const spill = await openSpillFolder(options.spillDirectory)
+  try {
+    prepareEnvironment(options.plan.purgeAboveBytes === undefined ? 'other' : 'purge')
+    const binding = await loadBinding()
+    const database = await openDatabase(binding, options, spill.path)
+    const connection = await binding.connect(database)
+    for (const statement of settingsAfterOpen(options, spill.path)) await binding.query(connection, statement)
+    return new OwnEngine({ binding, database, connection, spill, options })
+  } catch (error) {
+    await spill[Symbol.asyncDispose]()
+    throw engineError(error, { memoryLimitBytes: options.plan.memoryLimitBytes })
+  }
+}
+
+/** Settings of memory.md section 4, and nothing fetched from the network behind the user's back. */
+function openDatabase(binding: Binding, { plan }: OwnEngineOptions, spillPath: string): Promise<Database> {
+  const config = binding.create_config()
+  const settings: Record<string, string> = {
+    memory_limit: `${plan.memoryLimitBytes}B`,
+    threads: String(plan.threads),
+    temp_directory: spillPath,
+    preserve_insertion_order: 'false',
+    enable_external_file_cache: 'false',
+    autoinstall_known_extensions: 'false',
+    autoload_known_extensions: 'false',
+  }
+  for (const [name, value] of Object.entries(settings)) binding.set_config(config, name, value)
+  return binding.open(':memory:', config)
+}
+
+function settingsAfterOpen({ allowedDirectories, maxSpillBytes }: OwnEngineOptions, spillPath: string): string[] {
+  const settings = [
+    "SET GLOBAL TimeZone = 'UTC'",
+    // Given with the configuration it is shown by DuckDB and not kept (1.5.5).
+    `SET GLOBAL max_temp_directory_size = '${maxSpillBytes}B'`,
+  ]
+  if (allowedDirectories !== undefined) {
+    const list = [...allowedDirectories, spillPath].map((path) => `'${path.replaceAll("'", "''")}'`).join(', ')
+    settings.push(
+      `SET GLOBAL allowed_directories = [${list}]`,
+      "SET GLOBAL allowed_paths = ['/dev/null']",
+      'SET GLOBAL enable_external_access = false',
+    )
+  }
+  return settings
+}
+
+interface Parts {
+  readonly binding: Binding
+  readonly database: Database
+  /** For settings and figures of the engine itself; never handed out. */
+  readonly connection: Connection
+  readonly spill: SpillFolder
+  readonly options: OwnEngineOptions
+}
+
+export class OwnEngine implements Engine {
+  readonly threads: number
+  readonly memoryLimitBytes: number
+  readonly plan: EnginePlan
+  readonly #parts: Parts
+  readonly #calls = new Gate(threadPool())
+  readonly #places: Gate
+  readonly #sessions = new Set<Session>()
+  readonly #keeper: MemoryKeeper
+  readonly #buffers: BufferAllocator
+  readonly #functions = new Set<string>()
+  /** Threads that running statements asked for, oldest first. */
+  readonly #threadWishes: { readonly count: number }[] = []
+  #isClosed = false
+
+  constructor(parts: Parts) {
+    const { governor, plan, maxSessions, buffers } = parts.options
+    this.#parts = parts
+    this.plan = plan
+    this.threads = plan.threads
+    this.memoryLimitBytes = plan.memoryLimitBytes
+    this.#places = new Gate(maxSessions ?? 16)
+    this.#buffers = buffers ?? new HeapBuffers()
+    this.#keeper = new MemoryKeeper({ governor, plan, spill: parts.spill })
+  }
+
+  async session(signal?: AbortSignal): Promise<Session> {
+    await this.#places.enter(signal)
+    const { binding, database } = this.#parts
+    try {
+      if (this.#isClosed) throw new IceboxError('internal/unreachable', { message: 'a closed engine was used' })
+      const connection = await binding.connect(database)
+      // DuckDB counts progress only where its bar is on; showing it is ours.
+      await binding.query(connection, 'SET enable_progress_bar = true; SET enable_progress_bar_print = false')
+      const session: Session = new Session({
+        binding,
+        connection,
+        memoryLimitBytes: this.memoryLimitBytes,
+        gate: this.#calls,
+        keeper: this.#keeper,
+        buffers: this.#buffers,
+        functions: this.#functions,
+        useThreads: (count) => this.#useThreads(count),
+        onClose: () => {
+          this.#sessions.delete(session)
+          this.#places.leave()
+        },
+      })
+      this.#sessions.add(session)
+      return session
+    } catch (error) {
+      this.#places.leave()
+      throw engineError(error, { memoryLimitBytes: this.memoryLimitBytes })
+    }
+  }
+
+  async memory(): Promise<EngineMemory> {
+    const { binding, connection, spill } = this.#parts
+    const result = await binding.query(connection, 'SELECT sum(memory_usage_bytes)::DOUBLE FROM duckdb_memory()')
+    const bytes = binding.vector_get_data(binding.data_chunk_get_vector(binding.result_get_chunk(result, 0), 0), 8)
+    return {
+      usedBytes: new DataView(bytes.buffer, bytes.byteOffset, 8).getFloat64(0, true),
+      limitBytes: this.memoryLimitBytes,
+      residentBytes: (await this.#keeper.figures())?.residentBytes,
+      spilledBytes: spill.usedBytes(),
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    for (const session of this.#sessions) await session[Symbol.asyncDispose]()
+    const { binding, database, connection, spill } = this.#parts
+    this.#keeper[Symbol.dispose]()
+    binding.disconnect_sync(connection)
+    binding.close_sync(database)
+    await spill[Symbol.asyncDispose]()
+  }
+
+  /** For a process that ends without closing the engine: its spill folder goes with it. */
+  removeSpill(): void {
+    rmSync(this.#parts.spill.path, { recursive: true, force: true })
+  }
+
+  /** DuckDB's threads are of the whole instance: the latest wish holds, and the plan's number when none is left. */
+  async #useThreads(count: number): Promise<() => Promise<void>> {
+    const wish = { count }
+    const apply = async () => {
+      const { binding, connection } = this.#parts
+      await binding.query(
+        connection,
+        `SET GLOBAL threads = ${(this.#threadWishes.at(-1) ?? { count: this.threads }).count}`,
+      )
+    }
+    this.#threadWishes.push(wish)
+    await apply()
+    return async () => {
+      this.#threadWishes.splice(this.#threadWishes.indexOf(wish), 1)
+      await apply()
+    }
+  }
+}
