@@ -1,4 +1,3 @@
-import { rmSync } from 'node:fs'
 import { IceboxError } from '../base/index.ts'
 import type { BufferAllocator, EnginePlan } from '../memory/index.ts'
 import { HeapBuffers } from './arrow-out/heap-buffers.ts'
@@ -166,11 +165,6 @@ export class OwnEngine implements Engine {
     binding.disconnect_sync(connection)
     binding.close_sync(database)
     await spill[Symbol.asyncDispose]()
-  }
-
-  /** For a process that ends without closing the engine: its spill folder goes with it. */
-  removeSpill(): void {
-    rmSync(this.#parts.spill.path, { recursive: true, force: true })
   }
 
   /** DuckDB's threads are of the whole instance: the latest wish holds, and the plan's number when none is left. */

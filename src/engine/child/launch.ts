@@ -102,9 +102,13 @@ function isOnPath(program: string): boolean {
   return (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)))
 }
 
-/** Beside this file where it is bundled, or one folder above: chunks lie in a folder of their own. */
+/**
+ * Beside this file where it is bundled, or one folder above: chunks lie in a folder of their own. Run from its source it
+ * takes what was built last.
+ */
 function findEntry(): string {
-  for (const place of ['./engine-child.js', '../engine-child.js']) {
+  const isSource = import.meta.url.endsWith('.ts')
+  for (const place of isSource ? ['../../../dist/engine-child.js'] : ['./engine-child.js', '../engine-child.js']) {
     const path = fileURLToPath(new URL(place, import.meta.url))
     if (existsSync(path)) return path
   }

@@ -4,6 +4,7 @@ import { openOwnEngine, type OwnEngine } from '../own-engine.ts'
 import type { ScalarFunction } from '../port.ts'
 import type { ResultRows } from '../result-rows.ts'
 import type { Session } from '../session.ts'
+import { removeOwnSpill } from '../spill.ts'
 import { Credit } from './credit.ts'
 import { IncomingBatches } from './incoming-batches.ts'
 import { FrameReader, writeFrame } from './frames.ts'
@@ -48,6 +49,7 @@ class EngineServer {
   readonly #streams = new Map<number, OpenStream>()
   readonly #appends = new Map<number, IncomingBatches>()
   #engine: OwnEngine | undefined
+  #spillDirectory: string | undefined
   #nextSession = 1
   #toldAtMs = 0
 
@@ -69,7 +71,7 @@ class EngineServer {
   }
 
   #die(): void {
-    this.#engine?.removeSpill()
+    if (this.#spillDirectory !== undefined) removeOwnSpill(this.#spillDirectory)
     // Not exit(): its handlers would wait for threads of the engine that still work.
     process.kill(process.pid, 'SIGKILL')
   }
@@ -125,6 +127,7 @@ class EngineServer {
   ): Promise<AnswerValue> {
     switch (message.kind) {
       case 'open':
+        this.#spillDirectory = message.options.spillDirectory
         this.#engine = await openOwnEngine({
           ...message.options,
           governor: {
