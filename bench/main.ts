@@ -9,6 +9,7 @@ import { planningBenchmark } from './benchmarks/planning.ts'
 import { poolBenchmark } from './benchmarks/pool.ts'
 import { smallSelectBenchmark } from './benchmarks/small-select.ts'
 import { startupBenchmark } from './benchmarks/startup.ts'
+import { streamOutBenchmark } from './benchmarks/stream-out.ts'
 import { tpchBenchmark } from './benchmarks/tpch.ts'
 import { type Finding, printFindings } from '../src/bench/index.ts'
 
@@ -16,6 +17,7 @@ const BENCHMARKS = [
   importBenchmark,
   tpchBenchmark,
   smallSelectBenchmark,
+  streamOutBenchmark,
   planningBenchmark,
   poolBenchmark,
   commitsBenchmark,

@@ -8,6 +8,7 @@ import { rolldown } from 'rolldown'
 const entries = {
   lakehouse: 'src/lakehouse/index.ts',
   iceberg: 'src/iceberg/index.ts',
+  'engine-child': 'src/lakehouse/engine-child.ts',
   cli: 'src/cli/main.ts',
   demo: 'scripts/demo.ts',
   'bench-concurrent': 'src/bench/programs/concurrent.ts',

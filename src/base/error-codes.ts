@@ -52,6 +52,7 @@ export const ERROR_CODES = {
 
   'engine/failed': 'DuckDB refused or failed.',
   'engine/out-of-disk': 'The spill folder is full or over its limit.',
+  'engine/crashed': "The engine's process died while the statement ran.",
   'engine/unavailable': 'The native library could not be loaded.',
 
   'source/not-found': 'No file matches the source.',

@@ -1,6 +1,9 @@
 import { IceboxError, messageOf, systemCode } from '../base/index.ts'
 
-/** Where text and bytes go. A write resolves when the reader can take more, so a slow reader slows the query. */
+/**
+ * Where text and bytes go. A write resolves when the reader can take more, so a slow reader slows the query; the bytes may
+ * then be used again.
+ */
 export interface OutputStream {
   readonly isTerminal: boolean
   /** Width of the terminal in columns; undefined where there is none. */
@@ -46,7 +49,9 @@ export function outputOver(stream: NodeJS.WriteStream, name: string): OutputStre
     },
     async write(chunk) {
       throwFailure()
-      if (!stream.write(chunk)) {
+      // What is below the mark may wait in the stream after this returns; what is above is written out before.
+      const isCopied = typeof chunk !== 'string' && chunk.byteLength < stream.writableHighWaterMark
+      if (!stream.write(isCopied ? Uint8Array.from(chunk) : chunk)) {
         await new Promise<void>((resolve) => {
           const wake = () => {
             stream.off('drain', wake)

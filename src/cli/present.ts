@@ -12,7 +12,7 @@ import type { ByteSink, OutputFormat, ResultWriter } from './output/writer.ts'
 import { errorObjectJson } from './report-error.ts'
 import type { Style } from './style.ts'
 
-/** Formats that rows are written in here; parquet is written by the engine. */
+/** Formats that are written here; parquet is written by the engine. */
 export type RowFormat = Exclude<OutputFormat, 'parquet'>
 
 export interface Presentation {
@@ -47,11 +47,15 @@ export async function presentStatement(
   await using statement = result
   // Awaited here: the statement is disposed when this function returns.
   if (how.format === 'document') return await presentDocument(context, statement, how)
+  const { format } = how
   const hasRows = statement.columns.length > 0
   let rows = 0
-  if (hasRows) {
-    const isText = how.format === 'table' && isTextResult(statement.columns)
-    const writer = isText ? textWriter(how.sink) : await rowWriter(how.format, how)
+  if (hasRows && format === 'arrow') {
+    const { writeArrow } = await import('./output/arrow.ts')
+    rows = await writeArrow(statement, how.sink, (written) => how.onRows?.(written))
+  } else if (hasRows && format !== 'arrow') {
+    const isText = format === 'table' && isTextResult(statement.columns)
+    const writer = isText ? textWriter(how.sink) : rowWriter(format, how)
     await writer.begin(statement.columns)
     for await (const batch of statement.batches) {
       rows += batch.rowCount
@@ -68,7 +72,7 @@ export async function presentStatement(
   return { rows, hasRows, summary }
 }
 
-async function rowWriter(format: RowFormat, how: Presentation): Promise<ResultWriter> {
+function rowWriter(format: Exclude<RowFormat, 'arrow'>, how: Presentation): ResultWriter {
   switch (format) {
     case 'table':
       return tableWriter(how.sink, how)
@@ -80,10 +84,6 @@ async function rowWriter(format: RowFormat, how: Presentation): Promise<ResultWr
       return ndjsonWriter(how.sink)
     case 'markdown':
       return markdownWriter(how.sink)
-    case 'arrow': {
-      const { arrowWriter } = await import('./output/arrow/writer.ts')
-      return arrowWriter(how.sink)
-    }
   }
 }
 

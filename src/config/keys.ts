@@ -89,15 +89,13 @@ const KEYS = {
     default: '10000',
     min: 1,
     max: 10_000_000,
-    effect: 'Rows of a batch in streamed ingest.',
-    part: STREAMING,
+    effect: 'Rows of an Arrow batch at most, out of a result and into a stream.',
   },
   'performance.streaming.buffer_size': {
     type: 'size',
     default: '1MB',
     min: 1024,
-    effect: 'Bytes of one buffer of a stream.',
-    part: STREAMING,
+    effect: 'Bytes of an Arrow batch at most, unless a single row is larger.',
   },
   'performance.streaming.max_concurrent': {
     type: 'count',

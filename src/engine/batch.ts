@@ -1,32 +1,23 @@
-import type { Binding, DataChunk } from './binding.ts'
-import { decodeVector } from './decode.ts'
 import type { ColumnarBatch, ResultColumn, SqlValue } from './port.ts'
-import type { EngineType } from './types.ts'
 
-/** A chunk of DuckDB's result whose columns are decoded when first asked for. */
-export class ChunkBatch implements ColumnarBatch {
+/** Rows whose columns are decoded when first asked for. */
+export class DecodedBatch implements ColumnarBatch {
   readonly columns: readonly ResultColumn[]
   readonly rowCount: number
-  readonly #binding: Binding
-  readonly #types: readonly EngineType[]
-  readonly #chunk: DataChunk
+  readonly #decode: (index: number) => readonly SqlValue[]
   readonly #decoded = new Map<number, readonly SqlValue[]>()
 
-  constructor(binding: Binding, chunk: DataChunk, columns: readonly ResultColumn[], types: readonly EngineType[]) {
-    this.#binding = binding
-    this.#chunk = chunk
-    this.#types = types
+  constructor(columns: readonly ResultColumn[], rowCount: number, decode: (index: number) => readonly SqlValue[]) {
     this.columns = columns
-    this.rowCount = binding.data_chunk_get_size(chunk)
+    this.rowCount = rowCount
+    this.#decode = decode
   }
 
   column(index: number): readonly SqlValue[] {
     const known = this.#decoded.get(index)
     if (known !== undefined) return known
-    const type = this.#types[index]
-    if (type === undefined) throw new RangeError(`column ${index} of ${this.columns.length}`)
-    const vector = this.#binding.data_chunk_get_vector(this.#chunk, index)
-    const values = decodeVector(this.#binding, vector, type, this.rowCount)
+    if (this.columns[index] === undefined) throw new RangeError(`column ${index} of ${this.columns.length}`)
+    const values = this.#decode(index)
     this.#decoded.set(index, values)
     return values
   }

@@ -120,7 +120,7 @@ class LongRuns {
 }
 
 /** The binding declares plain ArrayBuffers; a vector's data is never shared memory. */
-function exactBuffer(bytes: Uint8Array): ArrayBuffer {
+export function exactBuffer(bytes: Uint8Array): ArrayBuffer {
   const { buffer } = bytes
   if (buffer instanceof ArrayBuffer) return buffer
   throw new IceboxError('internal/unreachable', { message: 'vector data in shared memory' })

@@ -26,32 +26,20 @@ export function decodeVector(binding: Binding, vector: Vector, type: EngineType,
   const validity = readValidity(binding, vector, count)
   switch (type.kind) {
     case 'plain':
-      return decodePlain(binding, vector, type.id, count, validity)
-    case 'decimal': {
-      const { scale } = type
-      if (type.storage === TYPE.SMALLINT) {
-        const data = int16(binding, vector, count)
-        return each(count, validity, (row) => decimalText(data[row] ?? 0, scale))
-      }
-      if (type.storage === TYPE.INTEGER) {
-        const data = int32(binding, vector, count)
-        return each(count, validity, (row) => decimalText(data[row] ?? 0, scale))
-      }
-      if (type.storage === TYPE.BIGINT) {
-        const wide = new WideIntegers(bytesOf(binding, vector, count * 8))
-        return each(count, validity, (row) => decimalText(wide.at(row), scale))
-      }
-      const words = int64(binding, vector, count * 2)
-      return each(count, validity, (row) => decimalText(hugeint(words, row), scale))
-    }
+      return hasText(type.id)
+        ? decodeText(binding, vector, type.id, count, validity)
+        : decodeFixed((byteCount) => binding.vector_get_data(vector, byteCount), type.id, count, validity)
+    case 'decimal':
+      return decodeDecimals((byteCount) => binding.vector_get_data(vector, byteCount), type, count, validity)
     case 'enum': {
       const { members } = type
+      const data: ColumnBytes = (byteCount) => binding.vector_get_data(vector, byteCount)
       const codes =
         type.storage === TYPE.UTINYINT
-          ? bytesOf(binding, vector, count)
+          ? data(count)
           : type.storage === TYPE.USMALLINT
-            ? uint16(binding, vector, count)
-            : uint32(binding, vector, count)
+            ? uint16(data, count)
+            : uint32(data, count)
       return each(count, validity, (row) => members[codes[row] ?? 0] ?? null)
     }
     case 'list':
@@ -79,7 +67,7 @@ export function decodeVector(binding: Binding, vector: Vector, type: EngineType,
       )
     }
     case 'union': {
-      const tags = bytesOf(binding, binding.struct_vector_get_child(vector, 0), count)
+      const tags = binding.vector_get_data(binding.struct_vector_get_child(vector, 0), count)
       const members = type.fields.map((field, at) =>
         decodeVector(binding, binding.struct_vector_get_child(vector, at + 1), field.type, count),
       )
@@ -88,61 +76,102 @@ export function decodeVector(binding: Binding, vector: Vector, type: EngineType,
   }
 }
 
-function decodePlain(binding: Binding, vector: Vector, id: number, count: number, validity: Validity): SqlValue[] {
+/** Values of a DECIMAL, kept in 2, 4, 8 or 16 bytes. */
+export function decodeDecimals(
+  data: ColumnBytes,
+  { scale, storage }: { readonly scale: number; readonly storage: number },
+  count: number,
+  validity: Validity,
+): SqlValue[] {
+  if (storage === TYPE.SMALLINT || storage === TYPE.INTEGER) {
+    const values = storage === TYPE.SMALLINT ? int16(data, count) : int32(data, count)
+    return each(count, validity, (row) => decimalText(values[row] ?? 0, scale))
+  }
+  if (storage === TYPE.BIGINT) {
+    const wide = new WideIntegers(data(count * 8))
+    return each(count, validity, (row) => decimalText(wide.at(row), scale))
+  }
+  const words = int64(data, count * 2)
+  return each(count, validity, (row) => decimalText(hugeint(words, row), scale))
+}
+
+function hasText(id: number): boolean {
+  return id === TYPE.VARCHAR || id === TYPE.BLOB || id === TYPE.GEOMETRY || id === TYPE.BIT || id === TYPE.BIGNUM
+}
+
+function decodeText(binding: Binding, vector: Vector, id: number, count: number, validity: Validity): SqlValue[] {
+  const hasValue = (row: number) => isValid(validity, row)
+  switch (id) {
+    case TYPE.VARCHAR:
+      return decodeTexts(binding, vector, count, hasValue)
+    case TYPE.BIT:
+      return decodeBytes(binding, vector, count, hasValue, bitText)
+    case TYPE.BIGNUM:
+      return decodeBytes(binding, vector, count, hasValue, bignumValue)
+    default:
+      return decodeBytes(binding, vector, count, hasValue, (bytes) => new Uint8Array(bytes))
+  }
+}
+
+/** Bytes of a column from its first row on, so many. */
+export type ColumnBytes = (byteCount: number) => Uint8Array
+
+/** Values of a type whose values have one width, from bytes as DuckDB lays them out; Arrow lays most out the same way. */
+export function decodeFixed(data: ColumnBytes, id: number, count: number, validity: Validity): SqlValue[] {
   switch (id) {
     case TYPE.BOOLEAN: {
-      const data = bytesOf(binding, vector, count)
-      return each(count, validity, (row) => data[row] !== 0)
+      const bytes = data(count)
+      return each(count, validity, (row) => bytes[row] !== 0)
     }
     case TYPE.TINYINT: {
-      const data = bytesOf(binding, vector, count)
-      return each(count, validity, (row) => ((data[row] ?? 0) << 24) >> 24)
+      const bytes = data(count)
+      return each(count, validity, (row) => ((bytes[row] ?? 0) << 24) >> 24)
     }
     case TYPE.UTINYINT:
-      return numbers(bytesOf(binding, vector, count), count, validity)
+      return numbers(data(count), count, validity)
     case TYPE.SMALLINT:
-      return numbers(int16(binding, vector, count), count, validity)
+      return numbers(int16(data, count), count, validity)
     case TYPE.USMALLINT:
-      return numbers(uint16(binding, vector, count), count, validity)
+      return numbers(uint16(data, count), count, validity)
     case TYPE.INTEGER:
-      return numbers(int32(binding, vector, count), count, validity)
+      return numbers(int32(data, count), count, validity)
     case TYPE.UINTEGER:
-      return numbers(uint32(binding, vector, count), count, validity)
+      return numbers(uint32(data, count), count, validity)
     case TYPE.FLOAT: {
-      const bytes = bytesOf(binding, vector, count * 4)
+      const bytes = data(count * 4)
       return numbers(new Float32Array(bytes.buffer, bytes.byteOffset, count), count, validity)
     }
     case TYPE.DOUBLE: {
-      const bytes = bytesOf(binding, vector, count * 8)
+      const bytes = data(count * 8)
       return numbers(new Float64Array(bytes.buffer, bytes.byteOffset, count), count, validity)
     }
     case TYPE.BIGINT: {
-      const data = int64(binding, vector, count)
-      return each(count, validity, (row) => data[row] ?? 0n)
+      const values = int64(data, count)
+      return each(count, validity, (row) => values[row] ?? 0n)
     }
     case TYPE.UBIGINT: {
-      const bytes = bytesOf(binding, vector, count * 8)
-      const data = new BigUint64Array(bytes.buffer, bytes.byteOffset, count)
-      return each(count, validity, (row) => data[row] ?? 0n)
+      const bytes = data(count * 8)
+      const values = new BigUint64Array(bytes.buffer, bytes.byteOffset, count)
+      return each(count, validity, (row) => values[row] ?? 0n)
     }
     case TYPE.HUGEINT: {
-      const words = int64(binding, vector, count * 2)
+      const words = int64(data, count * 2)
       return each(count, validity, (row) => hugeint(words, row))
     }
     case TYPE.UHUGEINT: {
-      const words = int64(binding, vector, count * 2)
+      const words = int64(data, count * 2)
       return each(count, validity, (row) => BigInt.asUintN(128, hugeint(words, row)))
     }
     case TYPE.UUID: {
-      const words = int64(binding, vector, count * 2)
+      const words = int64(data, count * 2)
       return each(count, validity, (row) => uuidText(words[row * 2] ?? 0n, words[row * 2 + 1] ?? 0n))
     }
     case TYPE.DATE: {
-      const data = int32(binding, vector, count)
+      const values = int32(data, count)
       // Days repeat much within a chunk, and their texts can be shared.
       const texts = new Map<number, string>()
       return each(count, validity, (row) => {
-        const day = data[row] ?? 0
+        const day = values[row] ?? 0
         let text = texts.get(day)
         if (text === undefined) {
           text = dateText(day)
@@ -152,29 +181,29 @@ function decodePlain(binding: Binding, vector: Vector, id: number, count: number
       })
     }
     case TYPE.TIME: {
-      const wide = new WideIntegers(bytesOf(binding, vector, count * 8))
+      const wide = new WideIntegers(data(count * 8))
       return each(count, validity, (row) => timeText(Number(wide.at(row))))
     }
     case TYPE.TIME_NS: {
-      const data = int64(binding, vector, count)
-      return each(count, validity, (row) => nanosOfDayText(data[row] ?? 0n))
+      const values = int64(data, count)
+      return each(count, validity, (row) => nanosOfDayText(values[row] ?? 0n))
     }
     case TYPE.TIME_TZ: {
-      const data = int64(binding, vector, count)
-      return each(count, validity, (row) => timeTzText(data[row] ?? 0n))
+      const values = int64(data, count)
+      return each(count, validity, (row) => timeTzText(values[row] ?? 0n))
     }
     case TYPE.TIMESTAMP:
-      return timestamps(binding, vector, count, validity, 1_000_000, '')
+      return timestamps(data, count, validity, 1_000_000, '')
     case TYPE.TIMESTAMP_TZ:
-      return timestamps(binding, vector, count, validity, 1_000_000, 'Z')
+      return timestamps(data, count, validity, 1_000_000, 'Z')
     case TYPE.TIMESTAMP_S:
-      return timestamps(binding, vector, count, validity, 1, '')
+      return timestamps(data, count, validity, 1, '')
     case TYPE.TIMESTAMP_MS:
-      return timestamps(binding, vector, count, validity, 1_000, '')
+      return timestamps(data, count, validity, 1_000, '')
     case TYPE.TIMESTAMP_NS:
-      return timestamps(binding, vector, count, validity, 1_000_000_000, '')
+      return timestamps(data, count, validity, 1_000_000_000, '')
     case TYPE.INTERVAL: {
-      const bytes = bytesOf(binding, vector, count * 16)
+      const bytes = data(count * 16)
       const view = new DataView(bytes.buffer, bytes.byteOffset, count * 16)
       return each(count, validity, (row) =>
         intervalText(
@@ -184,31 +213,20 @@ function decodePlain(binding: Binding, vector: Vector, id: number, count: number
         ),
       )
     }
-    case TYPE.VARCHAR:
-      return decodeTexts(binding, vector, count, (row) => isValid(validity, row))
-    case TYPE.BLOB:
-    case TYPE.GEOMETRY:
-      return decodeBytes(
-        binding,
-        vector,
-        count,
-        (row) => isValid(validity, row),
-        (bytes) => new Uint8Array(bytes),
-      )
-    case TYPE.BIT:
-      return decodeBytes(binding, vector, count, (row) => isValid(validity, row), bitText)
-    case TYPE.BIGNUM:
-      return decodeBytes(binding, vector, count, (row) => isValid(validity, row), bignumValue)
     default:
-      throw new IceboxError('sql/unsupported', {
-        message: `a result column of DuckDB's type number ${id} cannot be read`,
-        remedy: 'cast it to VARCHAR or JSON in the statement',
-        context: { typeId: id },
-      })
+      throw unreadableType(id)
   }
 }
 
-function each(count: number, validity: Validity, value: (row: number) => SqlValue): SqlValue[] {
+export function unreadableType(id: number): IceboxError {
+  return new IceboxError('sql/unsupported', {
+    message: `a result column of DuckDB's type number ${id} cannot be read`,
+    remedy: 'cast it to VARCHAR or JSON in the statement',
+    context: { typeId: id },
+  })
+}
+
+export function each(count: number, validity: Validity, value: (row: number) => SqlValue): SqlValue[] {
   const values: SqlValue[] = []
   if (validity === null) for (let row = 0; row < count; row++) values.push(value(row))
   else for (let row = 0; row < count; row++) values.push(isValid(validity, row) ? value(row) : null)
@@ -220,32 +238,28 @@ function numbers(data: ArrayLike<number>, count: number, validity: Validity): Sq
   return each(count, validity, (row) => data[row] ?? 0)
 }
 
-function bytesOf(binding: Binding, vector: Vector, byteCount: number): Uint8Array {
-  return binding.vector_get_data(vector, byteCount)
-}
-
-function int16(binding: Binding, vector: Vector, count: number): Int16Array {
-  const bytes = bytesOf(binding, vector, count * 2)
+function int16(data: ColumnBytes, count: number): Int16Array {
+  const bytes = data(count * 2)
   return new Int16Array(bytes.buffer, bytes.byteOffset, count)
 }
 
-function uint16(binding: Binding, vector: Vector, count: number): Uint16Array {
-  const bytes = bytesOf(binding, vector, count * 2)
+function uint16(data: ColumnBytes, count: number): Uint16Array {
+  const bytes = data(count * 2)
   return new Uint16Array(bytes.buffer, bytes.byteOffset, count)
 }
 
-function int32(binding: Binding, vector: Vector, count: number): Int32Array {
-  const bytes = bytesOf(binding, vector, count * 4)
+function int32(data: ColumnBytes, count: number): Int32Array {
+  const bytes = data(count * 4)
   return new Int32Array(bytes.buffer, bytes.byteOffset, count)
 }
 
-function uint32(binding: Binding, vector: Vector, count: number): Uint32Array {
-  const bytes = bytesOf(binding, vector, count * 4)
+function uint32(data: ColumnBytes, count: number): Uint32Array {
+  const bytes = data(count * 4)
   return new Uint32Array(bytes.buffer, bytes.byteOffset, count)
 }
 
-function int64(binding: Binding, vector: Vector, count: number): BigInt64Array {
-  const bytes = bytesOf(binding, vector, count * 8)
+function int64(data: ColumnBytes, count: number): BigInt64Array {
+  const bytes = data(count * 8)
   return new BigInt64Array(bytes.buffer, bytes.byteOffset, count)
 }
 
@@ -274,14 +288,13 @@ class WideIntegers {
 const INFINITE = 9_223_372_036_854_775_807n
 
 function timestamps(
-  binding: Binding,
-  vector: Vector,
+  data: ColumnBytes,
   count: number,
   validity: Validity,
   perSecond: number,
   suffix: string,
 ): SqlValue[] {
-  const wide = new WideIntegers(bytesOf(binding, vector, count * 8))
+  const wide = new WideIntegers(data(count * 8))
   const nanosPerUnit = 1_000_000_000 / perSecond
   return each(count, validity, (row) => {
     const value = wide.at(row)
@@ -308,7 +321,7 @@ function decodeLists(
   decodeChild: (child: Vector, size: number) => SqlValue[],
 ): SqlValue[] {
   // Pairs of (offset, length) into the child vector, 64 bits each; both are far below 2^53.
-  const entries = new WideIntegers(bytesOf(binding, vector, count * 16))
+  const entries = new WideIntegers(binding.vector_get_data(vector, count * 16))
   const items = decodeChild(binding.list_vector_get_child(vector), binding.list_vector_get_size(vector))
   return each(count, validity, (row) => {
     const offset = Number(entries.at(row * 2))

@@ -1,10 +1,16 @@
 export { allocatorControl } from './allocator.ts'
+export { arrowOfTexts } from './arrow-out/texts.ts'
 export { arrowSqlType } from './arrow-types.ts'
 export type { ArrowType } from './arrow-vector.ts'
+export type { LaunchOptions } from './child/launch.ts'
+export { type ScalarFamilies, serveEngine } from './child/serve.ts'
 export { Gate } from './gate.ts'
 export { type EngineOptions, openEngine } from './open-engine.ts'
 export { type EngineProbe, probeEngine } from './probe.ts'
 export type {
+  ArrowBatch,
+  ArrowOptions,
+  ArrowStream,
   ColumnarBatch,
   Engine,
   EngineMemory,

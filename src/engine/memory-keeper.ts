@@ -10,12 +10,15 @@ const SPILL_LOOK_MS = 200
 const IDLE_MS = 200
 const WITHOUT_ALLOCATOR_LOOK_MS = 100
 
+/** What the keeper tells of the engine: the governor of this process, or one that passes it on to another. */
+export type EngineGovernor = Pick<Governor, 'measured' | 'spilled' | 'purged' | 'registerReliever'>
+
 /**
  * Keeps the engine's resident memory near its limit while statements run: looks every 5 to 20 ms, purges above the
  * threshold, tells the governor what the engine holds, and gives back what is free when the engine is idle.
  */
 export class MemoryKeeper implements Disposable {
-  readonly #governor: Governor
+  readonly #governor: EngineGovernor
   #purgeAboveBytes: number | undefined
   readonly #spill: SpillFolder
   #allocator: Allocator | undefined
@@ -26,7 +29,7 @@ export class MemoryKeeper implements Disposable {
   readonly #unregister: () => void
 
   constructor(options: {
-    readonly governor: Governor
+    readonly governor: EngineGovernor
     readonly plan: EnginePlan
     readonly spill: SpillFolder
   }) {

@@ -1,214 +1,24 @@
-import { formatBytes, IceboxError } from '../base/index.ts'
-import type { EnginePlan, Governor } from '../memory/index.ts'
-import { prepareEnvironment } from './allocator.ts'
-import { type Binding, type Connection, type Database, loadBinding } from './binding.ts'
-import { engineError } from './errors.ts'
-import { Gate } from './gate.ts'
-import { MemoryKeeper } from './memory-keeper.ts'
-import type { Engine, EngineMemory, EngineSession } from './port.ts'
-import { Session } from './session.ts'
-import { openSpillFolder, type SpillFolder } from './spill.ts'
+import type { Governor } from '../memory/index.ts'
+import type { LaunchOptions } from './child/launch.ts'
+import { openOwnEngine, type OwnEngineOptions } from './own-engine.ts'
+import type { Engine } from './port.ts'
 
-export interface EngineOptions {
-  readonly plan: EnginePlan
+export interface EngineOptions extends OwnEngineOptions {
   readonly governor: Governor
-  /** A folder on a disk; the engine makes one of its own in it and removes it. */
-  readonly spillDirectory: string
-  readonly maxSpillBytes: number
-  /** Folders that SQL may touch; undefined: any file of the machine (the command line on one's own machine). */
-  readonly allowedDirectories?: readonly string[]
-  /** Connections at once (default 16). */
-  readonly maxSessions?: number
+  /**
+   * `own`: in this process. `child`: in one of its own, which has a hard limit of memory where the system can set one, can
+   * die without taking this one along, and is started again (docs/decisions/0014-engine-process.md). Default `own`.
+   */
+  readonly process?: 'own' | 'child'
+  readonly child?: LaunchOptions
 }
 
-/** Native calls that may block at once: one less than the threads of Node's pool. */
-const threadPool = (): number => Math.max(1, Number(process.env['UV_THREADPOOL_SIZE'] ?? 4) - 1)
-
 /**
- * Starts DuckDB with the settings that the plan says. Nothing native is loaded before this call.
+ * Starts the engine. Nothing native is loaded before this call, and with `child` nothing in this process ever.
  * Rejects `engine/unavailable`, `storage/spill-on-memory`, `storage/denied`.
  */
 export async function openEngine(options: EngineOptions): Promise<Engine> {
-  const spill = await openSpillFolder(options.spillDirectory)
-  try {
-    prepareEnvironment(options.plan.purgeAboveBytes === undefined ? 'other' : 'purge')
-    const binding = await loadBinding()
-    const database = await openDatabase(binding, options, spill.path)
-    const connection = await binding.connect(database)
-    for (const statement of settingsAfterOpen(options, spill.path)) await binding.query(connection, statement)
-    return new OpenEngine({ binding, database, connection, spill, options })
-  } catch (error) {
-    await spill[Symbol.asyncDispose]()
-    throw engineError(error, { memoryLimitBytes: options.plan.memoryLimitBytes })
-  }
-}
-
-/** Settings of memory.md section 4, and nothing fetched from the network behind the user's back. */
-function openDatabase(binding: Binding, { plan }: EngineOptions, spillPath: string): Promise<Database> {
-  const config = binding.create_config()
-  const settings: Record<string, string> = {
-    memory_limit: `${plan.memoryLimitBytes}B`,
-    threads: String(plan.threads),
-    temp_directory: spillPath,
-    preserve_insertion_order: 'false',
-    enable_external_file_cache: 'false',
-    autoinstall_known_extensions: 'false',
-    autoload_known_extensions: 'false',
-  }
-  for (const [name, value] of Object.entries(settings)) binding.set_config(config, name, value)
-  return binding.open(':memory:', config)
-}
-
-function settingsAfterOpen({ allowedDirectories, maxSpillBytes }: EngineOptions, spillPath: string): string[] {
-  const settings = [
-    "SET GLOBAL TimeZone = 'UTC'",
-    // Given with the configuration it is shown by DuckDB and not kept (1.5.5).
-    `SET GLOBAL max_temp_directory_size = '${maxSpillBytes}B'`,
-  ]
-  if (allowedDirectories !== undefined) {
-    const list = [...allowedDirectories, spillPath].map((path) => `'${path.replaceAll("'", "''")}'`).join(', ')
-    settings.push(
-      `SET GLOBAL allowed_directories = [${list}]`,
-      "SET GLOBAL allowed_paths = ['/dev/null']",
-      'SET GLOBAL enable_external_access = false',
-    )
-  }
-  return settings
-}
-
-interface Parts {
-  readonly binding: Binding
-  readonly database: Database
-  /** For settings and figures of the engine itself; never handed out. */
-  readonly connection: Connection
-  readonly spill: SpillFolder
-  readonly options: EngineOptions
-}
-
-class OpenEngine implements Engine {
-  readonly #parts: Parts
-  readonly #calls = new Gate(threadPool())
-  readonly #places: Gate
-  readonly #sessions = new Set<Session>()
-  readonly #keeper: MemoryKeeper
-  readonly #functions = new Set<string>()
-  /** Threads that running statements asked for, oldest first. */
-  readonly #threadWishes: { readonly count: number }[] = []
-  #plan: EnginePlan
-  #isClosed = false
-
-  constructor(parts: Parts) {
-    const { governor, plan, maxSessions } = parts.options
-    this.#parts = parts
-    this.#plan = plan
-    this.#places = new Gate(maxSessions ?? 16)
-    this.#keeper = new MemoryKeeper({ governor, plan, spill: parts.spill })
-  }
-
-  get plan(): EnginePlan {
-    return this.#plan
-  }
-
-  get threads(): number {
-    return this.#plan.threads
-  }
-
-  get memoryLimitBytes(): number {
-    return this.#plan.memoryLimitBytes
-  }
-
-  async follow(plan: EnginePlan): Promise<void> {
-    // Between native calls: DuckDB lowers its limit under a running one slowly or not at all.
-    if (plan.memoryLimitBytes < this.memoryLimitBytes) return this.#calls.alone(() => this.#apply(plan))
-    return this.#apply(plan)
-  }
-
-  async session(signal?: AbortSignal): Promise<EngineSession> {
-    await this.#places.enter(signal)
-    const { binding, database } = this.#parts
-    const limitBytes = () => this.memoryLimitBytes
-    try {
-      if (this.#isClosed) throw new IceboxError('internal/unreachable', { message: 'a closed engine was used' })
-      const connection = await binding.connect(database)
-      const session: Session = new Session({
-        binding,
-        connection,
-        get memoryLimitBytes() {
-          return limitBytes()
-        },
-        gate: this.#calls,
-        keeper: this.#keeper,
-        functions: this.#functions,
-        useThreads: (count) => this.#useThreads(count),
-        onClose: () => {
-          this.#sessions.delete(session)
-          this.#places.leave()
-        },
-      })
-      this.#sessions.add(session)
-      return session
-    } catch (error) {
-      this.#places.leave()
-      throw engineError(error, { memoryLimitBytes: this.memoryLimitBytes })
-    }
-  }
-
-  async memory(): Promise<EngineMemory> {
-    const { binding, connection, spill } = this.#parts
-    const result = await binding.query(connection, 'SELECT sum(memory_usage_bytes)::DOUBLE FROM duckdb_memory()')
-    const bytes = binding.vector_get_data(binding.data_chunk_get_vector(binding.result_get_chunk(result, 0), 0), 8)
-    return {
-      usedBytes: new DataView(bytes.buffer, bytes.byteOffset, 8).getFloat64(0, true),
-      limitBytes: this.memoryLimitBytes,
-      residentBytes: (await this.#keeper.figures())?.residentBytes,
-      spilledBytes: spill.usedBytes(),
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#isClosed) return
-    this.#isClosed = true
-    for (const session of this.#sessions) await session[Symbol.asyncDispose]()
-    const { binding, database, connection, spill } = this.#parts
-    this.#keeper[Symbol.dispose]()
-    binding.disconnect_sync(connection)
-    binding.close_sync(database)
-    await spill[Symbol.asyncDispose]()
-  }
-
-  async #apply(plan: EnginePlan): Promise<void> {
-    const { binding, connection } = this.#parts
-    try {
-      await binding.query(connection, `SET GLOBAL memory_limit = '${plan.memoryLimitBytes}B'`)
-    } catch (error) {
-      const { usedBytes } = await this.memory()
-      throw new IceboxError('memory/refused', {
-        message: `the engine cannot shrink from ${formatBytes(this.memoryLimitBytes)} to ${formatBytes(plan.memoryLimitBytes)}: results that are still read hold ${formatBytes(usedBytes)} of it`,
-        remedy: 'read those results to their end or close them, then try again',
-        context: { usedBytes, limitBytes: this.memoryLimitBytes, askedLimitBytes: plan.memoryLimitBytes },
-        cause: error,
-        retryable: true,
-      })
-    }
-    this.#plan = plan
-    this.#keeper.follow(plan)
-    await this.#setThreads()
-  }
-
-  /** DuckDB's threads are of the whole instance: the latest wish holds, and the plan's number when none is left. */
-  async #useThreads(count: number): Promise<() => Promise<void>> {
-    const wish = { count }
-    this.#threadWishes.push(wish)
-    await this.#setThreads()
-    return async () => {
-      this.#threadWishes.splice(this.#threadWishes.indexOf(wish), 1)
-      await this.#setThreads()
-    }
-  }
-
-  async #setThreads(): Promise<void> {
-    const { binding, connection } = this.#parts
-    const { count } = this.#threadWishes.at(-1) ?? { count: this.threads }
-    await binding.query(connection, `SET GLOBAL threads = ${count}`)
-  }
+  if (options.process !== 'child') return openOwnEngine(options)
+  const { ChildEngine } = await import('./child/child-engine.ts')
+  return ChildEngine.open(options)
 }

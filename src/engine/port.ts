@@ -1,3 +1,4 @@
+import type { RecordBatch, Schema } from 'apache-arrow'
 import type { EnginePlan } from '../memory/index.ts'
 
 /** What the rest of Icebox knows of the SQL engine. DuckDB is behind it and nothing of DuckDB's types is in it. */
@@ -45,12 +46,52 @@ export interface RunOptions {
   readonly onProgress?: (progress: { readonly fraction: number | undefined; readonly rows: number | undefined }) => void
 }
 
+/**
+ * Rows as an Arrow record batch, written once from the engine's memory into a buffer. The buffer, and so every view that
+ * was taken of it, is the reader's until the next batch is asked for or the stream ends; then it is used again.
+ */
+export interface ArrowBatch {
+  readonly rowCount: number
+  /** Bytes of the buffers together. */
+  readonly byteLength: number
+  /** The message of an IPC stream in two pieces, to be written one after the other. */
+  message(): readonly [head: Uint8Array, body: Uint8Array]
+  /** The same bytes as a record batch of apache-arrow: nothing is copied. */
+  recordBatch(): RecordBatch
+  /** Keeps the buffer beyond the next batch, until what this answers with is disposed. */
+  keep(): Disposable
+}
+
+/** A result as Arrow: `begin()`, the messages of the batches, `end()` are an IPC stream. Read once; `break` cancels. */
+export interface ArrowStream extends AsyncIterable<ArrowBatch> {
+  readonly schema: Schema
+  begin(): Uint8Array
+  end(): Uint8Array
+}
+
+/** What one Arrow batch may hold, whichever is reached first; a single row may be larger. */
+export interface ArrowOptions {
+  /** Default 10,000. */
+  readonly batchRows?: number
+  /** Default 1 MiB. */
+  readonly batchBytes?: number
+}
+
 /** A result that is pulled: the engine stops working ahead when batches are not asked for. `for await` with `break` cancels. */
 export interface ResultStream extends AsyncIterable<ColumnarBatch>, AsyncDisposable {
   readonly columns: readonly ResultColumn[]
+  /**
+   * The rows as Arrow record batches instead; a result is read in one of the two ways, once. Two batches are in memory at
+   * most: the reader's, and what the engine gathers. Rejects `schema/unsupported-type` for a type without an Arrow form.
+   */
+  arrow(options?: ArrowOptions): Promise<ArrowStream>
 }
 
 export interface EngineSession extends AsyncDisposable {
+  /** The engine's process that the session belongs to, counted from 0: databases and views that one made are gone in the next. */
+  readonly generation: number
+  /** True once that process has died: every call rejects `engine/crashed`. Take a new session. */
+  readonly isLost: boolean
   /** Runs statements of ours for their effect. Rejects `sql/*`, `memory/exhausted`, `engine/*`, `cancelled`. */
   run(sql: string, options?: RunOptions): Promise<void>
   /** The whole result, for small results of our own statements; more than 100,000 rows is an error. */
@@ -71,6 +112,11 @@ export interface ScalarFunction {
   readonly name: string
   readonly argumentTypes: readonly string[]
   readonly returnType: string
+  /**
+   * How an engine in a process of its own makes the function: a family that its entry knows, and values for it. A closure
+   * cannot cross; without this the function is refused there.
+   */
+  readonly family?: { readonly name: string; readonly values: readonly (string | number)[] }
   /** Called for non-null rows. */
   readonly call: (args: readonly SqlValue[]) => SqlValue
 }

@@ -1,15 +1,24 @@
 import { cancelledError, IceboxError } from '../base/index.ts'
-import { ChunkBatch } from './batch.ts'
-import type { Binding, Connection, Result } from './binding.ts'
+import { DecodedBatch } from './batch.ts'
+import { decodeVector } from './decode.ts'
+import type { Binding, Connection, DataChunk, Result } from './binding.ts'
 import { ChunkCollector } from './chunk-collector.ts'
-import type { ColumnarBatch, ResultColumn, ResultStream } from './port.ts'
+import type { ArrowBody } from './arrow-out/body.ts'
+import type { BodyForm } from './arrow-out/make-column.ts'
+import { type BatchLimits, batchLimits, Gatherer } from './arrow-out/gather.ts'
+import type { BufferAllocator } from '../memory/index.ts'
+import type { ArrowOptions, ArrowStream, ColumnarBatch, ResultColumn, ResultStream } from './port.ts'
 import { type EngineType, readType, typeText } from './types.ts'
 import { checkValueSizes } from './value-size.ts'
 
 /** `duckdb_result_type` of a result that holds an error (duckdb.h). */
 const FAILED = 0
 
+const CONSUMER = 'engine/arrow'
+
 export interface ResultRowsOptions {
+  /** Where the buffers of Arrow batches come from. */
+  readonly buffers: BufferAllocator
   readonly host: { readonly binding: Binding; readonly connection: Connection }
   readonly result: Result
   readonly signal: AbortSignal | undefined
@@ -24,10 +33,11 @@ export interface ResultRowsOptions {
 export class ResultRows implements ResultStream {
   readonly columns: readonly ResultColumn[]
   readonly #options: ResultRowsOptions
-  readonly #types: readonly EngineType[]
+  readonly types: readonly EngineType[]
   readonly #collector: ChunkCollector
   #result: Result | undefined
   #fetching: Promise<unknown> | undefined
+  #closing: Promise<void> = Promise.resolve()
   #isStarted = false
   #rowsRead = 0
 
@@ -35,17 +45,51 @@ export class ResultRows implements ResultStream {
     const { binding } = options.host
     this.#options = options
     this.#result = options.result
-    this.#types = Array.from({ length: binding.column_count(options.result) }, (_, index) =>
+    this.types = Array.from({ length: binding.column_count(options.result) }, (_, index) =>
       readType(binding, binding.column_logical_type(options.result, index)),
     )
-    this.#collector = new ChunkCollector(this.#types)
-    this.columns = this.#types.map((type, index) => ({
+    this.#collector = new ChunkCollector(this.types)
+    this.columns = this.types.map((type, index) => ({
       name: binding.column_name(options.result, index),
       type: typeText(type),
     }))
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<ColumnarBatch, void, undefined> {
+    const { binding } = this.#options.host
+    for await (const chunk of this.#chunks()) yield this.#batchOf(binding, chunk)
+  }
+
+  async arrow(options: ArrowOptions = {}): Promise<ArrowStream> {
+    const limits = batchLimits(options)
+    // Made before apache-arrow is loaded: it names the column that has no form.
+    const bodies = this.bodies('arrow', limits)
+    const { BodyStream } = await import('./arrow-out/arrow-stream.ts')
+    return new BodyStream(this.columns, this.types, bodies)
+  }
+
+  #batchOf(binding: Binding, chunk: DataChunk): ColumnarBatch {
+    const rowCount = binding.data_chunk_get_size(chunk)
+    return new DecodedBatch(this.columns, rowCount, (index) => {
+      const type = this.types[index]
+      if (type === undefined) throw new RangeError(`column ${index} of ${this.types.length}`)
+      return decodeVector(binding, binding.data_chunk_get_vector(chunk, index), type, rowCount)
+    })
+  }
+
+  /** The rows as bodies of record batches, for another process: in the form that values are decoded from, or Arrow's. */
+  bodies(form: BodyForm, limits: BatchLimits): AsyncGenerator<ArrowBody, void, undefined> {
+    const { host, buffers } = this.#options
+    return this.#bodies(new Gatherer(host.binding, this.types, { form, limits, buffers, consumer: CONSUMER }))
+  }
+
+  async *#bodies(gatherer: Gatherer): AsyncGenerator<ArrowBody, void, undefined> {
+    for await (const chunk of this.#chunks()) yield* gatherer.take(chunk)
+    const last = gatherer.finish()
+    if (last !== undefined) yield last
+  }
+
+  async *#chunks(): AsyncGenerator<DataChunk, void, undefined> {
     if (this.#isStarted) throw new IceboxError('internal/unreachable', { message: 'a result was read twice' })
     this.#isStarted = true
     const { signal } = this.#options
@@ -56,9 +100,9 @@ export class ResultRows implements ResultStream {
           if (signal?.aborted === true) throw cancelledError(signal)
           return
         }
-        const batch = await this.#next(result)
-        if (batch === undefined) return
-        yield batch
+        const chunk = await this.#next(result)
+        if (chunk === undefined) return
+        yield chunk
       }
     } catch (error) {
       // A failed statement is over: there is nothing left to interrupt.
@@ -70,7 +114,7 @@ export class ResultRows implements ResultStream {
   }
 
   /** The next rows, or undefined at the end. A chunk without rows is the end or a failure, which look alike. */
-  async #next(result: Result): Promise<ColumnarBatch | undefined> {
+  async #next(result: Result): Promise<DataChunk | undefined> {
     const { execute, explainFailure, signal, maxValueBytes } = this.#options
     const { binding } = this.#options.host
     const fetch = execute(() => binding.fetch_chunk(result))
@@ -80,12 +124,12 @@ export class ResultRows implements ResultStream {
     if (chunk !== null && binding.data_chunk_get_size(chunk) > 0) {
       if (maxValueBytes !== undefined) {
         const { columns } = this
-        checkValueSizes(binding, chunk, { columns, types: this.#types }, this.#rowsRead, maxValueBytes)
+        checkValueSizes(binding, chunk, { columns, types: this.types }, this.#rowsRead, maxValueBytes)
       }
-      const batch = new ChunkBatch(binding, chunk, this.columns, this.#types)
-      this.#rowsRead += batch.rowCount
-      this.#collector.handedOut(batch.rowCount)
-      return batch
+      const rows = binding.data_chunk_get_size(chunk)
+      this.#rowsRead += rows
+      this.#collector.handedOut(rows)
+      return chunk
     }
     const returnType: number = binding.result_return_type(result)
     const hasFailed = returnType === FAILED
@@ -100,10 +144,15 @@ export class ResultRows implements ResultStream {
   }
 
   /** Stops the statement if it still runs. DuckDB frees what it held once the interrupted fetch has come back. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.asyncDispose](): Promise<void> {
     const result = this.#result
-    if (result === undefined) return
+    if (result === undefined) return this.#closing
     this.#result = undefined
+    this.#closing = this.#stop(result)
+    return this.#closing
+  }
+
+  async #stop(result: Result): Promise<void> {
     const { binding, connection } = this.#options.host
     try {
       binding.interrupt(connection)

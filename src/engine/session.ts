@@ -1,17 +1,17 @@
 import { IceboxError, throwIfCancelled } from '../base/index.ts'
+import type { BufferAllocator } from '../memory/index.ts'
 import { type Binding, type Connection, type PreparedStatement, STATEMENT_KINDS } from './binding.ts'
 import { engineError } from './errors.ts'
 import type { Gate } from './gate.ts'
 import type { MemoryKeeper } from './memory-keeper.ts'
 import { bindParameters } from './parameters.ts'
 import { discardingRows, ResultRows } from './result-rows.ts'
-import type { EngineSession, ResultStream, RunOptions, ScalarFunction, SqlValue } from './port.ts'
+import { allRows } from './all-rows.ts'
+import type { EngineSession, RunOptions, ScalarFunction, SqlValue } from './port.ts'
 import { appendArrowBatches } from './arrow-append.ts'
 import { registerScalarFunction } from './scalar-function.ts'
 import { parseStatements } from './statements.ts'
 
-/** `all` is for small results; a larger one belongs into `stream`. */
-const MOST_ROWS_OF_ALL = 100_000
 const PROGRESS_INTERVAL_MS = 250
 const INTERRUPT_AGAIN_MS = 50
 
@@ -23,6 +23,7 @@ export interface SessionHost {
   /** Native calls that may run at once; each blocks a thread of Node's pool. */
   readonly gate: Gate
   readonly keeper: MemoryKeeper
+  readonly buffers: BufferAllocator
   /** Functions that the instance has; they are of all its sessions. */
   readonly functions: Set<string>
   /** Sets the engine's threads until the function that it answers with is called. */
@@ -32,6 +33,8 @@ export interface SessionHost {
 
 /** One connection. A statement at a time: others wait for it; a result stream that is open must be closed first. */
 export class Session implements EngineSession {
+  readonly generation = 0
+  readonly isLost = false
   readonly #host: SessionHost
   #last: Promise<unknown> = Promise.resolve()
   #open: ResultRows | undefined
@@ -60,20 +63,10 @@ export class Session implements EngineSession {
 
   async all(sql: string, options: RunOptions = {}): Promise<Record<string, SqlValue>[]> {
     await using stream = await this.stream(sql, options)
-    const rows: Record<string, SqlValue>[] = []
-    for await (const batch of stream) {
-      if (rows.length + batch.rowCount > MOST_ROWS_OF_ALL) {
-        throw new IceboxError('internal/unreachable', {
-          message: `a result of more than ${MOST_ROWS_OF_ALL} rows was read as a whole`,
-          remedy: 'read it with stream()',
-        })
-      }
-      for (const row of batch.rows()) rows.push(row)
-    }
-    return rows
+    return await allRows(stream)
   }
 
-  async stream(sql: string, options: RunOptions = {}): Promise<ResultStream> {
+  async stream(sql: string, options: RunOptions = {}): Promise<ResultRows> {
     return this.#inTurn(options, async () => {
       const { binding } = this.#host
       const prepared = await this.#prepareLast(sql, options)
@@ -84,6 +77,7 @@ export class Session implements EngineSession {
           result,
           signal: options.signal,
           maxValueBytes: options.maxValueBytes,
+          buffers: this.#host.buffers,
           execute: (act) => this.#execute(act, options),
           explainFailure: () => this.#explainFailure(sql, options),
           onClose: () => {

@@ -1,5 +1,5 @@
 import { mkdir, readdir, readFile, rm, statfs } from 'node:fs/promises'
-import { readdirSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { IceboxError, makeFolders, systemCode } from '../base/index.ts'
 
@@ -51,8 +51,16 @@ async function refuseMemory(directory: string): Promise<void> {
   })
 }
 
+/** For a process that ends without closing its engine, even while that is being opened: its folders go with it. */
+export function removeOwnSpill(directory: string): void {
+  if (!existsSync(directory)) return
+  for (const name of readdirSync(directory)) {
+    if (name.startsWith(`${process.pid}-`)) rmSync(join(directory, name), { recursive: true, force: true })
+  }
+}
+
 /** Removes folders whose process is gone, or whose number now belongs to another process. */
-async function removeStale(directory: string): Promise<void> {
+export async function removeStale(directory: string): Promise<void> {
   for (const name of await readdir(directory)) {
     const match = /^(\d+)-(\w+)-\d+$/.exec(name)
     if (match === null) continue

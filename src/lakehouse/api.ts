@@ -1,4 +1,12 @@
-import type { ColumnarBatch, ResultColumn, SqlParameter, SqlValue } from '../engine/index.ts'
+import type {
+  ArrowBatch,
+  ArrowOptions,
+  ArrowStream,
+  ColumnarBatch,
+  ResultColumn,
+  SqlParameter,
+  SqlValue,
+} from '../engine/index.ts'
 import type { ImportPlan } from '../ingest/index.ts'
 import type { MemoryBill } from '../memory/index.ts'
 
@@ -83,13 +91,15 @@ export interface StatementResult extends AsyncDisposable {
   readonly columns: readonly ResultColumn[]
   /** Batches of rows; `break` cancels. Empty for statements without rows. */
   readonly batches: AsyncIterable<ColumnarBatch>
+  /** The rows as Arrow record batches, instead of `batches`: `begin()`, the messages, `end()` are an IPC stream. */
+  arrow(options?: ArrowOptions): Promise<ArrowStream>
   /** One line for people (`created table sales.orders`); empty for a query. */
   readonly message: string
   /** The figures; final once the batches are consumed. */
   summary(): OperationSummary
 }
 
-export type { ColumnarBatch, ImportPlan, ResultColumn, SqlParameter, SqlValue }
+export type { ArrowBatch, ArrowOptions, ArrowStream, ColumnarBatch, ImportPlan, ResultColumn, SqlParameter, SqlValue }
 
 /** One table of `icebox table list`; figures are null where the metadata does not say. */
 export interface TableListing {

@@ -1,4 +1,7 @@
 export type {
+  ArrowBatch,
+  ArrowOptions,
+  ArrowStream,
   ColumnarBatch,
   ColumnDescription,
   CommandLakehouse,

@@ -17,6 +17,8 @@ export interface OpenOptions {
   readonly memory?: string
   /** Overrides of the configuration, as `--set` takes them: `['query.timeout=5s']`. */
   readonly set?: readonly string[]
+  /** Where the engine runs: in this process (default), or in one of its own. ICEBOX_ENGINE=child says the same. */
+  readonly engine?: 'own' | 'child'
   /** Default: `process.env`. */
   readonly env?: NodeJS.ProcessEnv
   /** Default: the working folder. */
@@ -62,12 +64,15 @@ export async function openParts(directory: string | undefined, options: OpenOpti
   const state = await openState(folder, ownSpillDirectory)
   const spillDirectory = ownSpillDirectory ?? join(state.path, 'spill')
   const maxSpill = values['performance.memory.max_spill']
+  const affinity = values['performance.cpu.affinity']
   const needs: ProcessNeeds = {
     budgetBytes: resolveBudget(configuration),
     threads: threads === 'auto' ? undefined : threads,
     spillDirectory,
     maxSpillBytes: maxSpill === 'auto' ? await autoSpillBytes(spillDirectory) : maxSpill,
     ...memoryWatch(configuration),
+    launch: affinity === 'none' ? {} : { cpus: affinity },
+    engine: options.engine ?? (env['ICEBOX_ENGINE'] === 'child' ? 'child' : 'own'),
   }
   const shared = await SharedProcess.join(needs)
   try {
@@ -90,6 +95,10 @@ export async function openParts(directory: string | undefined, options: OpenOpti
       targetFileSizeBytes: values['storage.target_file_size'],
       localFiles: true,
       maxValueBytes: values['query.max_value_size'],
+      arrow: {
+        batchRows: values['performance.streaming.chunk_size'],
+        batchBytes: values['performance.streaming.buffer_size'],
+      },
       ...(values['query.timeout'] !== 'none' && { timeoutMs: values['query.timeout'] }),
     })
     const isWritable = !state.isElsewhere

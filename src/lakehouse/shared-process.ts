@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { isIceboxError } from '../base/index.ts'
-import { allocatorControl, type Engine, openEngine } from '../engine/index.ts'
+import { allocatorControl, type Engine, type LaunchOptions, openEngine } from '../engine/index.ts'
 import {
   expectedBaseBytes,
   Governor,
@@ -19,7 +19,14 @@ export interface ProcessNeeds {
   /** `performance.memory.monitoring.interval`; undefined: memory is not watched. */
   readonly monitoringIntervalMs: number | undefined
   readonly pressure: PressureSettings
+  /** Where the engine runs; see `EngineOptions.process`. */
+  readonly engine?: 'own' | 'child'
+  /** How its own process is started. */
+  readonly launch?: LaunchOptions
 }
+
+/** What a process of the engine's own takes beside this one: Node and V8 (docs/decisions/0014-engine-process.md). */
+const CHILD_BASE_BYTES = 48 * 1024 * 1024
 
 /**
  * What a process has once, shared by the lakehouses open in it: the governor of its budget, and the engine, which is
@@ -96,13 +103,15 @@ export class SharedProcess {
   }
 
   async #start(): Promise<Engine> {
-    this.#baseBytes = expectedBaseBytes()
-    const { spillDirectory, maxSpillBytes } = this.#first
+    const { spillDirectory, maxSpillBytes, engine = 'own', launch } = this.#first
+    this.#baseBytes = expectedBaseBytes() + (engine === 'child' ? CHILD_BASE_BYTES : 0)
     return await openEngine({
       plan: this.#plan(this.budgetBytes),
       governor: this.governor,
       spillDirectory,
       maxSpillBytes,
+      process: engine,
+      ...(launch === undefined ? {} : { child: launch }),
     })
   }
 

@@ -1,5 +1,13 @@
 import type { Catalog } from '../catalog/index.ts'
-import type { ColumnarBatch, Engine, ResultColumn, RunOptions, SqlParameter } from '../engine/index.ts'
+import type {
+  ArrowOptions,
+  ArrowStream,
+  ColumnarBatch,
+  Engine,
+  ResultColumn,
+  RunOptions,
+  SqlParameter,
+} from '../engine/index.ts'
 import type { ManifestCache } from '../iceberg/index.ts'
 import type { WriteJournal } from '../ingest/index.ts'
 import type { MemoryBill } from '../memory/index.ts'
@@ -57,6 +65,8 @@ export interface StatementResult extends AsyncDisposable {
   readonly columns: readonly ResultColumn[]
   /** Batches of rows, to be read once; `break` cancels. Empty for statements without rows. */
   readonly batches: AsyncIterable<ColumnarBatch>
+  /** The rows as Arrow record batches, instead of `batches`. Rejects `schema/unsupported-type`. */
+  arrow(options?: ArrowOptions): Promise<ArrowStream>
   /** One line for people (`created table sales.orders`); empty for a query. */
   readonly message: string
   /** The figures; final once the batches are consumed. */
@@ -84,6 +94,8 @@ export interface QueryServices {
   readonly maxValueBytes?: number
   /** `query.timeout` of each statement, from its start until its rows are read; undefined: no limit. */
   readonly timeoutMs?: number
+  /** `performance.streaming.chunk_size` and `buffer_size`: what an Arrow batch holds. */
+  readonly arrow?: ArrowOptions
   /** True on one's own machine: SQL may read files (`FROM 'x.csv'`). */
   readonly localFiles: boolean
 }

@@ -1,6 +1,6 @@
 import type { ColumnarBatch, ResultColumn } from '../../lakehouse/api.ts'
 
-/** Where a format writes: a stream or a file. Resolves when more can be taken. */
+/** Where a format writes: a stream or a file. Resolves when more can be taken; the bytes may then be used again. */
 export interface ByteSink {
   write(chunk: string | Uint8Array): Promise<void>
 }

@@ -1,4 +1,5 @@
-import type { Literal, PrimitiveType } from '../../iceberg/index.ts'
+import { IceboxError } from '../../base/index.ts'
+import { type Literal, type PrimitiveType, typeToString } from '../../iceberg/index.ts'
 import {
   fromHex,
   parseDate,
@@ -70,4 +71,17 @@ export function upperBound(type: PrimitiveType, value: Literal): Literal | undef
 
 function isZero(type: PrimitiveType, value: Literal): boolean {
   return (type.kind === 'float' || type.kind === 'double') && value === 0
+}
+
+/** The value that a key stands for. Rejects (throws) `ingest/partition`. */
+export function exact(type: PrimitiveType, text: string): Literal {
+  const value = parseStatistic(type, text)
+  if (value === undefined) {
+    throw new IceboxError('ingest/partition', {
+      message: `the partition value '${text}' of the type ${typeToString(type)} cannot be read`,
+      remedy: 'partition by another column',
+      context: { value: text },
+    })
+  }
+  return value
 }

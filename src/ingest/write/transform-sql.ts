@@ -1,8 +1,8 @@
-import { textOf } from '../sql.ts'
 import { IceboxError } from '../../base/index.ts'
-import type { EngineSession, SqlValue } from '../../engine/index.ts'
-import { applyTransform, type Literal, type PrimitiveType, type Transform, typeToString } from '../../iceberg/index.ts'
-import { parseStatistic } from './bounds.ts'
+import type { EngineSession } from '../../engine/index.ts'
+import { type Literal, type PrimitiveType, type Transform, typeToString } from '../../iceberg/index.ts'
+import { exact } from './bounds.ts'
+import { bucketFunction } from './bucket-function.ts'
 
 /**
  * A partition value in SQL. The key that rows are grouped by is a BIGINT or a short text from which `decode` gets the
@@ -132,18 +132,6 @@ function bytes(type: PrimitiveType, value: string): PartitionKeySql {
   }
 }
 
-function exact(type: PrimitiveType, text: string): Literal {
-  const value = parseStatistic(type, text)
-  if (value === undefined) {
-    throw new IceboxError('ingest/partition', {
-      message: `the partition value '${text}' of the type ${typeToString(type)} cannot be read`,
-      remedy: 'partition by another column',
-      context: { value: text },
-    })
-  }
-  return value
-}
-
 function truncate(width: number, type: PrimitiveType, source: string): PartitionKeySql {
   const down = (value: string) => `(${value} - (((${value} % ${width}) + ${width}) % ${width}))`
   switch (type.kind) {
@@ -192,37 +180,23 @@ function bucket(buckets: number, type: PrimitiveType, source: string, prefix: st
     case 'timestamptz':
       return hashOfLong(buckets, `epoch_us(${source})`, prefix)
     case 'string':
-      return called(buckets, type, source, 'VARCHAR', (value) => (typeof value === 'string' ? value : ''))
+      return called(buckets, type, source)
     case 'binary':
-      return called(buckets, type, source, 'BLOB', (value) => (value instanceof Uint8Array ? value : new Uint8Array()))
+      return called(buckets, type, source)
     case 'uuid':
-      return called(buckets, type, `CAST(${source} AS VARCHAR)`, 'VARCHAR', (value) => exact(type, textOf(value)))
+      return called(buckets, type, `CAST(${source} AS VARCHAR)`)
     case 'decimal':
-      return called(buckets, type, unscaledText(type.scale, source), 'VARCHAR', (value) => BigInt(textOf(value)))
+      return called(buckets, type, unscaledText(type.scale, source))
     default:
       throw cannot(`bucket[${buckets}]`, type)
   }
 }
 
-/** Types whose hash needs bytes: a function of TypeScript, over whole vectors. */
-function called(
-  buckets: number,
-  type: PrimitiveType,
-  source: string,
-  argumentType: string,
-  literal: (value: SqlValue) => Literal,
-): PartitionKeySql {
-  const name = `icebox_bucket_${type.kind}_${buckets}`
-  const transform: Transform = { kind: 'bucket', buckets }
+function called(buckets: number, type: PrimitiveType, source: string): PartitionKeySql {
+  const definition = bucketFunction(buckets, type)
   return {
-    ...integer(`${name}(${source})`),
-    register: (session) =>
-      session.registerScalar({
-        name,
-        argumentTypes: [argumentType],
-        returnType: 'INTEGER',
-        call: (args) => Number(applyTransform(transform, type, literal(args[0] ?? null))),
-      }),
+    ...integer(`${definition.name}(${source})`),
+    register: (session) => session.registerScalar(definition),
   }
 }
 

@@ -172,6 +172,7 @@ async function runQuery(
       kind: 'select',
       stream,
       scans: prepared.scans,
+      arrow: parts.arrow,
       meter,
       explain: (error) => prepared.explain(error),
       release: async () => prepared[Symbol.asyncDispose](),

@@ -1,5 +1,5 @@
 import type { Catalog } from '../../catalog/index.ts'
-import type { ResultStream, RunOptions } from '../../engine/index.ts'
+import type { ArrowOptions, ResultStream, RunOptions } from '../../engine/index.ts'
 import { IceboxError } from '../../base/index.ts'
 import type { ManifestCache } from '../../iceberg/index.ts'
 import type { ObjectStore } from '../../storage/index.ts'
@@ -27,6 +27,7 @@ export interface QueryParts {
   readonly manifests: ManifestCache
   readonly localFiles: boolean
   readonly maxValueBytes: number | undefined
+  readonly arrow: ArrowOptions
   /** A Parquet file of one row and one column that no table has. */
   readonly probeFile: () => Promise<string>
 }

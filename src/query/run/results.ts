@@ -1,4 +1,13 @@
-import type { ColumnarBatch, ResultColumn, ResultStream, SqlValue } from '../../engine/index.ts'
+import {
+  arrowOfTexts,
+  type ArrowBatch,
+  type ArrowOptions,
+  type ArrowStream,
+  type ColumnarBatch,
+  type ResultColumn,
+  type ResultStream,
+  type SqlValue,
+} from '../../engine/index.ts'
 import { IceboxError } from '../../base/index.ts'
 import type { Meter, StatementResult, StatementSummary, TableScanReport } from '../port.ts'
 
@@ -56,6 +65,7 @@ export function doneResult(
     columns,
     scans,
     batches: once(rows.length === 0 ? [] : [new RowBatch(columns, rows)]),
+    arrow: () => arrowOfTexts(columns, rows),
     summary: () => ({
       ...meter.figures(),
       rows: figures.rows ?? rows.length,
@@ -76,6 +86,8 @@ export interface StreamParts {
   readonly kind: string
   readonly stream: ResultStream
   readonly scans: readonly TableScanReport[]
+  /** What an Arrow batch holds unless the reader says otherwise. */
+  readonly arrow: ArrowOptions
   readonly meter: Meter
   /** Words for an error that comes while rows are read. */
   readonly explain: (error: unknown) => Promise<unknown>
@@ -99,11 +111,13 @@ export function streamResult(parts: StreamParts): StatementResult {
       await parts.release()
     }
   }
-  async function* batches(): AsyncGenerator<ColumnarBatch, void, undefined> {
+  async function* read<Batch extends { readonly rowCount: number }>(
+    source: AsyncIterable<Batch>,
+  ): AsyncGenerator<Batch, void, undefined> {
     if (isRead) throw new IceboxError('usage/invalid', { message: 'the rows of a result can be read once' })
     isRead = true
     try {
-      for await (const batch of stream) {
+      for await (const batch of source) {
         rows += batch.rowCount
         yield batch
       }
@@ -111,6 +125,15 @@ export function streamResult(parts: StreamParts): StatementResult {
       throw await parts.explain(error)
     } finally {
       await close()
+    }
+  }
+  const arrow = async (options: ArrowOptions = {}): Promise<ArrowStream> => {
+    const source = await stream.arrow({ ...parts.arrow, ...options })
+    return {
+      schema: source.schema,
+      begin: () => source.begin(),
+      end: () => source.end(),
+      [Symbol.asyncIterator]: () => read<ArrowBatch>(source),
     }
   }
   const sum = (of: (scan: TableScanReport) => number): number => scans.reduce((total, scan) => total + of(scan), 0)
@@ -127,7 +150,8 @@ export function streamResult(parts: StreamParts): StatementResult {
     message: '',
     columns: stream.columns,
     scans,
-    batches: { [Symbol.asyncIterator]: batches },
+    batches: { [Symbol.asyncIterator]: () => read<ColumnarBatch>(stream) },
+    arrow,
     summary,
     [Symbol.asyncDispose]: close,
   }

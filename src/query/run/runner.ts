@@ -38,6 +38,7 @@ export class QueryRunner implements AsyncDisposable {
       manifests: services.manifests,
       localFiles: services.localFiles,
       maxValueBytes: services.maxValueBytes,
+      arrow: services.arrow ?? {},
       probeFile: async () => (await this.#probeFile()).path,
     }
   }

@@ -34,7 +34,7 @@ export class SessionPool {
 
   /** A session with these settings (name to SQL value) and no others of a user. `near`: the space it best stands in. */
   async lease(settings: ReadonlyMap<string, string>): Promise<Lease> {
-    const pooled = this.#idle.pop() ?? {
+    const pooled = (await this.#idleOne()) ?? {
       session: await (await this.#engine()).session(),
       current: HOME,
       settings: new Map<string, string>(),
@@ -55,9 +55,18 @@ export class SessionPool {
         if (isReleased) return
         isReleased = true
         this.#leased.delete(pooled)
-        if (this.#idle.length < this.#maxIdle) this.#idle.push(pooled)
+        if (this.#idle.length < this.#maxIdle && !pooled.session.isLost) this.#idle.push(pooled)
         else await pooled.session[Symbol.asyncDispose]()
       },
+    }
+  }
+
+  /** An idle session; those whose engine has died are closed on the way. */
+  async #idleOne(): Promise<Pooled | undefined> {
+    for (;;) {
+      const pooled = this.#idle.pop()
+      if (pooled === undefined || !pooled.session.isLost) return pooled
+      await pooled.session[Symbol.asyncDispose]()
     }
   }
 
@@ -68,7 +77,7 @@ export class SessionPool {
 
   /** Moves idle sessions out of a space that is to be detached. */
   async leave(database: string): Promise<void> {
-    const standing = this.#idle.filter((pooled) => standsIn(pooled, database))
+    const standing = this.#idle.filter((pooled) => !pooled.session.isLost && standsIn(pooled, database))
     // Nobody may borrow them meanwhile.
     this.#idle = this.#idle.filter((pooled) => !standing.includes(pooled))
     for (const pooled of standing) {

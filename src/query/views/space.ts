@@ -87,6 +87,8 @@ export class Spaces {
   readonly #spaces = new Set<OpenSpace>()
   #numbers = new Map<string, number>()
   #lastNumber = 0
+  /** The process of the engine that the spaces are in: they are gone with it. */
+  #generation = 0
   /** Of the process: the lakehouses open in it share one engine. */
   static #made = 0
 
@@ -114,6 +116,7 @@ export class Spaces {
     session: EngineSession,
     signal: AbortSignal | undefined,
   ): Promise<Views> {
+    this.#forgetLost(session)
     const space = this.#fitting(views, words) ?? this.#open(session)
     space.users++
     this.#spaces.delete(space)
@@ -143,6 +146,7 @@ export class Spaces {
 
   /** Detaches what is above the limits and where nobody stands. */
   async trim(session: EngineSession, standing: Standing, limits = this.#limits): Promise<void> {
+    this.#forgetLost(session)
     let files = [...this.#spaces].reduce((sum, space) => sum + space.files, 0)
     for (const space of this.#spaces) {
       if (this.#spaces.size <= limits.maxSpaces && files <= limits.maxFiles) return
@@ -152,6 +156,13 @@ export class Spaces {
       await standing.leave(space.database)
       await session.run(`DETACH ${quoteName(space.database)}`)
     }
+  }
+
+  /** Spaces of a process that has died; statements that still hold one fail by themselves. */
+  #forgetLost({ generation }: EngineSession): void {
+    if (generation <= this.#generation) return
+    this.#generation = generation
+    this.#spaces.clear()
   }
 
   /** The most recently used space in which every view is there, or can be made. */

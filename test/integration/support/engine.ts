@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { allocatorControl, type Engine, openEngine } from '../../../src/engine/index.ts'
-import { type EnginePlan, Governor } from '../../../src/memory/index.ts'
+import { engineChildEntry } from '../../support/engine-child.ts'
+import { type BufferAllocator, type EnginePlan, Governor } from '../../../src/memory/index.ts'
 
 const MiB = 1024 * 1024
 
@@ -22,6 +23,8 @@ export async function startEngine(
     readonly maxSpillBytes?: number
     readonly allowedDirectories?: (folder: string) => readonly string[]
     readonly maxSessions?: number
+    readonly process?: 'own' | 'child'
+    readonly buffers?: BufferAllocator
   } = {},
 ): Promise<EngineBench> {
   const folder = await mkdtemp(join(tmpdir(), 'icebox-engine-'))
@@ -40,7 +43,9 @@ export async function startEngine(
     governor,
     spillDirectory,
     maxSpillBytes: options.maxSpillBytes ?? 1e9,
+    ...(options.process === 'child' ? { process: 'child', child: { entry: await engineChildEntry() } } : {}),
     ...(allowed === undefined ? {} : { allowedDirectories: allowed }),
+    ...(options.buffers === undefined ? {} : { buffers: options.buffers }),
     ...(options.maxSessions === undefined ? {} : { maxSessions: options.maxSessions }),
   })
   return {

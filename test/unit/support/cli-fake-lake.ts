@@ -117,6 +117,7 @@ export class FakeLake implements CommandLakehouse {
         if (rows.length > 0) yield batchOf(columns, rows)
         if (failsWith !== undefined) throw failsWith
       })(),
+      arrow: () => Promise.reject(new Error('the fake has no engine')),
       summary: () => ({ ...SUMMARY, rows: rows.length }),
       [Symbol.asyncDispose]: () => {
         isDisposed = true

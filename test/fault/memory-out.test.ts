@@ -1,0 +1,179 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { tableFromIPC } from 'apache-arrow'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ICEBOX, iceboxJson } from '../e2e/support/cli.ts'
+import { errorOf, procStatus } from './support/lake.ts'
+
+const BUDGET = 256_000_000
+const ROWS = 20_000_000
+
+let folder = ''
+let lake = ''
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'icebox-out-'))
+  lake = join(folder, 'lake')
+  await iceboxJson(['init', lake])
+  await iceboxJson(
+    [
+      'sql',
+      `create schema m; create table m.fact as select i as id, (i * 7919 % 100003)::integer as k, i / 7 as q, 'item ' || i % 5000 as name from range(${ROWS}) t(i)`,
+    ],
+    { cwd: lake },
+  ).catch((error: unknown) => {
+    // Two statements print two documents.
+    if (!(error instanceof SyntaxError)) throw error
+  })
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+interface Watched {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly out: string
+  readonly err: string
+  /** VmHWM as it was last seen from outside. */
+  readonly peakBytes: number
+  readonly bytesOut: number
+}
+
+/** Looks at a process's high-water mark until it ends; keeps at most 64 kB of what it prints. */
+async function watched(child: ChildProcess): Promise<Watched> {
+  let out = ''
+  let err = ''
+  let bytesOut = 0
+  child.stdout?.on('data', (chunk: Buffer) => {
+    bytesOut += chunk.byteLength
+    if (out.length < 65_536) out += chunk.toString('latin1')
+  })
+  child.stderr?.on('data', (chunk: Buffer) => {
+    err += chunk.toString('utf8')
+  })
+  const closed = once(child, 'close')
+  let peakBytes = 0
+  while (child.exitCode === null && child.signalCode === null) {
+    peakBytes = Math.max(peakBytes, (await procStatus(child.pid ?? 0, 'VmHWM')) ?? 0)
+    await new Promise((next) => setTimeout(next, 5))
+  }
+  await closed
+  return { code: child.exitCode, signal: child.signalCode, out, err, peakBytes, bytesOut }
+}
+
+const icebox = (args: readonly string[]): Promise<Watched> =>
+  watched(spawn(ICEBOX, ['-C', lake, 'sql', '--memory', '256MB', ...args], { stdio: ['ignore', 'pipe', 'pipe'] }))
+
+function within(ran: Watched): void {
+  expect(ran.signal, ran.err).toBe(null)
+  expect(ran.peakBytes).toBeGreaterThan(40e6)
+  expect(ran.peakBytes, `${ran.peakBytes} bytes`).toBeLessThanOrEqual(BUDGET)
+}
+
+describe('20M rows out under a budget of 256MB', () => {
+  it.each(['csv', 'ndjson', 'json', 'arrow'])('%s into a pipe', async (format) => {
+    const ran = await icebox(['select * from m.fact', '--format', format])
+    within(ran)
+    expect(ran.code, ran.err).toBe(0)
+    // At least an id, and 8 bytes of each in Arrow.
+    expect(ran.bytesOut).toBeGreaterThan(ROWS * 20)
+    console.log(`${format}: peak ${(ran.peakBytes / 1e6).toFixed(0)} MB`)
+  })
+
+  it.each(['csv', 'ndjson', 'json', 'arrow', 'parquet'])('%s into /dev/null', async (format) => {
+    const ran = await icebox(['select * from m.fact', '--format', format, '--output', '/dev/null', '--json'])
+    within(ran)
+    expect(ran.code, ran.out).toBe(0)
+    expect(JSON.parse(ran.out)).toMatchObject({ rows: ROWS })
+    console.log(`${format}: peak ${(ran.peakBytes / 1e6).toFixed(0)} MB`)
+  })
+
+  it.each([
+    ['batches of values', 'for await (const b of statement.batches) rows += b.column(0).length'],
+    ['Arrow batches', 'for await (const b of await statement.arrow()) rows += b.recordBatch().numRows'],
+  ])('the library: %s', async (_name, read) => {
+    const script = `
+      import { Lakehouse } from '${join(import.meta.dirname, '../../dist/lakehouse.js')}'
+      await using lake = await Lakehouse.open('${lake}', { memory: '256MB' })
+      let rows = 0
+      for await (const statement of lake.run('select * from m.fact')) { ${read} }
+      console.log(rows)`.replace('await using lake', 'const lake')
+    const args = ['--input-type=module', '-e', `${script}\nawait lake.close()`]
+    const ran = await watched(spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] }))
+    within(ran)
+    expect(ran.out.trim(), ran.err).toBe(String(ROWS))
+    console.log(`${_name}: peak ${(ran.peakBytes / 1e6).toFixed(0)} MB`)
+  })
+})
+
+describe('what is wide, long or deep, under a budget of 256MB', () => {
+  it.each(['csv', 'ndjson', 'json', 'arrow'])(
+    'a value of 100 MB as %s is refused by query.max_value_size',
+    async (format) => {
+      const ran = await icebox([
+        "select repeat('x', 100000000) as t",
+        '--format',
+        format,
+        '--output',
+        join(folder, 'large'),
+        '--json',
+      ])
+      within(ran)
+      expect(ran.code).toBe(1)
+      expect(errorOf(ran)).toMatchObject({ code: 'sql/value-too-large', context: { column: 't', row: 1 } })
+      await expect(stat(join(folder, 'large'))).rejects.toMatchObject({ code: 'ENOENT' })
+    },
+  )
+
+  it('a value just below the limit passes whole', async () => {
+    const file = join(folder, 'value.arrow')
+    const ran = await icebox(["select repeat('x', 15000000) as t from range(3)", '--output', file, '--json'])
+    within(ran)
+    expect(ran.code, ran.out).toBe(0)
+    const table = tableFromIPC(await readFile(file))
+    expect(table.numRows).toBe(3)
+    expect(String(table.getChild('t')?.get(2))).toHaveLength(15_000_000)
+  })
+
+  it.each(['csv', 'ndjson', 'arrow'])('rows of 1,000 columns, and of texts of 20 kB, as %s', async (format) => {
+    const columns = Array.from({ length: 1000 }, (_, at) => `'column ${at} of ' || i as c${at}`).join(', ')
+    const wide = await icebox([
+      `select ${columns} from range(30000) t(i)`,
+      '--format',
+      format,
+      '--output',
+      '/dev/null',
+      '--json',
+    ])
+    within(wide)
+    expect(wide.code, wide.out).toBe(0)
+    const long = await icebox([
+      "select i, repeat('y', 20000) as t from range(50000) t(i)",
+      '--format',
+      format,
+      '--output',
+      '/dev/null',
+      '--json',
+    ])
+    within(long)
+    expect(long.code, long.out).toBe(0)
+  })
+
+  it.each(['ndjson', 'arrow'])('nesting 60 deep as %s', async (format) => {
+    const deep = Array.from({ length: 60 }).reduce<string>(
+      (inner, _, at) => (at % 2 === 0 ? `[${inner}]` : `{'a': ${inner}}`),
+      'i',
+    )
+    const ran = await icebox([
+      `select ${deep} as d from range(200000) t(i)`,
+      '--format',
+      format,
+      '--output',
+      '/dev/null',
+      '--json',
+    ])
+    within(ran)
+    expect(ran.code, ran.out).toBe(0)
+  })
+})
