@@ -6,6 +6,7 @@ import { type MemoryTimeline, Timeline } from './profile/timeline.ts'
 
 /** What an operation cost in memory: shown with every result. */
 export interface MemoryBill {
+  /** The largest while the operation ran, where it changed. */
   readonly budgetBytes: number
   /**
    * The process tree. One process: the kernel's high-water mark (VmHWM), or the largest sample where the operation did
@@ -61,12 +62,14 @@ export class BillMeter implements Disposable {
   #largestSample: number
   #spilledBytes = 0
   #largestSpillBytes = 0
+  #budgetBytes: number
 
   constructor(source: BillSource, operation: string, options: BillOptions = {}) {
     const { usedBytes, peakBytes } = source.look()
     this.operation = operation
     this.isBackground = options.isBackground ?? false
     this.#source = source
+    this.#budgetBytes = source.budgetBytes
     this.#profile = options.profile === true ? { timeline: new Timeline(), gc: new GcWatch() } : undefined
     this.#startPeakBytes = peakBytes
     this.#startSources = source.sources()
@@ -103,6 +106,11 @@ export class BillMeter implements Disposable {
     this.#largestSpillBytes = Math.max(this.#largestSpillBytes, bytes)
   }
 
+  /** The budget is so many bytes from now on. */
+  noteBudget(bytes: number): void {
+    this.#budgetBytes = Math.max(this.#budgetBytes, bytes)
+  }
+
   notePressure(event: PressureEvent): void {
     this.#tally.note(event)
   }
@@ -119,7 +127,7 @@ export class BillMeter implements Disposable {
     const sources = this.#source.sources()
     return {
       ...composeBill({
-        budgetBytes: this.#source.budgetBytes,
+        budgetBytes: this.#budgetBytes,
         peakRssBytes: isRaised ? peakBytes : this.#largestSample,
         peaks: this.#peaks,
         countedElsewhere: this.#countedElsewhere,

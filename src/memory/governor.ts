@@ -143,11 +143,12 @@ export class Governor implements Disposable {
   }
 
   /**
-   * Lowers the budget; a higher one changes nothing. What is held stays held, and nothing is granted until it fits;
-   * those who wait and never can fit are refused.
+   * Another budget from now on. Below what is held nothing is taken away, and nothing is granted until it fits; those
+   * who wait for more than the new budget can ever have are refused.
    */
-  shrinkBudget(budgetBytes: number): void {
-    this.#ledger.shrink(budgetBytes)
+  changeBudget(budgetBytes: number): void {
+    this.#ledger.changeBudget(budgetBytes)
+    for (const meter of this.#meters) meter.noteBudget(budgetBytes)
     this.#ladder.step(performance.now())
   }
 

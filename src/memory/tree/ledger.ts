@@ -95,9 +95,10 @@ export class Ledger {
     this.serve()
   }
 
-  /** Lowers the budget; a higher one changes nothing. Who cannot be served any more is refused. */
-  shrink(budgetBytes: number): void {
-    this.#budgetBytes = Math.min(this.#budgetBytes, budgetBytes)
+  /** Another budget from now on. Who waits and never can be served under it is refused. */
+  changeBudget(budgetBytes: number): void {
+    requireSize(budgetBytes)
+    this.#budgetBytes = budgetBytes
     for (const waiter of this.#line.all()) {
       if (waiter.options.bytes > this.#mostFor(waiter.options)) this.#refuseWaiter(waiter)
     }
