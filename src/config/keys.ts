@@ -13,7 +13,7 @@ const KEYS = {
     words: ['auto'],
     min: 1,
     effect:
-      'The memory budget of the whole process tree: every import and query stays below it or is refused. auto is 80% of the container limit, or half of the memory of the machine.',
+      'The memory budget of the whole process tree: every import and query stays below it or is refused. auto is 80% of the limit of the container or of the process, or half of the memory of the machine. A budget above such a limit is refused.',
   },
   'performance.memory.pool_size': {
     type: 'size',

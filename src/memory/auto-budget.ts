@@ -1,5 +1,5 @@
 import { totalmem } from 'node:os'
-import { cgroupLimit, type ReadText, readSystemText } from './container-limit.ts'
+import { type ReadText, readSystemText, systemLimits } from './container-limit.ts'
 
 export interface AutoBudget {
   readonly budgetBytes: number
@@ -15,18 +15,22 @@ export interface AutoBudgetSources {
   readonly totalBytes: number
 }
 
-/** Share of a container's limit, which is there for this process, and of a machine, which is not. */
-const SHARE_OF_CONTAINER = 0.8
+/** Share of a limit, below which all is there for this process, and of a machine, where it is not. */
+const SHARE_OF_LIMIT = 0.8
 const SHARE_OF_MACHINE = 0.5
 
-/** `max_usage: auto`: 80% of the container's limit (cgroup v2 or v1), or half of the machine's memory. */
+/**
+ * `max_usage: auto`: 80% of the smallest limit that this process has (its container's: cgroup v2 or v1; its own:
+ * RLIMIT_AS, RLIMIT_DATA), or half of the machine's memory.
+ */
 export function resolveAutoBudget(sources: AutoBudgetSources = systemSources()): AutoBudget {
-  const limit = cgroupLimit(sources.read)
+  const [limit] = systemLimits(sources.read).toSorted((a, b) => a.bytes - b.bytes)
   if (limit !== undefined && limit.bytes < sources.totalBytes) {
+    const owner = limit.source.startsWith('cgroup') ? 'container' : 'process'
     return {
-      budgetBytes: Math.floor(limit.bytes * SHARE_OF_CONTAINER),
+      budgetBytes: Math.floor(limit.bytes * SHARE_OF_LIMIT),
       limitBytes: limit.bytes,
-      source: `80% of the container's limit (cgroup ${limit.version})`,
+      source: `80% of the ${owner}'s limit (${limit.source})`,
     }
   }
   return {

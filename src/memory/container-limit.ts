@@ -13,7 +13,7 @@ export interface SystemLimit {
 }
 
 /** The smallest limit on the way from this process's group up to the root (each ancestor binds). */
-export function cgroupLimit(read: ReadText): { bytes: number; version: 'v1' | 'v2' } | undefined {
+function cgroupLimit(read: ReadText): { bytes: number; version: 'v1' | 'v2' } | undefined {
   const membership = read('/proc/self/cgroup') ?? ''
   for (const line of membership.split('\n')) {
     const [, controllers, path] = /^\d+:([^:]*):(.*)$/.exec(line) ?? []

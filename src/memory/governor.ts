@@ -143,11 +143,11 @@ export class Governor implements Disposable {
   }
 
   /**
-   * Another budget from now on. Below what is held nothing is taken away, and nothing is granted until it fits; those who
-   * wait and never can fit are refused.
+   * Another budget from now on. Below what is held nothing is taken away, and nothing is granted until it fits; those
+   * who wait for more than the new budget can ever have are refused.
    */
   changeBudget(budgetBytes: number): void {
-    this.#ledger.change(budgetBytes)
+    this.#ledger.changeBudget(budgetBytes)
     for (const meter of this.#meters) meter.noteBudget(budgetBytes)
     this.#ladder.step(performance.now())
   }

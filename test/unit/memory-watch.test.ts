@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { requireBudgetFits } from '../../src/memory/index.ts'
+import { requireBudgetFits, resolveAutoBudget } from '../../src/memory/index.ts'
 import { systemLimits } from '../../src/memory/container-limit.ts'
 import { nextLookMs } from '../../src/memory/watch/look-rule.ts'
 import { systemProcessSources } from '../../src/memory/watch/process-sources.ts'
@@ -122,6 +122,13 @@ describe('a budget that the system does not give', () => {
         context: { budgetBytes: 1e9, limitBytes: 300e6, source: 'RLIMIT_DATA' },
       }),
     )
+  })
+
+  it('is not what auto comes to', () => {
+    const read = files({ '/proc/self/limits': LIMITS })
+    const auto = resolveAutoBudget({ read, totalBytes: 8e9 })
+    expect(auto).toEqual({ budgetBytes: 240e6, limitBytes: 300e6, source: "80% of the process's limit (RLIMIT_DATA)" })
+    requireBudgetFits(auto.budgetBytes, systemLimits(read))
   })
 
   it('is taken where it is the limit itself, or there is none', () => {

@@ -95,8 +95,9 @@ export class Ledger {
     this.serve()
   }
 
-  /** Another budget. Who cannot be served any more is refused. */
-  change(budgetBytes: number): void {
+  /** Another budget from now on. Who waits and never can be served under it is refused. */
+  changeBudget(budgetBytes: number): void {
+    requireSize(budgetBytes)
     this.#budgetBytes = budgetBytes
     for (const waiter of this.#line.all()) {
       if (waiter.options.bytes > this.#mostFor(waiter.options)) this.#refuseWaiter(waiter)
