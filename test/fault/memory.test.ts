@@ -21,12 +21,33 @@ beforeAll(async () => {
     return `${at},${at % 1000},${at % 84},20${10 + (at % 7)}-${month}-01,some note of row ${at} for width`
   })
   await lake.json(['import', 'a.parts', '../parts.csv'])
-})
+  const text = (at: number, length: number) => `${at} `.repeat(Math.ceil(length / 2)).slice(0, length)
+  const numbers = (at: number, count: number) =>
+    Array.from({ length: count }, (_, column) => (at + column) % 7).join(',')
+  const names = (count: number) => Array.from({ length: count }, (_, at) => `c${at}`).join(',')
+  await writeLines('long40k.csv', 3_000, 'id,text', (at) => `${at},${text(at, 40_000)}`)
+  await writeLines('long1m.csv', 120, 'id,text', (at) => `${at},${text(at, 1_000_000)}`)
+  await writeLines('long20m.csv', 3, 'id,text', (at) => `${at},${text(at, 20_000_000)}`)
+  // Short rows as far as the sample sees.
+  await writeLines('late40k.csv', 42_000, 'id,text', (at) => `${at},${text(at, at < 40_000 ? 20 : 40_000)}`)
+  // Every fiftieth row after the first 1,200 is bad: 36 of 3,000.
+  const isBad = (at: number) => at >= 1_200 && at % 50 === 0
+  await writeLines('bad40k.csv', 3_000, 'id,text', (at) => `${isBad(at) ? 'x' : ''}${at},${text(at, 40_000)}`)
+  await writeLines('tiny300.csv', 10_000, names(300), (at) => numbers(at, 300))
+  await writeLines('tiny1000.csv', 5_000, names(1_000), (at) => numbers(at, 1_000))
+  await writeLines('keys200.ndjson', 10_000, '', (at) =>
+    JSON.stringify(
+      Object.fromEntries(Array.from({ length: 200 }, (_, key) => [`k${key}`, (at * 7 + key * 13) % 99_991])),
+    ),
+  )
+  await writeLines('long40k.ndjson', 3_000, '', (at) => JSON.stringify({ id: at, text: text(at, 40_000) }))
+  await writeLines('long1m.ndjson', 120, '', (at) => JSON.stringify({ id: at, text: text(at, 1_000_000) }))
+}, 120_000)
 afterAll(() => lake[Symbol.asyncDispose]())
 
 async function writeLines(name: string, count: number, header: string, line: (at: number) => string): Promise<void> {
   const text = function* () {
-    yield `${header}\n`
+    if (header !== '') yield `${header}\n`
     for (let at = 0; at < count; at++) yield `${line(at)}\n`
   }
   await pipeline(Readable.from(text()), createWriteStream(lake.folder.in(name)))
@@ -42,8 +63,8 @@ interface Watched {
 }
 
 /** Runs a command under the budget and looks at its high-water mark until it ends. */
-async function watched(args: readonly string[]): Promise<Watched> {
-  const child = spawn(ICEBOX, [...args, '--memory', '256MB', '--json'], {
+async function watched(args: readonly string[], budget = '256MB'): Promise<Watched> {
+  const child = spawn(ICEBOX, [...args, '--memory', budget, '--json'], {
     cwd: lake.path,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -117,4 +138,63 @@ describe('under a budget of 256MB', () => {
     expect(last.error?.message).toMatch(/\d+(\.\d+)? [kMG]B/)
     console.log(`${_name}: ${(ran.peakBytes / 1e6).toFixed(0)} MB, ${last.error?.code}`)
   })
+})
+
+/** What the last line of `--json` says of an import that ended either way. */
+interface Said {
+  readonly rows?: number
+  readonly rejectedRows?: number
+  readonly error?: { readonly code: string; readonly message: string }
+}
+
+type Outcome =
+  | { readonly rows: number; readonly rejectedRows?: number }
+  | { readonly code: RegExp; readonly message?: RegExp }
+
+/** Long values and many columns: budget in MB, file, what must come of it. */
+const WIDE: readonly (readonly [number, string, Outcome, ...string[]])[] = [
+  [256, 'long40k.csv', { rows: 3_000 }],
+  [300, 'long40k.csv', { rows: 3_000 }],
+  [215, 'long40k.csv', { rows: 3_000 }],
+  [256, 'long40k.csv', { rows: 3_000 }, '--preserve-order'],
+  [256, 'late40k.csv', { rows: 42_000 }],
+  [256, 'long1m.csv', { rows: 120 }],
+  [215, 'long1m.csv', { rows: 120 }],
+  [256, 'long20m.csv', { code: /^memory\// }],
+  [256, 'wide.csv', { rows: 60_000 }],
+  [256, 'tiny300.csv', { rows: 10_000 }],
+  [256, 'tiny1000.csv', { code: /^memory\/refused$/, message: /1,000 columns/ }],
+  [600, 'tiny1000.csv', { rows: 5_000 }],
+  [256, 'bad40k.csv', { rows: 2_964, rejectedRows: 36 }, '--on-error', 'reject'],
+  // Line 1 is the header, row 1,200 the first that is bad.
+  [256, 'bad40k.csv', { code: /^source\/row$/, message: /line 1202, column 'id': 'x1200'/ }],
+  // DuckDB's reader of JSON takes more than the engine has here; it is refused, and works with more.
+  [256, 'keys200.ndjson', { code: /^memory\// }],
+  [400, 'keys200.ndjson', { rows: 10_000 }],
+  [256, 'long40k.ndjson', { code: /^memory\// }],
+  [400, 'long40k.ndjson', { rows: 3_000 }],
+  [256, 'long1m.ndjson', { code: /^memory\// }],
+]
+
+describe('long values and many columns stay inside the budget', () => {
+  it.each(WIDE.map((shape, at) => [shape[0], shape[1], shape.slice(3).join(' '), at] as const))(
+    'at %d MB: import of %s %s',
+    async (budget, file, _flags, at) => {
+      const [, , outcome, ...flags] = WIDE[at] ?? [0, '', { rows: 0 }]
+      const ran = await watched(['import', `w.t${at}`, `../${file}`, ...flags], `${budget}MB`)
+      console.log(`${file} at ${budget}MB: ${(ran.peakBytes / 1e6).toFixed(0)} MB`)
+      expect(ran.signal, ran.err).toBe(null)
+      expect(ran.peakBytes, `peak of ${file} at ${budget}MB: ${ran.peakBytes}`).toBeLessThanOrEqual(budget * 1e6)
+      expect(await lake.remains()).toEqual([])
+      const said = JSON.parse(ran.out.trim().split('\n').at(-1) ?? '') as Said
+      if ('rows' in outcome) {
+        expect(said.error, ran.out).toBeUndefined()
+        expect(said.rows).toBe(outcome.rows)
+        expect(said.rejectedRows).toBe(outcome.rejectedRows ?? 0)
+        return
+      }
+      expect(said.error?.code).toMatch(outcome.code)
+      expect(said.error?.message).toMatch(outcome.message ?? /\d+(\.\d+)? [kMG]B/)
+    },
+  )
 })

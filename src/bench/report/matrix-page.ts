@@ -78,7 +78,7 @@ ${PAGE_STYLE}</style>
 <code>--memory</code>; the others run in a memory cgroup of the same size where one can be made, DuckDB with 55% of it as its limit.</p>
 <main>${figures.join('\n')}</main>
 <h2>All cells</h2>
-<table><thead><tr>${head}</tr></thead><tbody>
+<table class="cells"><thead><tr>${head}</tr></thead><tbody>
 ${rows.join('\n')}
 </tbody></table>
 <script type="application/json" id="charts">${JSON.stringify(charts).replaceAll('<', '\\u003c')}</script>
@@ -97,8 +97,8 @@ const PAGE_STYLE = `body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem a
 h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2rem }
 main { display: grid; grid-template-columns: repeat(auto-fill, minmax(480px, 1fr)); gap: 1.5rem }
 figure { margin: 0 } figcaption { margin-bottom: .3rem }
-table { border-collapse: collapse; width: 100%; font-size: 13px }
-th, td { padding: .25rem .6rem; border-bottom: 1px solid #dfe4ea; vertical-align: top }
+.cells { border-collapse: collapse; width: 100%; font-size: 13px }
+.cells th, .cells td { padding: .25rem .6rem; border-bottom: 1px solid #dfe4ea; vertical-align: top }
 .left { text-align: left } .right { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
 tr.refused { background: #fff8e6 } tr.failed, tr.killed, tr.above { background: #fdecec }`
 
