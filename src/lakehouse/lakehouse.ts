@@ -136,7 +136,7 @@ export class Lakehouse implements CommandLakehouse {
     }
   }
 
-  /** What opening the lakehouse found of streams whose process died, and made of it. */
+  /** What was last found of streams whose process died, at the opening or by {@link appender}, and what became of it. */
   get streamRecovery(): StreamRecovery {
     return this.#streamRecovery
   }
@@ -146,7 +146,8 @@ export class Lakehouse implements CommandLakehouse {
    * `table/not-found`, `storage/*`.
    */
   async appender(table: string, options: AppenderOptions = {}): Promise<Appender> {
-    this.#streamRecovery = await this.#appenders.recover()
+    const found = await this.#appenders.recover()
+    if (found.streams + found.failures.length > 0) this.#streamRecovery = found
     return await this.#appenders.open(parseTableName(table), options)
   }
 

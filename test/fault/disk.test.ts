@@ -79,7 +79,12 @@ describe('a full disk', () => {
         .replace(/^id.*$/m, 'id,k')}${bad}\n`,
     )
 
-    await refused(lake, 'storage/full', ['import', 'a.t', '-', '--format', 'csv'], randomCsv(150_000))
+    // More than the disk holds is imported piece by piece; what must be spooled as a whole does not fit.
+    const piped = await lake.run(['import', 'a.piped', '-', '--format', 'csv', '--json'], { stdin: randomCsv(150_000) })
+    expect([piped.code, piped.err]).toEqual([0, ''])
+    expect(await lake.row('select count(*) from a.piped')).toEqual([150_000])
+    const whole = ['import', 'a.t', '-', '--format', 'csv', '--on-error', 'reject']
+    await refused(lake, 'storage/full', whole, randomCsv(150_000))
     await refused(lake, 'storage/full', ['import', 'a.t', '../bad.csv', '--on-error', 'reject'])
     const sort = 'select max(u) from (select uuid() as u, uuid() as v from range(4000000) order by u offset 10)'
     await refused(lake, 'engine/out-of-disk', ['sql', sort, '--memory', '256MB'])

@@ -48,9 +48,9 @@ const moments = (): Moment[] => [
   { name: 'open segment', reached: (now, before) => isNew(now, before, '.open') },
   { name: 'sealed segment', reached: (now, before) => isNew(now, before, '.rows') },
   gone('removed segment', '.rows'),
-  ...WRITE_STEPS.slice(1).map(({ name, reached }) => ({
-    name,
-    reached: (now: Sight, before: ReadonlySet<string>) => reached(now, TABLE, before),
+  ...WRITE_STEPS.slice(1).map((step) => ({
+    name: step.name,
+    reached: (now: Sight, before: ReadonlySet<string>) => step.reached(now, TABLE, before),
   })),
 ]
 /** Each moment so many times, and any time between. */

@@ -49,23 +49,23 @@ export class CsvCutter implements RecordCutter {
 
   push(chunk: Buffer): number {
     if (chunk.length === 0) return 0
-    const isPlain = this.#quote < 0 || (!this.#isQuoted && chunk.indexOf(this.#quote) < 0)
-    if (isPlain) {
+    const first = this.#quote < 0 ? -1 : chunk.indexOf(this.#quote)
+    if (first < 0 && !this.#isQuoted) {
       this.#hasJustClosed = false
       this.#last = chunk[chunk.length - 1] ?? NEW_LINE
       return chunk.lastIndexOf(NEW_LINE) + 1
     }
-    return this.#isDense || this.#escape !== this.#quote ? this.#byByte(chunk) : this.#byQuote(chunk)
+    return this.#isDense || this.#escape !== this.#quote ? this.#byByte(chunk) : this.#byQuote(chunk, first)
   }
 
   /** From quote to quote: for few of them. */
-  #byQuote(chunk: Buffer): number {
+  #byQuote(chunk: Buffer, first: number): number {
     const quote = this.#quote
     /** Where unquoted text begins and ends, in turn. */
     const spans: number[] = []
     let from = 0
     let count = 0
-    for (let at = chunk.indexOf(quote); at >= 0; at = chunk.indexOf(quote, at + 1)) {
+    for (let at = first; at >= 0; at = chunk.indexOf(quote, at + 1)) {
       count++
       if (this.#isQuoted) {
         this.#isQuoted = false
