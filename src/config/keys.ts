@@ -1,7 +1,5 @@
 import type { KeySpec } from './key-types.ts'
 
-const STREAMING = 'streaming ingest'
-const POOL = 'the memory pool'
 const MONITORING = 'monitoring'
 const CPU = 'CPU and I/O tuning'
 
@@ -20,14 +18,12 @@ const KEYS = {
     default: '100MB',
     effect:
       'Bytes of buffers kept for reuse while there is work, at most a tenth of the budget; trimmed under pressure and after 30 s without work.',
-    part: POOL,
   },
   'performance.memory.defrag_threshold': {
     type: 'fraction',
     default: '0.3',
     max: 1,
     effect: 'Share of pooled bytes that are holes, above which the pool is compacted.',
-    part: POOL,
   },
   'performance.memory.gc_threshold': {
     type: 'fraction',
@@ -108,7 +104,6 @@ const KEYS = {
     type: 'boolean',
     default: 'true',
     effect: 'Whether sources are paused while memory is short, instead of being refused.',
-    part: STREAMING,
   },
   'performance.streaming.backpressure.threshold': {
     type: 'fraction',
@@ -116,7 +111,6 @@ const KEYS = {
     max: 1,
     effect:
       'Share of the budget above which sources pause; may equal gc_threshold: sources pause first, caches go next.',
-    part: STREAMING,
   },
   'performance.streaming.commit_size': {
     type: 'size',

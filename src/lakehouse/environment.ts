@@ -10,15 +10,19 @@ export function resolveBudget(configuration: Configuration): number {
   return maxUsage === 'auto' ? resolveAutoBudget().budgetBytes : maxUsage
 }
 
-/** How memory is watched, and what is done when it gets short. */
+/** How memory is watched and pooled, and what is done when it gets short. */
 export function memoryWatch({ values }: Configuration): {
   readonly monitoringIntervalMs: number | undefined
   readonly pressure: PressureSettings
+  readonly poolSizeBytes: number
+  readonly defragThreshold: number
 } {
   return {
     monitoringIntervalMs: values['performance.memory.monitoring.enabled']
       ? values['performance.memory.monitoring.interval']
       : undefined,
+    poolSizeBytes: values['performance.memory.pool_size'],
+    defragThreshold: values['performance.memory.defrag_threshold'],
     pressure: {
       pausesSources: values['performance.streaming.backpressure.enabled'],
       backpressureThreshold: values['performance.streaming.backpressure.threshold'],

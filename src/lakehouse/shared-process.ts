@@ -8,6 +8,7 @@ import {
   planEngine,
   type PressureSettings,
   requireBudgetFits,
+  SlabPool,
 } from '../memory/index.ts'
 
 export interface ProcessNeeds {
@@ -19,11 +20,18 @@ export interface ProcessNeeds {
   /** `performance.memory.monitoring.interval`; undefined: memory is not watched. */
   readonly monitoringIntervalMs: number | undefined
   readonly pressure: PressureSettings
+  /** `performance.memory.pool_size`; at most a tenth of the budget is kept. */
+  readonly poolSizeBytes: number
+  /** `performance.memory.defrag_threshold` */
+  readonly defragThreshold: number
   /** Where the engine runs; see `EngineOptions.process`. */
   readonly engine?: 'own' | 'child'
   /** How its own process is started. */
   readonly launch?: LaunchOptions
 }
+
+/** Share of the budget that kept slabs may take. */
+const POOL_SHARE = 0.1
 
 /** What a process of the engine's own takes beside this one: Node and V8 (docs/decisions/0014-engine-process.md). */
 const CHILD_BASE_BYTES = 48 * 1024 * 1024
@@ -37,6 +45,8 @@ export class SharedProcess {
   static #open: SharedProcess | undefined
 
   readonly governor: Governor
+  /** Buffers outside the V8 heap: Arrow batches, on their way out or between processes. */
+  readonly pool: SlabPool
   readonly #first: ProcessNeeds
   readonly #users = new Set<ProcessNeeds>()
   #engine: Promise<Engine> | undefined
@@ -52,6 +62,18 @@ export class SharedProcess {
       baseBytes: ownMemory().rssBytes,
       pressure,
       ...(monitoringIntervalMs !== undefined && { monitoringIntervalMs }),
+    })
+    const pool = new SlabPool({
+      budget: this.governor,
+      poolSizeBytes: Math.min(first.poolSizeBytes, Math.floor(budgetBytes * POOL_SHARE)),
+      maxBytes: budgetBytes,
+      defragThreshold: first.defragThreshold,
+    })
+    this.pool = pool
+    this.governor.registerReliever({
+      name: 'the buffer pool',
+      rung: 'relieve',
+      relieve: (bytes) => pool.relieve(bytes),
     })
   }
 
@@ -99,6 +121,7 @@ export class SharedProcess {
     const engine = await this.#engine
     this.#engine = undefined
     await engine?.[Symbol.asyncDispose]()
+    this.pool.close()
     this.governor[Symbol.dispose]()
   }
 
@@ -111,6 +134,7 @@ export class SharedProcess {
       spillDirectory,
       maxSpillBytes,
       process: engine,
+      buffers: this.pool,
       ...(launch === undefined ? {} : { child: launch }),
     })
   }

@@ -61,6 +61,8 @@ describe('kill -9 of the engine', () => {
       spillDirectory: spill,
       maxSpillBytes: 0,
       monitoringIntervalMs: undefined,
+      poolSizeBytes: 1_000_000,
+      defragThreshold: 0.3,
       pressure: { pausesSources: true, backpressureThreshold: 0.8, gcThreshold: 0.8, alertThreshold: 0.9 },
     }
     shared = await SharedProcess.join(joined)
