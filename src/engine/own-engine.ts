@@ -110,6 +110,10 @@ export class OwnEngine implements Engine {
     this.#keeper = new MemoryKeeper({ governor, plan, spill: parts.spill })
   }
 
+  get isCrowded(): boolean {
+    return this.#places.waiting > 0
+  }
+
   get plan(): EnginePlan {
     return this.#plan
   }

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { isIceboxError } from '../base/index.ts'
+import { cappedPoolSize } from '../config/index.ts'
 import { allocatorControl, type Engine, type LaunchOptions, openEngine } from '../engine/index.ts'
 import {
   expectedBaseBytes,
@@ -29,9 +30,6 @@ export interface ProcessNeeds {
   /** How its own process is started. */
   readonly launch?: LaunchOptions
 }
-
-/** Share of the budget that kept slabs may take. */
-const POOL_SHARE = 0.1
 
 /** What a process of the engine's own takes beside this one: Node and V8 (docs/decisions/0014-engine-process.md). */
 const CHILD_BASE_BYTES = 48 * 1024 * 1024
@@ -65,7 +63,7 @@ export class SharedProcess {
     })
     const pool = new SlabPool({
       budget: this.governor,
-      poolSizeBytes: Math.min(first.poolSizeBytes, Math.floor(budgetBytes * POOL_SHARE)),
+      poolSizeBytes: cappedPoolSize(first.poolSizeBytes, budgetBytes),
       maxBytes: budgetBytes,
       defragThreshold: first.defragThreshold,
     })

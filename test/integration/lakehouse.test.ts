@@ -32,6 +32,26 @@ describe('the library', () => {
     expect(await lake.sql`select id from geo.cities where city = ${'Genève'}`).toEqual([{ id: 2n }])
   })
 
+  it('an import gets its session beside more query loops than the engine has sessions', async () => {
+    await using lake = await Lakehouse.open(lakeFolder)
+    await importCities(lake)
+    let isDone = false
+    const loops = Array.from({ length: 20 }, async () => {
+      while (!isDone) await cities(lake)
+    })
+    try {
+      const summary = await lake.import({
+        table: 'geo.cities',
+        source: join(folder, 'cities.csv'),
+        mode: 'append',
+      })
+      expect(summary.rows).toBe(3)
+    } finally {
+      isDone = true
+      await Promise.all(loops)
+    }
+  })
+
   it('query() refuses a script instead of giving the rows of its statements in one stream', async () => {
     await using lake = await Lakehouse.open(lakeFolder)
     const read = async () => {

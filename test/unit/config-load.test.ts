@@ -247,7 +247,7 @@ describe('explain and the default file', () => {
     })
     expect(row(usage)).toMatchObject({ value: 'auto', source: 'flag --memory', note: '400 MB' })
     expect(row('performance.memory.pool_size')).toMatchObject({
-      status: 'accepted, takes effect with the memory pool',
+      status: 'in effect',
       note: '40 MB: capped at a tenth of the budget',
     })
     for (const each of rows) expect(each.effect).toMatch(/^[A-Z].*\.$/)
