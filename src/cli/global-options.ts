@@ -7,4 +7,6 @@ export interface GlobalOptions {
   readonly set: readonly string[]
   readonly json: boolean
   readonly quiet: boolean
+  /** Operations tell their memory over time, and what would help. */
+  readonly profile: boolean
 }

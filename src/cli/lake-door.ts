@@ -22,7 +22,8 @@ export interface LakeDoor {
 export const lakeDoor: LakeDoor = {
   async open(globals, io) {
     const { Lakehouse } = await import('../lakehouse/index.ts')
-    return Lakehouse.open(globals.directory, { ...settingsOf(globals), env: io.env, cwd: io.cwd })
+    const { profile } = globals
+    return Lakehouse.open(globals.directory, { ...settingsOf(globals), profile, env: io.env, cwd: io.cwd })
   },
   async init(directory, globals, io) {
     const { Lakehouse } = await import('../lakehouse/index.ts')

@@ -3,6 +3,7 @@ import type { CommandContext } from './context.ts'
 import { footerText } from './output/footer.ts'
 import { csvWriter } from './output/csv.ts'
 import { documentText } from './output/json-value.ts'
+import { profileText } from './output/profile.ts'
 import { jsonWriter, ndjsonWriter, rowsWriter } from './output/json.ts'
 import { markdownWriter } from './output/markdown.ts'
 import { tableWriter } from './output/table-writer.ts'
@@ -69,6 +70,7 @@ export async function presentStatement(
   const summary = statement.summary()
   if (statement.message !== '') await context.note(visibleLines(statement.message))
   if (how.footer) await context.note(context.errStyle.dim(footerText(hasRows ? rows : undefined, summary)))
+  if (context.globals.profile) await context.note(profileText(summary))
   return { rows, hasRows, summary }
 }
 

@@ -49,6 +49,7 @@ function parseGlobals(raw: RawGlobals): GlobalOptions {
     set: raw.set ?? [],
     json: raw.json === true,
     quiet: raw.quiet === true,
+    profile: raw.profile === true,
   }
 }
 

@@ -8,7 +8,7 @@ import type {
   SqlValue,
 } from '../engine/index.ts'
 import type { ImportPlan } from '../ingest/index.ts'
-import type { MemoryBill } from '../memory/index.ts'
+import type { MemoryBill, Recommendation } from '../memory/index.ts'
 
 /** What every operation that moves data reports; the names are those of `--json`. */
 export interface OperationSummary {
@@ -24,6 +24,8 @@ export interface OperationSummary {
   readonly peakRssBytes: number
   readonly spilledBytes: number
   readonly bill: MemoryBill
+  /** What would have made it faster or fit, where the lakehouse was opened with `profile: true`. */
+  readonly recommendations?: readonly Recommendation[]
 }
 
 export interface ImportOptions {

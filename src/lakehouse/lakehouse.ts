@@ -120,7 +120,7 @@ export class Lakehouse implements CommandLakehouse {
     // Everything beyond the process itself: an import that keeps its plan is over it only when the budget is.
     const planBytes = Math.max(0, budgetBytes - governor.heldBy('process'))
     using running = await governor.operation({ name: operation, planBytes, ...(signal !== undefined && { signal }) })
-    const meter = startMeter(governor, operation)
+    const meter = startMeter(governor, operation, this.#parts.isProfiled)
     try {
       const services = await ingestServices(this.#parts, operation)
       const request = importRequest(options)

@@ -1,9 +1,9 @@
-import type { Governor, MemoryBill } from '../memory/index.ts'
+import { type Governor, type MemoryBill, recommend } from '../memory/index.ts'
 import type { Meter, OperationFigures } from '../query/index.ts'
 
-/** Starts to measure an operation: time, CPU of the process, and its memory bill. */
-export function startMeter(governor: Governor, operation: string): Meter {
-  const bill = governor.bill(operation)
+/** Starts to measure an operation: time, CPU of the process, and its memory bill; with a profile, over its time. */
+export function startMeter(governor: Governor, operation: string, profile: boolean): Meter {
+  const bill = governor.bill(operation, { profile })
   const startedMs = performance.now()
   const cpuAtStart = process.cpuUsage()
   let stopped: OperationFigures | undefined
@@ -12,13 +12,15 @@ export function startMeter(governor: Governor, operation: string): Meter {
     if (stopped !== undefined) return stopped
     const cpu = process.cpuUsage(cpuAtStart)
     const now: MemoryBill = bill.bill()
+    const elapsedMs = Math.round((performance.now() - startedMs) * 10) / 10
     return {
-      elapsedMs: Math.round((performance.now() - startedMs) * 10) / 10,
+      elapsedMs,
       cpuMs: Math.round((cpu.user + cpu.system) / 1000),
       budgetBytes: now.budgetBytes,
       peakRssBytes: now.peakRssBytes,
       spilledBytes: now.spilledBytes,
       bill: now,
+      ...(profile && { recommendations: recommend({ operation, elapsedMs, bill: now }) }),
     }
   }
   return {

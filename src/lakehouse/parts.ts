@@ -19,6 +19,8 @@ export interface OpenOptions {
   readonly set?: readonly string[]
   /** Where the engine runs: in this process (default), or in one of its own. ICEBOX_ENGINE=child says the same. */
   readonly engine?: 'own' | 'child'
+  /** Bills of operations tell memory over time, garbage collection, and what would help. */
+  readonly profile?: boolean
   /** Default: `process.env`. */
   readonly env?: NodeJS.ProcessEnv
   /** Default: the working folder. */
@@ -33,6 +35,7 @@ const SPILL_SHARE = 0.9
 /** The parts of an open lakehouse, wired. */
 export interface Parts {
   readonly folder: LakeFolder
+  readonly isProfiled: boolean
   /** False where the folder can be read only (L4). */
   readonly isWritable: boolean
   /** Where rows are staged and streams spooled, too. */
@@ -89,7 +92,7 @@ export async function openParts(directory: string | undefined, options: OpenOpti
       engine: () => shared.engine(),
       manifests,
       journal,
-      startMeter: (operation) => startMeter(shared.governor, operation),
+      startMeter: (operation) => startMeter(shared.governor, operation, options.profile === true),
       scratch: { directory: state.path, journal: scratchJournal },
       stagingDirectory: spillDirectory,
       targetFileSizeBytes: values['storage.target_file_size'],
@@ -104,6 +107,7 @@ export async function openParts(directory: string | undefined, options: OpenOpti
     const isWritable = !state.isElsewhere
     return {
       folder,
+      isProfiled: options.profile === true,
       isWritable,
       spillDirectory,
       configuration,

@@ -10,7 +10,7 @@ import type {
 } from '../engine/index.ts'
 import type { ManifestCache } from '../iceberg/index.ts'
 import type { WriteJournal } from '../ingest/index.ts'
-import type { MemoryBill } from '../memory/index.ts'
+import type { MemoryBill, Recommendation } from '../memory/index.ts'
 import type { ObjectStore } from '../storage/index.ts'
 
 /** What a statement cost; the lakehouse measures. */
@@ -21,6 +21,8 @@ export interface OperationFigures {
   readonly peakRssBytes: number
   readonly spilledBytes: number
   readonly bill: MemoryBill
+  /** What would have helped, where a profile was asked for. */
+  readonly recommendations?: readonly Recommendation[]
 }
 
 /** A measurement that runs; `figures` may be asked at any time, and stays the same after `stop`. */

@@ -268,7 +268,7 @@ describe('the process of the engine', () => {
   })
 
   it('1,000 cancels at random moments leave nothing reserved, no file and no process', async () => {
-    const random = mulberry(Number(process.env['ICEBOX_TEST_SEED'] === 'random' ? Date.now() : 20261125))
+    const random = mulberry(process.env['ICEBOX_TEST_SEED'] === 'random' ? Date.now() : 20261125)
     const pid = engineOf(bench.spillDirectory)
     const held = bench.governor.heldBytes
     const statements = [

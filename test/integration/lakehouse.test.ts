@@ -35,9 +35,9 @@ describe('the library', () => {
   it('an import gets its session beside more query loops than the engine has sessions', async () => {
     await using lake = await Lakehouse.open(lakeFolder)
     await importCities(lake)
-    let isDone = false
+    const until = { isDone: false }
     const loops = Array.from({ length: 20 }, async () => {
-      while (!isDone) await cities(lake)
+      while (!until.isDone) await cities(lake)
     })
     try {
       const summary = await lake.import({
@@ -47,7 +47,7 @@ describe('the library', () => {
       })
       expect(summary.rows).toBe(3)
     } finally {
-      isDone = true
+      until.isDone = true
       await Promise.all(loops)
     }
   })

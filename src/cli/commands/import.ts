@@ -3,6 +3,7 @@ import { formatBytes, formatDuration, IceboxError } from '../../base/index.ts'
 import type { ImportOptions, ImportSummary } from '../../lakehouse/api.ts'
 import type { CommandContext } from '../context.ts'
 import { countText, memoryText } from '../output/footer.ts'
+import { profileText } from '../output/profile.ts'
 import { documentText } from '../output/json-value.ts'
 import { visibleLines } from '../output/text-width.ts'
 import { progressFor } from '../progress/index.ts'
@@ -36,6 +37,7 @@ export async function importCommand(
     return
   }
   if (!context.globals.quiet) await context.io.stdout.write(summaryText(summary))
+  if (context.globals.profile) await context.note(profileText(summary))
   await context.next(`icebox sql ${quotedForShell(`select * from ${summary.table} limit 10`)}`, 'a look at the rows')
 }
 

@@ -3,6 +3,7 @@ import type { CommandLakehouse, OperationSummary, RunSqlOptions, StatementResult
 import type { CommandContext } from '../context.ts'
 import { type FileSink, openFileSink } from '../output/file-sink.ts'
 import { countText, footerText } from '../output/footer.ts'
+import { profileText } from '../output/profile.ts'
 import { documentText } from '../output/json-value.ts'
 import type { OutputFormat } from '../output/writer.ts'
 import { presentStatement } from '../present.ts'
@@ -51,6 +52,7 @@ export async function writeToFile(
   }
   await context.note(`wrote ${countText(written.rows, 'row')} (${formatBytes(bytesWritten)}) to ${target.path}`)
   await context.note(context.errStyle.dim(footerText(undefined, written.summary)))
+  if (context.globals.profile) await context.note(profileText(written.summary))
 }
 
 const GIVES_ROWS = /^[\s(]*(select|with|from|values|table|show|describe|desc|explain|summarize|pivot|unpivot|call)\b/i

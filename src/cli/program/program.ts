@@ -50,6 +50,7 @@ export function buildProgram(
     )
     .option('--json', 'one JSON document (or NDJSON) on standard output, errors too')
     .option('--quiet', 'no progress, footers and hints')
+    .option('--profile', 'memory over the time of each operation, who held it, and what would help')
     .addHelpText('after', EXAMPLE)
 
   program.on('option:version', () => {

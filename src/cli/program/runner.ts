@@ -7,6 +7,7 @@ export interface RawGlobals {
   readonly set?: readonly string[]
   readonly json?: boolean
   readonly quiet?: boolean
+  readonly profile?: boolean
 }
 
 /** Runs a command's own function; each action imports its module only then. */

@@ -125,8 +125,8 @@ export class Spaces {
       const missing = views.filter((view) => !space.views.has(nameOf(view.schema, view.name)))
       if (missing.length > 0) this.#grow(space, missing, session, signal)
       await space.opened
-      const made = await Promise.all(views.map((view) => space.views.get(nameOf(view.schema, view.name))?.made))
-      return { space, reports: made.flatMap((view) => view?.report ?? []) }
+      const made = views.flatMap((view) => space.views.get(nameOf(view.schema, view.name))?.made ?? [])
+      return { space, reports: (await Promise.all(made)).flatMap((view) => view.report ?? []) }
     } catch (error) {
       space.users--
       // Another statement that made the same view was cancelled; this one was not.
