@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import { IceboxError, isIceboxError, ownPackage } from '../../base/index.ts'
 import { type Configuration, loadConfiguration, originText } from '../../config/index.ts'
@@ -63,10 +64,10 @@ async function lakeFacts(
   if (configFile === undefined) return { kind: 'none', message: `none in ${context.io.cwd} or above` }
   const directory = dirname(configFile)
   const spillDirectory = configuration.values['performance.memory.spill_directory']
-  const spill = await folderFacts(
-    spillDirectory === 'auto' ? resolve(directory, '.icebox', 'spill') : resolve(directory, spillDirectory),
-  )
   const folder = await folderFacts(directory)
+  // A lakehouse that cannot be written keeps its state among the temporary files.
+  const own = folder.isWritable ? resolve(directory, '.icebox', 'spill') : tmpdir()
+  const spill = await folderFacts(spillDirectory === 'auto' ? own : resolve(directory, spillDirectory))
   try {
     await using lake = await context.openLake()
     const tables = (await lake.tableNames()).length

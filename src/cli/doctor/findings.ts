@@ -127,9 +127,9 @@ function lake({ lake: facts }: DoctorFacts): Finding[] {
       ? finding('lakehouse', `${facts.directory}, ${facts.tables} table${facts.tables === 1 ? '' : 's'}`)
       : finding(
           'lakehouse',
-          `${facts.directory} is read-only`,
-          'fail',
-          'give this user write access: the catalog and .icebox are written',
+          `${facts.directory} can be read, not written`,
+          'warn',
+          'to import and change tables give this user write access: the catalog and .icebox are written',
         ),
     facts.freeBytes < LITTLE_SPACE_BYTES
       ? finding(

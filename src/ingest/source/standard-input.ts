@@ -134,7 +134,8 @@ class Input {
     this.#source = source instanceof Readable ? source : Readable.from(source)
     this.#chunks = this.#counted()
     // A source that stalls must not hold up who cancels.
-    signal?.addEventListener('abort', () => this.end(), { once: true })
+    if (signal?.aborted === true) this.end()
+    else signal?.addEventListener('abort', () => this.end(), { once: true })
   }
 
   /** The first bytes, at least `least` unless there are fewer; they are still to come in {@link all}. */
