@@ -314,6 +314,33 @@ describe('rejects', () => {
     expect(text.match(/"line":(1201|1301|1401)/g)).toHaveLength(3)
   })
 
+  it('bad rows of zstd files are set aside and said, though Node cannot read them: they went missing without a word', async () => {
+    await using session = await kit.engine.session()
+    const path = join(kit.folder, 'in', 'bad.csv.zst')
+    await session.run(
+      `COPY (SELECT CASE WHEN i = 25000 THEN 'x' ELSE '' END || i AS id FROM range(30000) t(i)) TO '${path}' (FORMAT csv, COMPRESSION zstd, HEADER)`,
+      { threads: 1 },
+    )
+    const done = await kit.import({ table: fresh(), sources: [path], onError: 'reject' })
+    expect(done).toMatchObject({ rows: 29_999, rejectedRows: 1 })
+    // Line 1 is the header, line 2 is row 0.
+    expect(JSON.parse(await readFile(done.rejectsFile ?? '', 'utf8'))).toMatchObject({ line: 25_002, value: 'x25000' })
+  })
+
+  it('lines of NDJSON are counted through CRLF and blank lines, in errors and in rejects', async () => {
+    const objects = Array.from({ length: 30_000 }, (_, at) => (at === 25_000 ? '{broken' : `{"id": ${at}}`))
+    const lines = [...objects.slice(0, 10), '', '  ', ...objects.slice(10)]
+    const path = await kit.file('crlf.ndjson', `${lines.join('\r\n')}\r\n`)
+    const table = fresh()
+    await expect(kit.import({ table, sources: [path] })).rejects.toMatchObject({
+      code: 'source/row',
+      context: { line: 25_003 },
+    })
+    const done = await kit.import({ table, sources: [path], onError: 'reject' })
+    expect(done).toMatchObject({ rows: 29_999, rejectedRows: 1 })
+    expect(JSON.parse(await readFile(done.rejectsFile ?? '', 'utf8'))).toMatchObject({ line: 25_003, raw: '{broken' })
+  })
+
   it('a clean file leaves no rejects file', async () => {
     const done = await kit.import({ table: fresh(), sources: [await csv('clean.csv', 'id', '1')], onError: 'reject' })
     expect(done).toMatchObject({ rejectedRows: 0, rejectsFile: null })

@@ -55,7 +55,8 @@ export async function explainJsonError(
     })
   }
   if (isMalformed) {
-    const why = text.split(': ').at(-1)?.split('\n')[0]?.trim() ?? ''
+    const said = /of input: (.*?)\.?\s+Input: /s.exec(text)?.[1] ?? text.split(': ').at(-1)
+    const why = said?.split('\n')[0]?.trim() ?? ''
     const isCut =
       /unexpected end of data|unexpected end of file/i.test(text) && description.layout !== 'newline_delimited'
     return new IceboxError(isCut ? 'source/truncated' : 'source/row', {
