@@ -81,6 +81,13 @@ const LAUNCHER_VARIABLES = [
   'UV_THREADPOOL_SIZE',
 ]
 
+/** What docs/reference/library.md tells programs that run for long to start with; `icebox` starts with it, too. */
+export const LONG_LIVED_SETTINGS = {
+  MALLOC_ARENA_MAX: '1',
+  MALLOC_TRIM_THRESHOLD_: '16777216',
+  MALLOC_MMAP_THRESHOLD_: '4194304',
+}
+
 /**
  * Variables that a measured program must not inherit, to be unset: the configuration of Icebox, and what its launcher set
  * for this process (the launcher sets it again for `icebox`; others start as their users start them).

@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { IceboxError, ownPackage } from '../../base/index.ts'
-import { iceboxCommand, inheritedVariables } from '../environment.ts'
+import { iceboxCommand, inheritedVariables, LONG_LIVED_SETTINGS } from '../environment.ts'
 import { lastDocument, type Outcome } from '../matrix/outcome.ts'
 import { judgeRun } from '../matrix/run-cell.ts'
 import { pythonOf } from '../matrix/systems.ts'
@@ -152,7 +152,11 @@ export async function measureSustained(
     const program = join(ownPackage().root, 'dist/bench-sustained.js')
     const args = [program, lake, file, `${budgetBytes}B`, String(series.warmUp), String(series.count)]
     const unset = inheritedVariables(process.env)
-    const { stdout } = await measureSuccess(process.execPath, args, { unset, signal })
+    const { stdout } = await measureSuccess(process.execPath, ['--max-semi-space-size=4', ...args], {
+      unset,
+      env: LONG_LIVED_SETTINGS,
+      signal,
+    })
     const document = lastDocument(stdout)
     const peaks = document?.['peaks']
     if (document?.['rows'] !== rows || !Array.isArray(peaks)) {
