@@ -81,7 +81,7 @@ describe('20M rows out under a budget of 256MB', () => {
     console.log(`${format}: peak ${(ran.peakBytes / 1e6).toFixed(0)} MB`)
   })
 
-  it.each(['csv', 'ndjson', 'json', 'arrow', 'parquet'])('%s into /dev/null', async (format) => {
+  it.each(['ndjson', 'parquet'])('%s into /dev/null', async (format) => {
     const ran = await icebox(['select * from m.fact', '--format', format, '--output', '/dev/null', '--json'])
     within(ran)
     expect(ran.code, ran.out).toBe(0)
@@ -142,14 +142,6 @@ describe('what is wide, long or deep, under a budget of 256MB', () => {
 
   const texts = (count: number) =>
     `select ${Array.from({ length: count }, (_, at) => `'column ${at} of ' || i as c${at}`).join(', ')} from range(30000) t(i)`
-
-  it.each(['csv', 'ndjson', 'arrow'])('rows of 300 columns, and of texts of 20 kB, as %s', async (format) => {
-    for (const query of [texts(300), "select i, repeat('y', 20000) as t from range(50000) t(i)"]) {
-      const ran = await written(query, format)
-      within(ran)
-      expect(ran.code, ran.out).toBe(0)
-    }
-  })
 
   it('rows of 1,000 texts, of which one vector of each takes 32 MB, pass or are refused with the bytes', async () => {
     const ran = await written(texts(1000), 'arrow')
