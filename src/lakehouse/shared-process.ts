@@ -15,8 +15,8 @@ export interface ProcessNeeds {
   readonly launch?: LaunchOptions
 }
 
-/** What a process of the engine's own takes beside this one: Node and V8 (docs/decisions/0014-engine-process.md). */
-const CHILD_BASE_BYTES = 48 * 1024 * 1024
+/** What the tree takes more when the engine runs apart, file pages counted once: 15 to 25 MiB (docs/decisions/0014-engine-process.md). */
+const CHILD_BASE_BYTES = 24 * 1024 * 1024
 
 /**
  * What a process has once, shared by the lakehouses open in it: the governor of its budget, and the engine, which is

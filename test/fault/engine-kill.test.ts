@@ -86,20 +86,19 @@ describe('kill -9 of the engine', () => {
     const error = await done
     await gone(pid)
     if (error !== undefined) {
-      expect(error, String(error)).toMatchObject({ code: 'engine/crashed', retryable: true, context: { pid } })
-      expect(String(error)).toContain('SIGKILL')
+      expect(error).toMatchObject({ code: 'engine/crashed', retryable: true, context: { pid, signal: 'SIGKILL' } })
     }
     return error === undefined
   }
 
   const count = async (table: string): Promise<number> => {
-    let rows = 0n
-    for await (const batch of lake.query(`select count(*) as n, sum(id) as s from ${table}`)) {
+    let rows = 0
+    for await (const batch of lake.query(`select count(*)::double as n, sum(id)::double as s from ${table}`)) {
       const [n, sum] = batch.toArrays()[0] ?? []
-      rows = BigInt(String(n))
-      expect(BigInt(String(sum))).toBe((rows / BigInt(ROWS)) * BigInt((ROWS * (ROWS - 1)) / 2))
+      rows = Number(n)
+      expect(sum).toBe((rows / ROWS) * ((ROWS * (ROWS - 1)) / 2))
     }
-    return Number(rows)
+    return rows
   }
 
   /** How long an operation takes undisturbed. */
@@ -257,7 +256,7 @@ describe('the process of the engine', () => {
   })
 
   it('1,000 cancels at random moments leave nothing reserved, no file and no process', async () => {
-    const random = mulberry(Number(process.env['ICEBOX_TEST_SEED'] === 'random' ? Date.now() : 20261125))
+    const random = mulberry(process.env['ICEBOX_TEST_SEED'] === 'random' ? Date.now() : 20261125)
     const pid = engineOf(bench.spillDirectory)
     const held = bench.governor.heldBytes
     const statements = [

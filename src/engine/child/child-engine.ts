@@ -15,7 +15,7 @@ export interface ChildEngineOptions extends OpenRequest {
 }
 
 /** What the process may take beyond DuckDB's limit and what it had when it was idle: stacks, code, bursts that are not counted. */
-const DATA_HEADROOM_BYTES = 128 * 1024 * 1024
+const DATA_HEADROOM_BYTES = 64 * 1024 * 1024
 /** A statement that was cancelled and alone, and does not end in this time, ends with its process. */
 const CANCEL_PATIENCE_MS = 2_000
 /** A process that does not close in this time is ended. */
