@@ -19,12 +19,14 @@ export class ChunkCollector {
     this.#rowBytes = types.reduce((sum, type) => sum + widthOf(type), 0)
   }
 
-  /** A chunk of so many rows was handed out. */
-  handedOut(rows: number): void {
-    this.#bytes += rows * this.#rowBytes
+  /** A chunk of so many rows was handed out, with so many bytes of texts below it where that is known. */
+  handedOut(rows: number, variableBytes: number): void {
+    const bytes = Math.max(rows * this.#rowBytes, variableBytes)
+    this.#bytes += bytes
     if (this.#bytes < COLLECT_BYTES) return
     this.#bytes = 0
-    collectGarbage('minor')
+    // Such a chunk is read in parts, and its handle has grown old meanwhile.
+    collectGarbage(bytes < COLLECT_BYTES ? 'minor' : 'major')
   }
 }
 

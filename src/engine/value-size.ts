@@ -11,7 +11,8 @@ const ENTRY_BYTES = 16
 
 /**
  * Refuses a chunk with a value larger than `maxBytes` before any of it is copied out of native memory: lengths stand in
- * the vectors. A list, struct or map is as large as what is in it. Rejects `sql/value-too-large` with column and row.
+ * the vectors. A list, struct or map is as large as what is in it. Answers with the bytes of all such values together.
+ * Rejects `sql/value-too-large` with column and row.
  */
 export function checkValueSizes(
   binding: Binding,
@@ -19,13 +20,21 @@ export function checkValueSizes(
   result: { readonly columns: readonly ResultColumn[]; readonly types: readonly EngineType[] },
   rowsBefore: number,
   maxBytes: number,
-): void {
+): number {
   const count = binding.data_chunk_get_size(chunk)
+  let totalBytes = 0
   result.types.forEach((type, index) => {
     if (!mayBeLarge(type)) return
     const vector = binding.data_chunk_get_vector(chunk, index)
-    if (type.kind === 'plain' && !hasLongText(binding, vector, count, maxBytes)) return
+    if (type.kind === 'plain') {
+      const bytes = shortTextBytes(binding, vector, count, maxBytes)
+      if (bytes !== undefined) {
+        totalBytes += bytes
+        return
+      }
+    }
     const sizes = valueSizes(binding, vector, type, count)
+    for (let row = 0; row < count; row++) totalBytes += sizes[row] ?? 0
     const row = sizes.findIndex((size) => size > maxBytes)
     if (row === -1) return
     const column = result.columns[index]?.name ?? String(index + 1)
@@ -36,13 +45,19 @@ export function checkValueSizes(
       context: { column, row: rowsBefore + row + 1, sizeBytes, maxBytes },
     })
   })
+  return totalBytes
 }
 
-/** True where a length is above the limit; it may be that of a null, which says nothing. Most chunks end here. */
-function hasLongText(binding: Binding, vector: Vector, count: number, maxBytes: number): boolean {
+/** More texts than this in one column of a chunk are counted exactly. */
+const MANY_BYTES = 1_000_000
+
+/** Lengths together, where they are few: those of nulls are among them, which say nothing. Most chunks end here. */
+function shortTextBytes(binding: Binding, vector: Vector, count: number, maxBytes: number): number | undefined {
   const words = words32(binding, vector, count)
-  for (let at = 0; at < words.length; at += 4) if ((words[at] ?? 0) > maxBytes) return true
-  return false
+  const most = Math.min(MANY_BYTES, maxBytes)
+  let bytes = 0
+  for (let at = 0; at < words.length; at += 4) bytes += words[at] ?? 0
+  return bytes > most ? undefined : bytes
 }
 
 /** False for types whose values are of a few bytes always. */

@@ -143,6 +143,14 @@ describe('what is wide, long or deep, under a budget of 256MB', () => {
   const texts = (count: number) =>
     `select ${Array.from({ length: count }, (_, at) => `'column ${at} of ' || i as c${at}`).join(', ')} from range(30000) t(i)`
 
+  it.each(['csv', 'ndjson', 'arrow'])('rows of 200 columns, and of texts of 20 kB, as %s', async (format) => {
+    for (const query of [texts(200), "select i, repeat('y', 20000) as t from range(50000) t(i)"]) {
+      const ran = await written(query, format)
+      within(ran)
+      expect(ran.code, ran.out).toBe(0)
+    }
+  })
+
   it('rows of 1,000 texts, of which one vector of each takes 32 MB, pass or are refused with the bytes', async () => {
     const ran = await written(texts(1000), 'arrow')
     within(ran)

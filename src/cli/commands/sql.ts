@@ -17,6 +17,8 @@ export async function sqlCommand(context: CommandContext, sql: string | undefine
   }
   const text = flags.file === undefined ? sql : await readScript(flags.file, context.io.cwd)
   const isInteractive = text === undefined && context.io.editorTerminal !== undefined && options.output === undefined
+  // Loaded before the engine takes its share of the budget: what it takes is counted with the process.
+  if ((options.output?.format ?? options.presentation.format) === 'arrow') await import('apache-arrow')
   await using lake = await context.openLake()
   if (text !== undefined) {
     await runText(context, lake, text, options)

@@ -16,6 +16,9 @@ export interface BatchLimits {
 const BATCH_ROWS = 10_000
 const BATCH_BYTES = 1_048_576
 
+/** A chunk with more than this is not kept for its last rows, and its values are decoded in parts. */
+export const WIDE_CHUNK_BYTES = 4 * 1024 * 1024
+
 export function batchLimits(options: ArrowOptions): BatchLimits {
   return { rows: options.batchRows ?? BATCH_ROWS, bytes: options.batchBytes ?? BATCH_BYTES }
 }
@@ -35,7 +38,7 @@ export class Gatherer {
   readonly #limits: BatchLimits
   readonly #options: GatherOptions
   /** Chunks whose memory is still to be read; none is collected before that. */
-  #chunks: DataChunk[] = []
+  #chunks = new Set<DataChunk>()
   #rows = 0
   #bytes = 0
 
@@ -51,19 +54,24 @@ export class Gatherer {
   *take(chunk: DataChunk): Generator<ArrowBody, void, undefined> {
     const count = this.#binding.data_chunk_get_size(chunk)
     const parts = this.#columns.map((column, at) => column.read(this.#binding.data_chunk_get_vector(chunk, at), count))
+    let taken = 0
     for (let from = 0; from < count; ) {
       const size = this.#fitting(parts, from, count - from)
       if (size === undefined) {
-        yield this.#write()
+        yield this.#write(chunk)
         continue
       }
       for (const part of parts) part.add(from, size.rows)
       this.#rows += size.rows
       this.#bytes += size.bytes
-      this.#chunks.push(chunk)
+      taken += size.bytes
+      this.#chunks.add(chunk)
       from += size.rows
-      if (this.#rows >= this.#limits.rows || this.#bytes >= this.#limits.bytes) yield this.#write()
+      if (this.#rows >= this.#limits.rows || this.#bytes >= this.#limits.bytes)
+        yield this.#write(from < count ? chunk : undefined)
     }
+    // A large chunk does not wait for the next one with a few rows left.
+    if (taken > WIDE_CHUNK_BYTES && this.#rows > 0) yield this.#write()
   }
 
   /** The last batch, if rows are left. */
@@ -93,11 +101,21 @@ export class Gatherer {
     return { rows, bytes }
   }
 
-  #write(): ArrowBody {
+  /** `current` is a chunk that has rows left. */
+  #write(current?: DataChunk): ArrowBody {
     const body = ArrowBody.write(this.#columns, this.#rows, this.#options.buffers, this.#options.consumer)
-    this.#chunks = []
+    for (const chunk of this.#chunks) if (chunk !== current) this.#release(chunk)
+    this.#chunks.clear()
     this.#rows = 0
     this.#bytes = 0
     return body
+  }
+
+  /**
+   * The texts below a chunk are freed at once: its handle waits for the garbage collector, and 2,048 texts of 20 kB do not
+   * look like 40 MB to that. Nothing may look at the chunk afterwards.
+   */
+  #release(chunk: DataChunk): void {
+    this.#binding.data_chunk_reset(chunk)
   }
 }
