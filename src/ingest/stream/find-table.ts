@@ -1,5 +1,5 @@
 import { IceboxError, isIceboxError } from '../../base/index.ts'
-import type { Catalog, TableIdentifier } from '../../catalog/index.ts'
+import { type Catalog, type TableIdentifier, tableText } from '../../catalog/index.ts'
 import type { LoadedTable } from '../../iceberg/index.ts'
 
 /** A table that a stream was opened on: its name then, and what it is whatever its name. */
@@ -24,7 +24,7 @@ export async function findTable(catalog: Catalog, { identifier, uuid }: StreamTa
     }
   }
   throw new IceboxError('table/gone', {
-    message: `the table ${[...identifier.namespace, identifier.name].join('.')} (${uuid}) was dropped while rows of a stream waited for it`,
+    message: `the table ${tableText(identifier)} (${uuid}) was dropped while rows of a stream waited for it`,
     remedy: 'register the table again, or remove the folder of the stream to give up its rows',
     context: { uuid },
   })
