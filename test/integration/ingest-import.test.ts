@@ -394,4 +394,20 @@ describe('little memory and dead processes', () => {
       `p=1/00000-${entry.writeId}.parquet`,
     ])
   })
+
+  it.each(['1e300', '9007199254740992', 'inf', '-inf'])(
+    'a number that only its text can tell (%s) has all values read once more as text, and is kept',
+    async (large) => {
+      await using own = await openKit()
+      const rows = Array.from({ length: 2000 }, (_, at) => `${at},1.5`).join('\n')
+      const path = await own.file('values.csv', `id,v\n${rows}\n2000,${large}\n`)
+      const outcome = await own.import({ sources: [path] })
+      expect(outcome.rows).toBe(2001)
+      expect(outcome.notes.join('\n')).toContain('read once more, as text')
+      expect(await own.read(`SELECT v FROM $T WHERE v = '${large}'::DOUBLE`)).toMatchObject([
+        { v: Number(large.replace('inf', 'Infinity')) },
+      ])
+      expect(await own.dataFiles()).toHaveLength(1)
+    },
+  )
 })

@@ -22,6 +22,7 @@ import { CHECK_MARK } from '../inspect/checked-cast.ts'
 import { type WriteResult, writeDataFiles } from '../write/data-files.ts'
 import { needDiskSpace } from './disk-space.ts'
 import type { ExecuteOptions } from './execute-options.ts'
+import { wereParsedExactly } from './parsed-numbers.ts'
 import { openTarget, sameChange, type Target } from './target.ts'
 import { isRepeated, keyedTarget, wasFirst } from './once.ts'
 import { startGuard } from './guards.ts'
@@ -169,11 +170,15 @@ async function write(
       read = { bufferBytes, ...(maxLineSizeBytes === undefined ? {} : { maxLineSizeBytes }) }
       try {
         try {
-          return await copy(true)
+          const result = await copy(true)
+          const isParsed = source.format === 'csv' && plan.onError !== 'reject'
+          if (!isParsed || wereParsedExactly(mapping, target.schema, result.files)) return result
+          await result.discard()
         } catch (error) {
           if (!needsText(error)) throw error
-          return await copy(false)
         }
+        notes.push('not every number could be taken as the reader parsed it: all values were read once more, as text')
+        return await copy(false)
       } catch (error) {
         const found = await explained(
           error,

@@ -21,10 +21,13 @@ export interface CastOptions {
   readonly format?: string | undefined
   /** A declared type takes leading zeros; for an inferred one they mean that it was no number. */
   readonly isDeclared: boolean
+  /** Average length of the texts, where a sample showed it: what is tried first. */
+  readonly usualLength?: number | undefined
 }
 
-/** Lengths of whole numbers, likely ones first: a CASE stops at the first that fits. */
-const LENGTHS = [6, 5, 7, 4, 3, 2, 1, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19]
+/** Digits of a BIGINT. */
+const MAX_DIGITS = 19
+const USUAL_DIGITS = 6
 /** Whole numbers below this in size are exact in a double; of larger ones only the text can tell. */
 export const EXACT_IN_DOUBLE = '9007199254740992'
 
@@ -32,8 +35,11 @@ export const EXACT_IN_DOUBLE = '9007199254740992'
  * A whole number without sign, leading zeros, fraction or exponent is at least 10 to the power of its length less one;
  * every other text that the cast takes is less (99.5 is 100 in four characters) or the same number (1e3).
  */
-function isPlainInteger(text: string, value: string): string {
-  const cases = LENGTHS.map((length) => `WHEN ${length} THEN ${length === 1 ? '0' : `1${'0'.repeat(length - 1)}`}`)
+function isPlainInteger(text: string, value: string, usualLength = USUAL_DIGITS): string {
+  // A CASE stops at the first length that fits: 4 ns a value where it is the first, 12 where it is the seventh.
+  const lengths = Array.from({ length: MAX_DIGITS }, (_, at) => at + 1)
+  const likelyFirst = lengths.toSorted((a, b) => Math.abs(a - usualLength) - Math.abs(b - usualLength) || b - a)
+  const cases = likelyFirst.map((length) => `WHEN ${length} THEN ${length === 1 ? '0' : `1${'0'.repeat(length - 1)}`}`)
   return `${value} >= CASE strlen(${text}) ${cases.join(' ')} END`
 }
 
@@ -53,7 +59,11 @@ export function checkedCast(type: Type, text: string, options: CastOptions): Che
     case 'int':
     case 'long': {
       const digits = options.isDeclared ? '[0-9]+' : '(0|[1-9][0-9]*)'
-      return { value, isPlainly: (v) => isPlainInteger(text, v), isExact: matches(` *[+-]?${digits}([.]0*)? *`) }
+      return {
+        value,
+        isPlainly: (v) => isPlainInteger(text, v, options.usualLength),
+        isExact: matches(` *[+-]?${digits}([.]0*)? *`),
+      }
     }
     case 'decimal':
       return {

@@ -288,7 +288,7 @@ function decideWithFormat(evidence: Evidence, csv: CsvOptions): TextDecision {
   return { type: kinds.has('local-timestamp') ? 'TIMESTAMP' : 'DATE', why: `read as ${asked}, as asked`, format: asked }
 }
 
-function found({ name, decision, values }: TextColumn): FoundColumn {
+function found({ name, decision, values, textBytes }: TextColumn): FoundColumn {
   return {
     name,
     sourceType: decision.type,
@@ -296,5 +296,6 @@ function found({ name, decision, values }: TextColumn): FoundColumn {
     note: decision.note,
     format: decision.format,
     isAmbiguous: decision.isAmbiguous,
+    usualLength: values === 0 ? undefined : Math.round(textBytes / values),
   }
 }

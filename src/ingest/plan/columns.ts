@@ -72,7 +72,7 @@ function inferred(question: ColumnQuestion): ColumnPlan {
       name: found.name,
       type: fields[at]?.type ?? { kind: 'string' },
       source: found.name,
-      format: found.format,
+      ...textTraits(found),
       isDeclared: false,
     }),
   )
@@ -128,7 +128,7 @@ function fitted(question: ColumnQuestion, schema: Schema): ColumnPlan {
             : 'the given schema',
     })
     fields.push({ ...field, type })
-    mapping.push({ name: field.name, type, source: found.name, format: found.format, isDeclared: true })
+    mapping.push({ name: field.name, type, source: found.name, ...textTraits(found), isDeclared: true })
   }
   const added = question.found.filter((found) => !used.has(found))
   if (added.length > 0 && question.newColumns === 'refuse') throw surplus(added, schema, question)
@@ -150,9 +150,14 @@ function fitted(question: ColumnQuestion, schema: Schema): ColumnPlan {
       why: `new column: ${found.why}`,
     })
     fields.push({ id: 1_000_000 + fields.length, name: found.name, type, required: false })
-    mapping.push({ name: found.name, type, source: found.name, format: found.format, isDeclared: false })
+    mapping.push({ name: found.name, type, source: found.name, ...textTraits(found), isDeclared: false })
   }
   return { columns, mapping, fields, changes, notes }
+}
+
+/** What a cast from text wants to know of a column. */
+function textTraits(found: FoundColumn): Pick<ColumnMapping, 'format' | 'sampledType' | 'usualLength'> {
+  return { format: found.format, sampledType: found.sourceType, usualLength: found.usualLength }
 }
 
 /** By name, case aside; columns of a file without names by their place. */

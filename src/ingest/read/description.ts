@@ -77,6 +77,10 @@ export interface ColumnMapping {
   readonly format?: string | undefined
   /** The type was given, not inferred. */
   readonly isDeclared: boolean
+  /** CSV: what the texts of the sample are, in DuckDB's words. */
+  readonly sampledType?: string
+  /** Average length of the texts of the sample. */
+  readonly usualLength?: number | undefined
 }
 
 /** A column that inspection found. */
@@ -88,6 +92,8 @@ export interface FoundColumn {
   readonly note?: string | undefined
   readonly format?: string | undefined
   readonly isAmbiguous?: boolean | undefined
+  /** Average length of the texts of the sample. */
+  readonly usualLength?: number | undefined
 }
 
 export interface Inspection {

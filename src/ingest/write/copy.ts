@@ -27,12 +27,19 @@ export interface CopiedFile {
   readonly keys: ReadonlyMap<string, string | null>
 }
 
+/**
+ * Values of a column chunk's dictionary, at most; DuckDB's own limit is a fifth of the row group. A column that has more is
+ * hashed in vain until it is found out: 4% of an import of lineitem, whose files become 1% smaller besides (0017).
+ */
+const MAX_DICTIONARY = 8_192
+
 export function copySql(copy: CopyStatement): string {
   const options = [
     'FORMAT parquet',
     `COMPRESSION ${quoteText(copy.codec)}`,
     ...(copy.codecLevel === undefined ? [] : [`COMPRESSION_LEVEL ${copy.codecLevel}`]),
     `ROW_GROUP_SIZE ${copy.rowGroupSize}`,
+    `DICTIONARY_SIZE_LIMIT ${Math.min(MAX_DICTIONARY, Math.floor(copy.rowGroupSize / 5))}`,
     ...(copy.rowGroupBytes === undefined ? [] : [`ROW_GROUP_SIZE_BYTES ${copy.rowGroupBytes}`]),
     "FILENAME_PATTERN '{i}'",
     'RETURN_STATS',

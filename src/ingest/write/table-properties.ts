@@ -13,11 +13,13 @@ export function codecOf(properties: Properties): { codec: string; codecLevel?: n
       context: { codec },
     })
   }
+  if (codec !== 'zstd') return { codec }
   const level = properties['write.parquet.compression-level']
-  return level !== undefined && codec === 'zstd' && /^-?\d+$/.test(level)
-    ? { codec, codecLevel: Number(level) }
-    : { codec }
+  return { codec, codecLevel: level !== undefined && /^-?\d+$/.test(level) ? Number(level) : ZSTD_LEVEL }
 }
+
+/** 7% less CPU for an import than zstd's own 3, at 1.6% more bytes; level 1 is 2% faster still at 10% more (0017). */
+const ZSTD_LEVEL = 2
 
 /** Bytes at which a file is ended. */
 export function targetSize(properties: Properties, configured: number): number {
