@@ -27,8 +27,9 @@ export const tpchBenchmark: Benchmark = {
     const ours: TpchRun[] = []
     const raw: TpchRun[] = []
     for (let round = 0; round <= context.rounds; round++) {
-      const a = await runSide<TpchRun>('tpch-raw', [files, queries, String(cpus().length), '4000000000'])
-      const b = await runSide<TpchRun>('tpch-icebox', [lake, queries])
+      const first = round % 2 === 0 ? 'raw' : 'icebox'
+      const args = [lake, files, queries, String(cpus().length), '4000000000', first]
+      const { raw: a, icebox: b } = await runSide<{ readonly raw: TpchRun; readonly icebox: TpchRun }>('tpch', args)
       context.note(`tpch round ${round}: raw ${total(a).toFixed(0)} ms, icebox ${total(b).toFixed(0)} ms`)
       if (String(a.rows) !== String(b.rows))
         throw new Error(`answers differ in rows: ${String(a.rows)} against ${String(b.rows)}`)

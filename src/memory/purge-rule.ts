@@ -8,14 +8,17 @@ export interface PurgeDecision {
 
 /** A purge that returns less than this is not worth its system calls. */
 const LEAST_GAIN_BYTES = 2 * MiB
-/** Resident memory was seen to grow by 117 MiB in 50 ms: near the threshold it is looked at every 5 ms. */
-const NEAR_BYTES = 64 * MiB
-const NEAR_LOOK_MS = 5
-const FAR_LOOK_MS = 20
+/** Resident memory was seen to grow by 117 MiB in 50 ms. */
+const GROWTH_BYTES_PER_MS = 2.4 * MiB
+const LEAST_LOOK_MS = 5
+/** Far below the threshold what is looked at is for the bill only. */
+const MOST_LOOK_MS = 100
 
 /**
  * Above the threshold free pages go back at once; below it they are left to the allocator, which reuses them faster.
- * Looking costs 35 microseconds (docs/decisions/0002-allocator-purge.md).
+ * The next look is when the fastest growth would be half-way to the threshold. Looking costs 35 microseconds
+ * (docs/decisions/0002-allocator-purge.md), with what the governor makes of it 150 to 300: 57 ms of 22 queries when it was
+ * done every 20 ms.
  */
 export function decidePurge(input: {
   readonly residentBytes: number
@@ -23,8 +26,9 @@ export function decidePurge(input: {
   readonly purgeAboveBytes: number
 }): PurgeDecision {
   const { residentBytes, allocatedBytes, purgeAboveBytes } = input
+  const untilHalfWayMs = (purgeAboveBytes - residentBytes) / 2 / GROWTH_BYTES_PER_MS
   return {
     purge: residentBytes > purgeAboveBytes && residentBytes - allocatedBytes >= LEAST_GAIN_BYTES,
-    nextLookMs: residentBytes > purgeAboveBytes - NEAR_BYTES ? NEAR_LOOK_MS : FAR_LOOK_MS,
+    nextLookMs: Math.min(MOST_LOOK_MS, Math.max(LEAST_LOOK_MS, Math.floor(untilHalfWayMs))),
   }
 }

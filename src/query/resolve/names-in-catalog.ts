@@ -8,6 +8,7 @@ export class CatalogNames {
   readonly #catalog: Catalog
   #namespaces: Promise<readonly string[]> | undefined
   readonly #tables = new Map<string, Promise<readonly string[]>>()
+  readonly #found = new Map<string, Promise<TableIdentifier | undefined>>()
 
   constructor(catalog: Catalog) {
     this.#catalog = catalog
@@ -32,7 +33,15 @@ export class CatalogNames {
     return pick(await this.namespaces(), written)
   }
 
-  async table(namespaceWritten: string, tableWritten: string): Promise<TableIdentifier | undefined> {
+  table(namespaceWritten: string, tableWritten: string): Promise<TableIdentifier | undefined> {
+    // Columns are written behind the same alias many times, and any of them could be a table.
+    const written = `${namespaceWritten}\n${tableWritten}`
+    const found = this.#found.get(written) ?? this.#find(namespaceWritten, tableWritten)
+    this.#found.set(written, found)
+    return found
+  }
+
+  async #find(namespaceWritten: string, tableWritten: string): Promise<TableIdentifier | undefined> {
     const namespace = await this.namespace(namespaceWritten)
     if (namespace === undefined) return undefined
     const levels = namespace.split('.')

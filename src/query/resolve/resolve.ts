@@ -35,11 +35,15 @@ export async function resolveTables(statement: StatementText, context: ResolveCo
   const { tables: references, scans } = findReferences(statement)
   const names = new CatalogNames(context.catalog)
   const resolver = new Resolver(statement, context)
+  const located: { readonly reference: TableReference; readonly found: Found }[] = []
   for (const reference of references) {
     const found = await locate(reference, names, context.defaultNamespace)
-    if (found !== undefined) await resolver.add(reference, found)
-    else await refuseUnknown(statement, reference, names, context.defaultNamespace)
+    if (found === undefined) await refuseUnknown(statement, reference, names, context.defaultNamespace)
+    else located.push({ reference, found })
   }
+  // The metadata files of all tables are read side by side.
+  await Promise.allSettled(located.map(({ found }) => resolver.load(found.identifier)))
+  for (const { reference, found } of located) await resolver.add(reference, found)
   for (const [at, scan] of scans.entries()) {
     const table = await readForeignTable(scan, context.io, statement)
     resolver.addForeign(table, scan, at + 1)
@@ -118,18 +122,24 @@ class Resolver {
   readonly #statement: StatementText
   readonly #context: ResolveContext
   /** Loaded once a statement, so that all its references see one snapshot. */
-  readonly #loaded = new Map<string, LoadedTable>()
+  readonly #loaded = new Map<string, Promise<LoadedTable>>()
 
   constructor(statement: StatementText, context: ResolveContext) {
     this.#statement = statement
     this.#context = context
   }
 
+  load(identifier: TableIdentifier): Promise<LoadedTable> {
+    const label = tableText(identifier)
+    const loaded = this.#loaded.get(label) ?? this.#context.catalog.loadTable(identifier)
+    this.#loaded.set(label, loaded)
+    return loaded
+  }
+
   async add(reference: TableReference, found: Found): Promise<void> {
     const { identifier, system } = found
     const label = tableText(identifier)
-    const loaded = this.#loaded.get(label) ?? (await this.#context.catalog.loadTable(identifier))
-    this.#loaded.set(label, loaded)
+    const loaded = await this.load(identifier)
     const { metadata } = loaded
     const { travel } = reference
     const pin = travel === undefined ? undefined : await this.#pin(loaded, travel, label)

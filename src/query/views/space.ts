@@ -220,12 +220,17 @@ export class Spaces {
     const helperSchema = `${database}.${quoteName(HELPERS)}`
     const schemas = new Set(views.map((view) => view.schema))
     const script = [...schemas].map((schema) => `CREATE SCHEMA IF NOT EXISTS ${database}.${quoteName(schema)}`)
-    const made: BuiltView[] = []
-    for (const view of views) {
-      const built = await view.build({ session, helperSchema, signal })
-      space.files += built.files
-      made.push(built)
-      script.push(`CREATE VIEW ${database}.${quoteName(view.schema)}.${quoteName(view.name)} AS ${built.select}`)
+    // Manifests of all tables are read side by side; one that fails must not leave the others at work.
+    const built = await Promise.allSettled(views.map((view) => view.build({ session, helperSchema, signal })))
+    const made = built.map((view) => {
+      if (view.status === 'rejected') throw view.reason
+      return view.value
+    })
+    for (const [at, { select, files }] of made.entries()) {
+      const view = views[at]
+      space.files += files
+      if (view !== undefined)
+        script.push(`CREATE VIEW ${database}.${quoteName(view.schema)}.${quoteName(view.name)} AS ${select}`)
     }
     const created = space.changed.then(() => session.run(script.join('; '), signal === undefined ? {} : { signal }))
     space.changed = created.catch(() => undefined)
