@@ -132,9 +132,9 @@ export class OwnEngine implements Engine {
     return this.#plan.memoryLimitBytes
   }
 
-  async follow(plan: EnginePlan): Promise<void> {
+  async follow(plan: EnginePlan, isUrgent = false): Promise<void> {
     // Between native calls: DuckDB lowers its limit under a running one slowly or not at all.
-    if (plan.memoryLimitBytes < this.memoryLimitBytes) return this.#calls.alone(() => this.#apply(plan))
+    if (plan.memoryLimitBytes < this.memoryLimitBytes && !isUrgent) return this.#calls.alone(() => this.#apply(plan))
     return this.#apply(plan)
   }
 

@@ -141,9 +141,9 @@ export interface Engine extends AsyncDisposable {
   /** What the engine goes by now: `planCopy` asks for it. */
   readonly plan: EnginePlan
   /**
-   * Goes by another plan from the next statement on. A smaller one waits for the native calls that run. Rejects
-   * `memory/refused` where results that are still open hold more than the plan has; the old one then stays.
+   * Goes by another plan from the next statement on. A smaller one waits for the native calls that run, unless `isUrgent`.
+   * Rejects `memory/refused` where what runs or is still open holds more than the plan has; the old one then stays.
    */
-  follow(plan: EnginePlan): Promise<void>
+  follow(plan: EnginePlan, isUrgent?: boolean): Promise<void>
   memory(): Promise<EngineMemory>
 }

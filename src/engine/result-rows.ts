@@ -35,7 +35,7 @@ export interface ResultRowsOptions {
   /** Runs a native call with the session's care. */
   readonly execute: <T>(act: () => Promise<T>) => Promise<T>
   readonly explainFailure: () => Promise<IceboxError>
-  readonly onClose: () => void
+  readonly onClose: () => Promise<void>
 }
 
 /** A streaming result: DuckDB computes the next chunk when it is asked for, and one or two ahead. */
@@ -132,7 +132,7 @@ export class ResultRows implements ResultStream {
       }
     } catch (error) {
       // A failed statement is over: there is nothing left to interrupt.
-      this.#finish()
+      await this.#finish()
       throw error
     } finally {
       await this[Symbol.asyncDispose]()
@@ -167,7 +167,7 @@ export class ResultRows implements ResultStream {
       if (signal?.aborted === true) throw cancelledError(signal)
       throw await explainFailure()
     }
-    this.#finish()
+    await this.#finish()
     return undefined
   }
 
@@ -192,14 +192,15 @@ export class ResultRows implements ResultStream {
         binding.interrupt(connection)
       }
     } finally {
-      this.#options.onClose()
+      await this.#options.onClose()
     }
   }
 
-  #finish(): void {
-    if (this.#result === undefined) return
+  #finish(): Promise<void> {
+    if (this.#result === undefined) return this.#closing
     this.#result = undefined
-    this.#options.onClose()
+    this.#closing = this.#options.onClose()
+    return this.#closing
   }
 }
 

@@ -48,6 +48,7 @@ export class Session implements EngineSession {
   async run(sql: string, options: RunOptions = {}): Promise<void> {
     await this.#inTurn(options, async () => {
       const { binding, connection } = this.#host
+      await using _threads = await this.#withThreads(options)
       if (options.parameters === undefined || options.parameters.length === 0) {
         await this.#execute(() => binding.query(connection, sql), options)
         return
@@ -69,25 +70,33 @@ export class Session implements EngineSession {
   async stream(sql: string, options: RunOptions = {}): Promise<ResultRows> {
     return this.#inTurn(options, async () => {
       const { binding } = this.#host
-      const prepared = await this.#prepareLast(sql, options)
+      const threads = await this.#withThreads(options)
       try {
-        const result = await this.#execute(() => binding.execute_prepared_streaming(prepared), options)
-        const rows: ResultRows = new ResultRows({
-          host: this.#host,
-          result,
-          signal: options.signal,
-          maxValueBytes: options.maxValueBytes,
-          buffers: this.#host.buffers,
-          execute: (act) => this.#execute(act, options),
-          explainFailure: () => this.#explainFailure(sql, options),
-          onClose: () => {
-            if (this.#open === rows) this.#open = undefined
-          },
-        })
-        this.#open = rows
-        return rows
-      } finally {
-        binding.destroy_prepare_sync(prepared)
+        const prepared = await this.#prepareLast(sql, options)
+        try {
+          const result = await this.#execute(() => binding.execute_prepared_streaming(prepared), options)
+          const rows: ResultRows = new ResultRows({
+            host: this.#host,
+            result,
+            signal: options.signal,
+            maxValueBytes: options.maxValueBytes,
+            buffers: this.#host.buffers,
+            execute: (act) => this.#execute(act, options),
+            explainFailure: () => this.#explainFailure(sql, options),
+            onClose: async () => {
+              if (this.#open === rows) this.#open = undefined
+              // The rows were computed as they were read: the threads were the statement's until now.
+              await threads[Symbol.asyncDispose]()
+            },
+          })
+          this.#open = rows
+          return rows
+        } finally {
+          binding.destroy_prepare_sync(prepared)
+        }
+      } catch (error) {
+        await threads[Symbol.asyncDispose]()
+        throw error
       }
     })
   }
@@ -142,16 +151,16 @@ export class Session implements EngineSession {
         })
       }
       throwIfCancelled(options.signal)
-      if (options.threads === undefined) return act()
-      const restore = await this.#host.useThreads(options.threads)
-      try {
-        return await act()
-      } finally {
-        await restore()
-      }
+      return act()
     })
     this.#last = turn.catch(() => undefined)
     return turn
+  }
+
+  /** The engine has the threads that the statement asks for until this is disposed. */
+  async #withThreads({ threads }: RunOptions): Promise<AsyncDisposable> {
+    const restore = threads === undefined ? undefined : await this.#host.useThreads(threads)
+    return { [Symbol.asyncDispose]: async () => restore?.() }
   }
 
   /** Runs all statements of the text but the last, and prepares that with its parameters bound. */

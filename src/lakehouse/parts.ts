@@ -85,6 +85,7 @@ export async function openParts(directory: string | undefined, options: OpenOpti
     const journal = new WriteJournal(folder.state)
     const scratchJournal = state.isElsewhere ? new WriteJournal(state.path) : journal
     await recoverWrites(scratchJournal, (paths) => referencedFiles(catalog, store, paths))
+    let admitted = 0
     const manifests = new ManifestCache({ maxBytes: manifestCacheBytes(shared.budgetBytes) })
     const runner = new QueryRunner({
       catalog,
@@ -93,6 +94,13 @@ export async function openParts(directory: string | undefined, options: OpenOpti
       manifests,
       journal,
       startMeter: (operation) => startMeter(shared.governor, operation, options.profile === true),
+      admit: (kind, planBytes, signal) =>
+        shared.governor.operation({
+          name: `${kind} ${++admitted}`,
+          planBytes,
+          ...(signal !== undefined && { signal }),
+        }),
+      advice: () => shared.governor.advice,
       scratch: { directory: state.path, journal: scratchJournal },
       stagingDirectory: spillDirectory,
       targetFileSizeBytes: values['storage.target_file_size'],

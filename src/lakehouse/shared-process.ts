@@ -68,6 +68,9 @@ export class SharedProcess {
       defragThreshold: first.defragThreshold,
     })
     this.pool = pool
+    this.governor.onPressure((event) => {
+      if (event.kind === 'rung' && event.rung === 'economise') this.#economise()
+    })
     this.governor.registerReliever({
       name: 'the buffer pool',
       rung: 'relieve',
@@ -164,6 +167,21 @@ export class SharedProcess {
       await engine.follow(this.#plan(budgetBytes))
     }
     this.governor.changeBudget(budgetBytes)
+  }
+
+  /** Gives the engine the limit that the governor advises: less while memory is short, all of it afterwards. */
+  #economise(): void {
+    const turn = this.#following.then(() => this.#followAdvice())
+    // What runs holds more than the lower limit: it stays as it is, and the next rungs have their turn.
+    this.#following = turn.catch(() => undefined)
+  }
+
+  async #followAdvice(): Promise<void> {
+    const engine = await this.#runningEngine()
+    if (engine === undefined) return
+    const plan = this.#plan(this.budgetBytes)
+    const memoryLimitBytes = Math.floor(plan.memoryLimitBytes * this.governor.advice.engineLimitScale)
+    await engine.follow({ ...plan, memoryLimitBytes }, true)
   }
 
   /** The engine, if it was started; a start that fails is told to who asked for it. */

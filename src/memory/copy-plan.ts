@@ -27,7 +27,8 @@ export interface CopyPlan {
   readonly memoryLimitBytes: number
 }
 
-const VECTOR_ROWS = 2_048
+/** Rows of DuckDB's vectors. */
+export const VECTOR_ROWS = 2_048
 const LARGEST_ROW_GROUP = 122_880
 /** A row in the writer takes about this many times its width: as collected, as pages, and compressed. */
 const WRITER_FACTOR = 2.5

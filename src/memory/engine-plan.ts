@@ -47,7 +47,7 @@ const HEADROOM_BYTES: Readonly<Record<AllocatorControl, number>> = {
 const OTHERS_SHARE = 0.03
 
 /** Below this limit DuckDB fails statements that anyone expects to work. */
-const LEAST_ENGINE_BYTES = 48 * MiB
+export const LEAST_ENGINE_BYTES = 48 * MiB
 
 /** A sort on several threads fails below this where it works on one (6M x 16 at 120 MiB; decision 0002). */
 const SORT_BYTES_PER_THREAD = 128 * MiB

@@ -23,13 +23,21 @@ export type { Leak } from './pool/leaks.ts'
 export type { SlabMemory } from './pool/slab-memory.ts'
 export { type SlabBudget, SlabPool, type SlabPoolOptions } from './pool/slab-pool.ts'
 export type { PoolStatistics } from './pool/statistics.ts'
-export type { Advice } from './pressure/advice.ts'
 export { collectGarbage } from './pressure/garbage.ts'
 export type { PressureEvent, PressureListener } from './pressure/ladder.ts'
 export type { OperationOptions, RunningOperation } from './pressure/operations.ts'
 export type { Reliever } from './pressure/relievers.ts'
 export type { PressureSettings, Rung } from './pressure/rungs.ts'
 export type { SourceGate } from './pressure/sources.ts'
+export {
+  type HoldingKind,
+  type HoldingOperator,
+  type MemoryPlan,
+  memoryPlanText,
+  planImportMemory,
+  planStatement,
+} from './memory-plan.ts'
+export { advised, type Advice } from './pressure/advice.ts'
 export { ownMemory, parseStatus, type ProcessMemory } from './process-memory.ts'
 export { type MemoryProfile, type Recommendation, recommend } from './profile/recommend.ts'
 export type { MemoryTimeline, TimelinePoint } from './profile/timeline.ts'

@@ -10,7 +10,7 @@ import type {
 } from '../engine/index.ts'
 import type { ManifestCache } from '../iceberg/index.ts'
 import type { WriteJournal } from '../ingest/index.ts'
-import type { MemoryBill, Recommendation } from '../memory/index.ts'
+import type { Advice, MemoryBill, Recommendation, RunningOperation } from '../memory/index.ts'
 import type { ObjectStore } from '../storage/index.ts'
 
 /** What a statement cost; the lakehouse measures. */
@@ -86,6 +86,10 @@ export interface QueryServices {
   readonly manifests: ManifestCache
   readonly journal: WriteJournal
   readonly startMeter: (operation: string) => Meter
+  /** Waits while memory is too short for new work; the signal of what is let in fires where it must end for the budget. */
+  readonly admit: (kind: string, planBytes: number, signal: AbortSignal | undefined) => Promise<RunningOperation>
+  /** What planners should make of their plans now. */
+  readonly advice: () => Advice
   /** For small files of the room's own: a folder that exists, and the journal that has them removed if the process dies. */
   readonly scratch: { readonly directory: string; readonly journal: WriteJournal }
   /** Where rows are staged for many partitions; must be on disk. */

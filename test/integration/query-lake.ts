@@ -49,6 +49,9 @@ export async function openQueryLake(
     engine: () => Promise.resolve(engine),
     manifests,
     journal,
+    admit: (name, planBytes, signal) =>
+      governor.operation({ name, planBytes, ...(signal === undefined ? {} : { signal }) }),
+    advice: () => governor.advice,
     startMeter: (operation) => {
       const bill = governor.bill(operation)
       const started = performance.now()

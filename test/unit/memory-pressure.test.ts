@@ -270,7 +270,7 @@ describe('the governor on the ladder, each rung by force', () => {
     expect(held?.bytes).toBe(400)
     await scene.see(990)
     await scene.see(990)
-    expect(governor.advice).toMatchObject({ rowGroupScale: 0.5, flushEarly: true })
+    expect(governor.advice).toMatchObject({ bufferScale: 0.5, threadScale: 0.5 })
     expect(flushed).toBe(1)
     await scene.see(990)
     let isIn = false
@@ -293,7 +293,7 @@ describe('the governor on the ladder, each rung by force', () => {
     expect(isIn).toBe(false)
     await scene.see(500)
     ;(await next)[Symbol.dispose]()
-    expect(governor.advice).toMatchObject({ rowGroupScale: 1, flushEarly: false })
+    expect(governor.advice).toMatchObject({ bufferScale: 1, threadScale: 1 })
     expect(rungs(events)).toEqual([
       '+pause-sources',
       '+relieve',

@@ -110,9 +110,9 @@ export class ChildEngine implements Engine {
     }
   }
 
-  async follow(plan: EnginePlan): Promise<void> {
+  async follow(plan: EnginePlan, isUrgent = false): Promise<void> {
     const running = await this.#alive()
-    await running.channel.request({ kind: 'follow', plan })
+    await running.channel.request({ kind: 'follow', plan, isUrgent })
     if (running.dataLimitBytes !== undefined) {
       running.dataLimitBytes += plan.memoryLimitBytes - this.#plan.memoryLimitBytes
       await setDataLimit(running.channel.pid, running.dataLimitBytes)

@@ -57,7 +57,7 @@ export type ToEngine =
   | { readonly kind: 'appendEnd'; readonly id: number; readonly failed: boolean }
   | { readonly kind: 'cancel'; readonly id: number }
   | { readonly kind: 'memory'; readonly id: number }
-  | { readonly kind: 'follow'; readonly id: number; readonly plan: EnginePlan }
+  | { readonly kind: 'follow'; readonly id: number; readonly plan: EnginePlan; readonly isUrgent: boolean }
   /** Give back what can be given back. */
   | { readonly kind: 'relieve'; readonly id: number; readonly bytes: number }
   | { readonly kind: 'close'; readonly id: number }

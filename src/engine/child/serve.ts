@@ -189,7 +189,7 @@ class EngineServer {
       case 'memory':
         return { memory: await this.#open().memory() }
       case 'follow':
-        await this.#open().follow(message.plan)
+        await this.#open().follow(message.plan, message.isUrgent)
         return undefined
       case 'relieve': {
         let relievedBytes = 0

@@ -3,7 +3,7 @@ import { IceboxError, isIceboxError, throwIfCancelled } from '../../base/index.t
 import { commitTarget } from '../../catalog/index.ts'
 import type { EngineSession, RunOptions } from '../../engine/index.ts'
 import { type CommitResult, Transaction } from '../../iceberg/index.ts'
-import { planCopy } from '../../memory/index.ts'
+import { advised, planCopy } from '../../memory/index.ts'
 import { localPath } from '../../storage/index.ts'
 import { arrowBatches } from '../inspect/arrow.ts'
 import { KEY_PROPERTY, SOURCE_PROPERTY } from '../plan/import-key.ts'
@@ -132,8 +132,9 @@ async function write(
             bytesRead: fraction === undefined ? undefined : Math.round(fraction * plan.estimate.sourceBytes),
           })
   try {
+    const engine = { plan: advised(services.engine.plan, services.governor.advice) }
     const bufferBytes = planCopy({
-      engine: services.engine.plan,
+      engine: engine.plan,
       rowWidthBytes: plan.estimate.rowWidthBytes,
       targetFileBytes: services.settings.targetFileSizeBytes,
     }).csvBufferBytes
@@ -141,7 +142,7 @@ async function write(
     const copy = (parsesNumbers: boolean) =>
       writeDataFiles({
         session,
-        engine: services.engine,
+        engine,
         select:
           plan.onError === 'reject'
             ? goodRowsSelect(source, mapping, read)

@@ -1,4 +1,5 @@
 import { formatBytes, formatCount } from '../../base/index.ts'
+import { type MemoryPlan, memoryPlanText } from '../../memory/index.ts'
 import type { Compression, SourceFormat } from '../source/format.ts'
 import type { Spooled } from '../source/standard-input.ts'
 import type { NestedField, PartitionSpec, SortOrder } from '../../iceberg/index.ts'
@@ -26,12 +27,14 @@ export interface ImportPlan {
     readonly sourceBytes: number
     readonly tableBytes: number
     readonly dataFiles: number
-    /** Of the engine, while it writes. */
+    /** Of the engine, while it writes: what the plan of memory wants, at most the engine's limit. */
     readonly memoryBytes: number
     readonly diskBytes: number
     readonly rowWidthBytes: number
   }
   readonly strategy: WriteStrategy
+  /** What it takes of the engine; undefined where nothing is done. */
+  readonly memory: MemoryPlan | undefined
   readonly key: string | undefined
   /** What was decided about the data, a sentence each. */
   readonly notes: readonly string[]
@@ -72,6 +75,7 @@ export function describePlan(plan: ImportPlan): string {
   const rows = estimate.rows === undefined ? 'an unknown number of rows' : `about ${formatCount(estimate.rows)} rows`
   lines.push(
     `${rows}, ${estimate.dataFiles} data file${estimate.dataFiles === 1 ? '' : 's'} of together ${formatBytes(estimate.tableBytes)}; needs ${formatBytes(estimate.memoryBytes)} of memory and ${formatBytes(estimate.diskBytes)} on disk`,
+    ...(plan.memory === undefined ? [] : memoryPlanText(plan.memory)),
   )
   for (const note of plan.notes) lines.push(`note: ${note}`)
   return lines.join('\n')

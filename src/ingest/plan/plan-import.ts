@@ -10,6 +10,7 @@ import {
   columnName,
   transformCall,
 } from '../../iceberg/index.ts'
+import { advised, planImportMemory } from '../../memory/index.ts'
 import { inspectArrow } from '../inspect/arrow.ts'
 import { type CsvOptions, inspectCsv, type InspectScene } from '../inspect/csv.ts'
 import { inspectJson } from '../inspect/json.ts'
@@ -20,8 +21,8 @@ import type { SourceFormat } from '../source/format.ts'
 import { type PreparedSource, prepareSource } from '../source/prepare.ts'
 import { readSchemaFile } from '../types/schema-file.ts'
 import { project } from '../write/projection.ts'
-import { chooseStrategy } from '../write/strategy.ts'
-import { targetSize } from '../write/table-properties.ts'
+import { firstRung } from '../write/first-rung.ts'
+import { rowGroupLimit, targetSize } from '../write/table-properties.ts'
 import { refuseTooManyColumns } from './column-limit.ts'
 import { planColumns } from './columns.ts'
 import { headerOnly } from './header-only.ts'
@@ -55,7 +56,6 @@ export interface ImportRequest {
 
 /** So many rows are one piece to the engine, and stay in order. */
 const VECTOR_ROWS = 2_048
-const COPY_MEMORY_BYTES = 64_000_000
 
 /**
  * Decides everything about an import without changing anything: reads heads, footers and a bounded sample. Standard input
@@ -169,14 +169,26 @@ async function planPrepared(
       ? sourceBytes
       : sourceBytes * (prepared.files[0]?.compression === 'none' ? TEXT_TO_PARQUET : 1),
   )
-  const threads = isOrdered ? 1 : services.engine.plan.copyThreads
-  const strategy = chooseStrategy({
+  const { rung, copy } = firstRung({
+    engine: advised(services.engine.plan, services.governor.advice),
+    rowWidthBytes: inspection.rowWidthBytes,
+    columns: columns.columns.length,
+    targetFileBytes: services.settings.targetFileSizeBytes,
+    isOrdered,
     isPartitioned: layout.spec !== undefined && !isUnpartitioned(layout.spec),
     partitions,
-    threads,
-    columns: columns.columns.length,
+    rowGroupLimit: rowGroupLimit(existing?.metadata.properties ?? {}),
+  })
+  const { strategy } = rung
+  const memory = planImportMemory({
+    copy,
     rowWidthBytes: inspection.rowWidthBytes,
-    memoryLimitBytes: services.engine.memoryLimitBytes,
+    sortedBytes:
+      layout.sortBy.length > 0 && inspection.estimatedRows !== undefined
+        ? inspection.estimatedRows * inspection.rowWidthBytes
+        : undefined,
+    openPartitions: strategy.kind === 'plain' ? undefined : strategy.kind === 'staged' ? strategy.buckets : partitions,
+    stagedBytes: strategy.kind === 'staged' ? tableBytes : 0,
   })
   return {
     table: request.tableName,
@@ -195,14 +207,12 @@ async function planPrepared(
       sourceBytes,
       tableBytes,
       dataFiles: Math.max(1, partitions ?? 1, Math.round(tableBytes / services.settings.targetFileSizeBytes)),
-      memoryBytes: Math.min(
-        services.engine.memoryLimitBytes,
-        COPY_MEMORY_BYTES * threads + inspection.rowWidthBytes * 122_880,
-      ),
+      memoryBytes: Math.min(memory.limitBytes, memory.wantedBytes),
       diskBytes: tableBytes * (strategy.kind === 'staged' ? 2 : 1),
       rowWidthBytes: inspection.rowWidthBytes,
     },
     strategy,
+    memory,
     key: request.key,
     notes: [...new Set(notes)],
     details: {
@@ -392,6 +402,7 @@ function skipPlan(request: ImportRequest, prepared: PreparedSource): ImportPlan 
       rowWidthBytes: 0,
     },
     strategy: { kind: 'plain' },
+    memory: undefined,
     key: request.key,
     notes: [`the key '${request.key}' was imported before: nothing is done`],
     details: {

@@ -2,16 +2,16 @@ import { join } from 'node:path'
 import { IceboxError, isIceboxError, makeFolders } from '../../base/index.ts'
 import type { Engine, EngineSession, RunOptions } from '../../engine/index.ts'
 import { type DataFile, metadataFolder, type PartitionSpec, type Schema, type SortOrder } from '../../iceberg/index.ts'
-import { planCopy } from '../../memory/index.ts'
 import { joinUri, localPath } from '../../storage/index.ts'
 import { textOf } from '../sql.ts'
 import { fileError, removeFolder } from './files.ts'
+import { firstRung } from './first-rung.ts'
 import type { JournalEntry, WriteJournal } from './journal.ts'
 import { ladder, outOfRungs, type Rung } from './ladder.ts'
 import { type MeasuredFile, Placement } from './placement.ts'
 import { type Projection, project } from './projection.ts'
 import { RowCopier } from './row-copier.ts'
-import { chooseStrategy, type WriteStrategy } from './strategy.ts'
+import type { WriteStrategy } from './strategy.ts'
 import { rowGroupLimit } from './table-properties.ts'
 import { WriteBack } from './write-back.ts'
 
@@ -72,26 +72,16 @@ export async function writeDataFiles(request: WriteRequest): Promise<WriteResult
   const { plan } = request.engine
   // Rows keep their order, in the file or of a sort, only in one thread.
   const isOrdered = request.preserveOrder === true || projection.orderBy !== ''
-  const copy = planCopy({ engine: plan, rowWidthBytes, targetFileBytes: request.targetFileSizeBytes })
-  const threads = isOrdered ? 1 : copy.threads
-  const isPartitioned = projection.keys.length > 0
-  const first: Rung = {
-    threads,
-    rowGroupSize: Math.min(
-      isPartitioned ? PARTITIONED_ROW_GROUP : copy.rowGroupSize,
-      copy.rowGroupSize,
-      rowGroupLimit(request.properties),
-    ),
-    rowGroupBytes: isOrdered ? undefined : copy.rowGroupBytes,
-    strategy: chooseStrategy({
-      isPartitioned,
-      partitions: request.partitions,
-      threads,
-      columns: projection.columns.length,
-      rowWidthBytes,
-      memoryLimitBytes: plan.memoryLimitBytes,
-    }),
-  }
+  const { rung: first } = firstRung({
+    engine: plan,
+    rowWidthBytes,
+    columns: projection.columns.length,
+    targetFileBytes: request.targetFileSizeBytes,
+    isOrdered,
+    isPartitioned: projection.keys.length > 0,
+    partitions: request.partitions,
+    rowGroupLimit: rowGroupLimit(request.properties),
+  })
   const entry = await request.journal.begin({
     folders: (id) => [join(dataFolder, `.icebox-${id}`), join(request.stagingDirectory, `write-${id}`)],
     dataFolder,
@@ -119,9 +109,6 @@ export async function writeDataFiles(request: WriteRequest): Promise<WriteResult
     throw error
   }
 }
-
-/** Open row groups of all partitions are held at once; 8,192 rows cost a few percent of bytes and are three times as fast. */
-const PARTITIONED_ROW_GROUP = 8_192
 
 async function columnsOf(session: EngineSession, select: string, signal: AbortSignal | undefined): Promise<string[]> {
   const rows = await session.all(`DESCRIBE ${select}`, signal === undefined ? {} : { signal })

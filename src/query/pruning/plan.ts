@@ -1,7 +1,7 @@
-import { IceboxError, type Json, parseJson } from '../../base/index.ts'
 import { fieldById, type NestedField, type Schema } from '../../iceberg/index.ts'
 import { tokenize } from '../text/tokenizer.ts'
 import { and, type FilterReading, or, readFilters } from './filter-text.ts'
+import { linesOf, type PlanNode, readPlanTree, textOf } from './plan-tree.ts'
 
 /** The column of a view's scan: table `t<n>`, field `f<id>` (query.md, step 3). The dot is U+00B7. */
 export function scanColumn(table: number, fieldId: number): string {
@@ -31,12 +31,6 @@ export interface PlanReading {
   readonly isSingleScan: boolean
 }
 
-interface PlanNode {
-  readonly name: string
-  readonly children: readonly PlanNode[]
-  readonly info: Readonly<Record<string, Json>>
-}
-
 interface Scan {
   readonly table: number | undefined
   readonly reading: FilterReading
@@ -53,7 +47,7 @@ const POSITION_NAMES = /^(file_index|file_row_number)$/i
  * the statement explained.
  */
 export function readPlan(text: string, sql: string, schemas: ReadonlyMap<number, Schema>, isUtc: boolean): PlanReading {
-  const roots = nodesOf(parseJson(text))
+  const roots = readPlanTree(text)
   // A join of a person's own on columns of these names looks like the optimizer's fetch by position.
   const hasNamesakes = [...schemas.values()].some(({ fields }) => fields.some(({ name }) => POSITION_NAMES.test(name)))
   const scene: Scene = { schemas, isUtc, trustsFetch: !hasNamesakes && !/file_index|file_row_number/i.test(sql) }
@@ -178,31 +172,4 @@ function isSingleScan(node: PlanNode, filters: number): boolean {
   if (node.children.length !== 1 || child === undefined) return false
   if (node.name === 'PROJECTION') return filters === 0 && isSingleScan(child, 0)
   return node.name === 'FILTER' && filters === 0 && child.name === 'READ_PARQUET' && isSingleScan(child, 1)
-}
-
-function nodesOf(json: Json): PlanNode[] {
-  if (!Array.isArray(json)) throw unreadable()
-  return json.map((node) => {
-    if (typeof node !== 'object' || node === null || Array.isArray(node)) throw unreadable()
-    const { name, children, extra_info: info } = node
-    if (typeof name !== 'string') throw unreadable()
-    const isRecord = typeof info === 'object' && info !== null && !Array.isArray(info)
-    return { name: name.trim(), children: children === undefined ? [] : nodesOf(children), info: isRecord ? info : {} }
-  })
-}
-
-function textOf(json: Json | undefined): string | undefined {
-  return typeof json === 'string' ? json : undefined
-}
-
-function linesOf(json: Json | undefined): string[] {
-  if (typeof json === 'string') return json === '' ? [] : [json]
-  return Array.isArray(json) ? json.filter((line) => typeof line === 'string') : []
-}
-
-function unreadable(): IceboxError {
-  return new IceboxError('engine/failed', {
-    message: 'the plan of the statement could not be read',
-    remedy: 'report this as a bug of Icebox',
-  })
 }

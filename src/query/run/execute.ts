@@ -1,5 +1,7 @@
 import { IceboxError, isIceboxError } from '../../base/index.ts'
 import { tableText } from '../../catalog/index.ts'
+import type { ResultStream } from '../../engine/index.ts'
+import type { MemoryPlan, RunningOperation } from '../../memory/index.ts'
 import type { Statement } from '../parse/ast.ts'
 import { parseStatement } from '../parse/parse.ts'
 import type { Meter, QueryServices, StatementOptions, StatementResult } from '../port.ts'
@@ -10,7 +12,8 @@ import { runDelete } from './delete.ts'
 import { scanReportText, withColumnNames } from './explain.ts'
 import { runExport } from './export-parquet.ts'
 import { runInsert } from './insert.ts'
-import { openStream, prepare, type QueryParts, runOptions, type SessionState } from './query.ts'
+import { admit, planMemory } from './memory-plan.ts'
+import { openStream, prepare, type Prepared, type QueryParts, runOptions, type SessionState } from './query.ts'
 import { doneResult, streamResult } from './results.ts'
 import { allowedSetting, createStatement, describeTable, showSchemas, showTables } from './show.ts'
 import { findTable, needTable, writtenTable } from './table-names.ts'
@@ -73,9 +76,9 @@ async function run(
   }
   switch (statement.kind) {
     case 'query':
-      return { result: await runQuery(statement.query, state, options, parts, meter) }
+      return { result: await runQuery(statement.query, state, options, parts, services, meter) }
     case 'explain':
-      return { result: await runExplain(statement, state, options, parts, meter) }
+      return { result: await runExplain(statement, state, options, parts, services, meter) }
     case 'insert':
       return { result: await runInsert(statement, text, state, options, parts, services, meter) }
     case 'create table':
@@ -114,7 +117,8 @@ async function run(
       // What the catalog does not know may be a CTE's or a system table's: DuckDB describes it, or says that it is not there.
       const isKnown = statement.table.parts.length > 1 || state.defaultNamespace !== undefined
       const table = isKnown ? await findTable(catalog, statement.table, text, state.defaultNamespace) : undefined
-      if (table === undefined) return { result: await runQuery(statement.query, state, options, parts, meter) }
+      if (table === undefined)
+        return { result: await runQuery(statement.query, state, options, parts, services, meter) }
       const columns = describeTable(await catalog.loadTable(table))
       return { result: doneResult('describe', '', meter, {}, columns) }
     }
@@ -163,23 +167,40 @@ async function runQuery(
   state: SessionState,
   options: StatementOptions,
   parts: QueryParts,
+  services: QueryServices,
   meter: Meter,
 ): Promise<StatementResult> {
   const prepared = await prepare(parts, query, state, options)
-  try {
-    const stream = await openStream(prepared, prepared.sql, options)
-    return streamResult({
-      kind: 'select',
-      stream,
-      scans: prepared.scans,
-      arrow: parts.arrow,
-      meter,
-      explain: (error) => prepared.explain(error),
-      release: async () => prepared[Symbol.asyncDispose](),
-    })
-  } catch (error) {
+  let operation: RunningOperation | undefined
+  const release = async (): Promise<void> => {
+    operation?.[Symbol.dispose]()
     await prepared[Symbol.asyncDispose]()
+  }
+  try {
+    const plan = await planMemory(prepared, query, services, options)
+    operation = await admit(services, 'select', plan, options)
+    const { threads } = await services.engine()
+    const stream = await openWithin(prepared, plan, threads, { ...options, signal: operation.signal })
+    const explain = (error: unknown): Promise<unknown> => prepared.explain(error)
+    return streamResult({ kind: 'select', stream, scans: prepared.scans, arrow: parts.arrow, meter, explain, release })
+  } catch (error) {
+    await release()
     throw error
+  }
+}
+
+/** Opens the rows with the threads of the plan; where memory ran out before the first row, once more with one thread. */
+async function openWithin(
+  prepared: Prepared,
+  plan: MemoryPlan,
+  usualThreads: number,
+  options: StatementOptions,
+): Promise<ResultStream> {
+  try {
+    return await openStream(prepared, prepared.sql, options, plan.threads === usualThreads ? undefined : plan.threads)
+  } catch (error) {
+    if (plan.threads === 1 || !isIceboxError(error, 'memory/exhausted') || options.signal?.aborted === true) throw error
+    return await openStream(prepared, prepared.sql, options, 1)
   }
 }
 
@@ -188,10 +209,12 @@ async function runExplain(
   state: SessionState,
   options: StatementOptions,
   parts: QueryParts,
+  services: QueryServices,
   meter: Meter,
 ): Promise<StatementResult> {
   await using prepared = await prepare(parts, statement.query, state, options, { isExplained: true })
   try {
+    const memory = await planMemory(prepared, statement.query, services, options, true)
     const plan = await prepared.lease.session.all(`${statement.prefix} ${prepared.sql}`, runOptions(options))
     const columns = ['explain_key', 'explain_value'].map((name) => ({ name, type: 'VARCHAR' }))
     const rows = plan.map((row) => [
@@ -199,7 +222,7 @@ async function runExplain(
       withColumnNames(textOf(row['explain_value']), prepared.tables),
     ])
     const figures = statement.isAnalyze ? meter.figures() : undefined
-    const report = scanReportText(prepared.scans, figures)
+    const report = scanReportText(prepared.scans, memory, figures)
     if (report !== '') rows.push(['icebox', report])
     return doneResult('explain', '', meter, {}, { columns, rows }, prepared.scans)
   } catch (error) {

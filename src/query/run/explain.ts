@@ -1,15 +1,21 @@
 import { formatBytes, formatDuration } from '../../base/index.ts'
+import { type MemoryPlan, memoryPlanText } from '../../memory/index.ts'
 import type { OperationFigures, TableScanReport } from '../port.ts'
 import type { ResolvedTable } from '../resolve/resolved-table.ts'
 
-/** What Icebox adds to DuckDB's plan: files and manifests of each table, and the bill of a statement that was run. */
-export function scanReportText(scans: readonly TableScanReport[], figures: OperationFigures | undefined): string {
+/** What Icebox adds to DuckDB's plan: files and manifests of each table, the plan of memory, and the bill of what was run. */
+export function scanReportText(
+  scans: readonly TableScanReport[],
+  plan: MemoryPlan,
+  figures: OperationFigures | undefined,
+): string {
   const lines = scans.flatMap((scan) => [
     `${scan.table}${scan.snapshotId === null ? '' : ` at snapshot ${scan.snapshotId}`}`,
     `  files: ${scan.filesTotal ?? 'unknown'} total, ${scan.filesRead} read (${formatBytes(scan.dataBytes)}), ${scan.filesPruned} pruned`,
     `  manifests: ${scan.manifestsTotal} total, ${scan.manifestsRead} read, ${scan.manifestsTotal - scan.manifestsRead} pruned (${formatBytes(scan.manifestBytes)} from storage)`,
     ...(scan.deleteFiles === 0 ? [] : [`  delete files: ${scan.deleteFiles}`]),
   ])
+  lines.push(...memoryPlanText(plan))
   if (figures !== undefined) {
     const { bill } = figures
     lines.push(

@@ -145,10 +145,15 @@ export async function prepare(
 }
 
 /** Opens the result of a prepared SELECT; the error of a mistake in it is explained. */
-export async function openStream(prepared: Prepared, sql: string, options: StatementOptions): Promise<ResultStream> {
+export async function openStream(
+  prepared: Prepared,
+  sql: string,
+  options: StatementOptions,
+  threads?: number,
+): Promise<ResultStream> {
   try {
     const { maxValueBytes } = prepared
-    const run = runOptions(options)
+    const run = { ...runOptions(options), ...(threads === undefined ? {} : { threads }) }
     return await prepared.lease.session.stream(sql, maxValueBytes === undefined ? run : { ...run, maxValueBytes })
   } catch (error) {
     throw await prepared.explain(error)

@@ -1,5 +1,5 @@
 import { IceboxError, isIceboxError } from '../../base/index.ts'
-import type { RunOptions, SqlValue } from '../../engine/index.ts'
+import type { SqlValue } from '../../engine/index.ts'
 import { commitTarget, type TableIdentifier } from '../../catalog/index.ts'
 import {
   type CommitResult,
@@ -13,11 +13,13 @@ import {
   Transaction,
 } from '../../iceberg/index.ts'
 import { writeDataFiles, type WriteResult } from '../../ingest/index.ts'
+import { advised } from '../../memory/index.ts'
 import type { QueryServices, StatementOptions, TableScanReport } from '../port.ts'
 import { quoteName } from '../text/names.ts'
 import type { StatementText } from '../text/statements.ts'
 import { isKeyword } from '../text/tokenizer.ts'
 import { readType } from '../views/read-type.ts'
+import { admit, planMemory } from './memory-plan.ts'
 import { isUtc, type Prepared, runOptions, type SessionState } from './query.ts'
 import type { ChangeFigures } from './results.ts'
 
@@ -125,15 +127,18 @@ export async function writeRows(
   const { metadata } = target.loaded
   const { session } = prepared.lease
   const isTyped = !isUtc(state)
+  const plan = await planMemory(prepared, order, services, options)
+  using operation = await admit(services, 'write', plan, options)
+  const { signal } = operation
   try {
     if (isTyped) {
       // A person's time zone holds for their query and its casts, not for what is derived when files are written.
-      await session.run(`CREATE OR REPLACE TEMP TABLE ${TYPED.slice(5)} AS ${select}`, signalOption(options))
+      await session.run(`CREATE OR REPLACE TEMP TABLE ${TYPED.slice(5)} AS ${select}`, { signal })
       await prepared.lease.inUtc()
     }
     return await writeDataFiles({
       session,
-      engine: await services.engine(),
+      engine: { plan: advised((await services.engine()).plan, services.advice()) },
       select: isTyped ? `SELECT * FROM ${TYPED}` : select,
       schema: target.schema,
       spec: target.spec,
@@ -146,7 +151,7 @@ export async function writeRows(
       stagingDirectory: services.stagingDirectory,
       journal: services.journal,
       preserveOrder: isOrdered(order),
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
+      signal,
       ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
     })
   } catch (error) {
@@ -154,10 +159,6 @@ export async function writeRows(
   } finally {
     if (isTyped) await session.run(`DROP TABLE IF EXISTS ${TYPED}`)
   }
-}
-
-function signalOption({ signal }: StatementOptions): RunOptions {
-  return signal === undefined ? {} : { signal }
 }
 
 /** ORDER BY of the whole query: its order is kept in the files. */

@@ -1,0 +1,82 @@
+import { isIceboxError } from '../../base/index.ts'
+import { advised, type MemoryPlan, planStatement, type RunningOperation } from '../../memory/index.ts'
+import type { QueryServices, StatementOptions } from '../port.ts'
+import { readHoldingOperators } from '../pruning/holding-operators.ts'
+import { mentionsKeyword } from '../text/names.ts'
+import type { StatementText } from '../text/statements.ts'
+import { type Prepared, runOptions } from './query.ts'
+
+/** Files of this share of the engine's limit cannot fill it, whatever is done with their rows: columns decode to about 4 times. */
+const SMALL_SHARE = 0.25
+const TINY_BYTES = 16_000_000
+/** A column of a row that is held, at least: a number with its share of pointers and validity. */
+const COLUMN_BYTES = 12
+/** Rows are held in this many times the bytes that they have in a file: 193 bytes a row for 150 of zstd (10M wide strings). */
+const HELD_FACTOR = 1.5
+
+/**
+ * What a prepared query will take of the engine. A small one is not explained first: that would cost as much as the
+ * query. `always`: for EXPLAIN, however small.
+ */
+export async function planMemory(
+  prepared: Prepared,
+  query: StatementText,
+  services: Pick<QueryServices, 'engine' | 'advice'>,
+  options: StatementOptions,
+  always = false,
+): Promise<MemoryPlan> {
+  const engine = advised((await services.engine()).plan, services.advice())
+  const scannedBytes = sum(prepared.scans.map((scan) => scan.dataBytes))
+  const isSmall = prepared.tables.length > 0 && scannedBytes < engine.memoryLimitBytes * SMALL_SHARE
+  const mayHold = mentionsKeyword(query.tokens, 'ORDER', 'GROUP', 'JOIN', 'OVER', 'DISTINCT', 'FROM')
+  const isTiny = prepared.tables.length > 0 && scannedBytes < TINY_BYTES
+  // Changing the engine's threads for it would cost more than they save.
+  if (!always && isTiny)
+    return planStatement({ operators: [], scannedBytes }, { ...engine, copyThreads: engine.threads })
+  if (!always && (isSmall || !mayHold)) return planStatement({ operators: [], scannedBytes }, engine)
+  const text = await explained(prepared, options)
+  if (text === undefined) return planStatement({ operators: [], scannedBytes }, engine)
+  const { operators, scannedRows } = readHoldingOperators(text)
+  const columnBytes = Math.max(
+    COLUMN_BYTES,
+    (HELD_FACTOR * scannedBytes) / Math.max(1, scannedRows * columnsOf(prepared)),
+  )
+  return planStatement(
+    {
+      operators: operators.map((held) => ({ ...held, rowBytes: Math.round(held.rowBytes * columnBytes) })),
+      scannedBytes,
+    },
+    engine,
+  )
+}
+
+/** Lets a statement in, by its plan; what it takes of the engine is never more than the engine has. */
+export function admit(
+  services: Pick<QueryServices, 'admit'>,
+  kind: string,
+  plan: MemoryPlan,
+  { signal }: StatementOptions,
+): Promise<RunningOperation> {
+  return services.admit(kind, Math.min(plan.limitBytes, plan.wantedBytes), signal)
+}
+
+/** The plan of DuckDB; undefined where the statement cannot be explained: its own error, if any, says why. */
+async function explained(prepared: Prepared, options: StatementOptions): Promise<string | undefined> {
+  try {
+    const rows = await prepared.lease.session.all(`EXPLAIN (FORMAT json) ${prepared.sql}`, runOptions(options))
+    const plan = rows.find((row) => row['explain_key'] === 'physical_plan')?.['explain_value']
+    return typeof plan === 'string' ? plan : undefined
+  } catch (error) {
+    if (isIceboxError(error, 'engine/') || isIceboxError(error, 'sql/')) return undefined
+    throw error
+  }
+}
+
+/** Columns of a table that is read, on average. */
+function columnsOf({ tables }: Prepared): number {
+  return tables.length === 0 ? 1 : Math.max(1, sum(tables.map((table) => table.schema.fields.length)) / tables.length)
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0)
+}
