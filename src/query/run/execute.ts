@@ -1,7 +1,6 @@
 import { IceboxError, isIceboxError } from '../../base/index.ts'
 import { tableText } from '../../catalog/index.ts'
-import type { ResultStream } from '../../engine/index.ts'
-import type { MemoryPlan, RunningOperation } from '../../memory/index.ts'
+import type { RunningOperation } from '../../memory/index.ts'
 import type { Statement } from '../parse/ast.ts'
 import { parseStatement } from '../parse/parse.ts'
 import type { Meter, QueryServices, StatementOptions, StatementResult } from '../port.ts'
@@ -12,8 +11,8 @@ import { runDelete } from './delete.ts'
 import { scanReportText, withColumnNames } from './explain.ts'
 import { runExport } from './export-parquet.ts'
 import { runInsert } from './insert.ts'
-import { admit, planMemory } from './memory-plan.ts'
-import { openStream, prepare, type Prepared, type QueryParts, runOptions, type SessionState } from './query.ts'
+import { admit, openWithin, planMemory } from './memory-plan.ts'
+import { prepare, type QueryParts, runOptions, type SessionState } from './query.ts'
 import { doneResult, streamResult } from './results.ts'
 import { allowedSetting, createStatement, describeTable, showSchemas, showTables } from './show.ts'
 import { findTable, needTable, writtenTable } from './table-names.ts'
@@ -186,21 +185,6 @@ async function runQuery(
   } catch (error) {
     await release()
     throw error
-  }
-}
-
-/** Opens the rows with the threads of the plan; where memory ran out before the first row, once more with one thread. */
-async function openWithin(
-  prepared: Prepared,
-  plan: MemoryPlan,
-  usualThreads: number,
-  options: StatementOptions,
-): Promise<ResultStream> {
-  try {
-    return await openStream(prepared, prepared.sql, options, plan.threads === usualThreads ? undefined : plan.threads)
-  } catch (error) {
-    if (plan.threads === 1 || !isIceboxError(error, 'memory/exhausted') || options.signal?.aborted === true) throw error
-    return await openStream(prepared, prepared.sql, options, 1)
   }
 }
 

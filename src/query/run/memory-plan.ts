@@ -1,10 +1,11 @@
 import { isIceboxError } from '../../base/index.ts'
+import type { ResultStream } from '../../engine/index.ts'
 import { advised, type MemoryPlan, planStatement, type RunningOperation } from '../../memory/index.ts'
 import type { QueryServices, StatementOptions } from '../port.ts'
 import { readHoldingOperators } from '../pruning/holding-operators.ts'
 import { mentionsKeyword } from '../text/names.ts'
 import type { StatementText } from '../text/statements.ts'
-import { type Prepared, runOptions } from './query.ts'
+import { openStream, type Prepared, runOptions } from './query.ts'
 
 /** Files of this share of the engine's limit cannot fill it, whatever is done with their rows: columns decode to about 4 times. */
 const SMALL_SHARE = 0.25
@@ -58,6 +59,21 @@ export function admit(
   { signal }: StatementOptions,
 ): Promise<RunningOperation> {
   return services.admit(kind, Math.min(plan.limitBytes, plan.wantedBytes), signal)
+}
+
+/** Opens the rows with the threads of the plan; where memory ran out before the first row, once more with one thread. */
+export async function openWithin(
+  prepared: Prepared,
+  plan: MemoryPlan,
+  usualThreads: number,
+  options: StatementOptions,
+): Promise<ResultStream> {
+  try {
+    return await openStream(prepared, prepared.sql, options, plan.threads === usualThreads ? undefined : plan.threads)
+  } catch (error) {
+    if (plan.threads === 1 || !isIceboxError(error, 'memory/exhausted') || options.signal?.aborted === true) throw error
+    return await openStream(prepared, prepared.sql, options, 1)
+  }
 }
 
 /** The plan of DuckDB; undefined where the statement cannot be explained: its own error, if any, says why. */

@@ -1,0 +1,113 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readHoldingOperators } from '../../src/query/pruning/holding-operators.ts'
+import { IceboxError } from '../../src/base/index.ts'
+import { planStatement } from '../../src/memory/index.ts'
+import { openWithin } from '../../src/query/run/memory-plan.ts'
+import type { Prepared } from '../../src/query/run/query.ts'
+import { openQueryLake, type QueryLake } from './query-lake.ts'
+
+let lake: QueryLake
+
+beforeAll(async () => {
+  lake = await openQueryLake()
+  await lake.run('create schema ns')
+  await lake.run('create table ns.t as select i, i % 1000 as k, i::varchar as s from range(50000) r(i)')
+})
+afterAll(() => lake[Symbol.asyncDispose]())
+
+async function planOf(sql: string): Promise<ReturnType<typeof readHoldingOperators>> {
+  const session = await lake.engine.session()
+  try {
+    const rows = await session.all(
+      `EXPLAIN (FORMAT json) WITH t AS (SELECT i, i % 1000 AS k, i::VARCHAR AS s FROM range(50000) r(i)) ${sql}`,
+    )
+    return readHoldingOperators(String(rows.find((row) => row['explain_key'] === 'physical_plan')?.['explain_value']))
+  } finally {
+    await session[Symbol.asyncDispose]()
+  }
+}
+
+describe("what of DuckDB's plans holds rows", () => {
+  it.each([
+    ['SELECT * FROM t ORDER BY s', ['sort'], [true]],
+    ['SELECT *, row_number() OVER (PARTITION BY k ORDER BY i) FROM t', ['window'], [true]],
+    ['SELECT s, count(*) FROM t GROUP BY s', ['group by'], [true]],
+    ['SELECT DISTINCT s FROM t', ['group by'], [true]],
+    ['SELECT string_agg(s) FROM t', ['group by'], [false]],
+    ['SELECT k, list(s) FROM t GROUP BY k', ['group by'], [false]],
+    ['SELECT median(i) FROM t', ['group by'], [false]],
+    ['SELECT * FROM t WHERE i > 5', [], []],
+    ['SELECT count(*) FROM t', [], []],
+    ['SELECT * FROM t ORDER BY s LIMIT 10', [], []],
+  ])('%s', async (sql, kinds, canSpill) => {
+    const { operators } = await planOf(sql)
+    expect(operators.map((operator) => operator.kind)).toEqual(kinds)
+    expect(operators.map((operator) => operator.canSpill)).toEqual(canSpill)
+    for (const { rows, rowBytes } of operators) {
+      expect(rows).toBeGreaterThan(0)
+      expect(rowBytes).toBeGreaterThan(0)
+    }
+  })
+
+  it('of a join the side that is built', async () => {
+    const { operators } = await planOf('SELECT * FROM t JOIN (SELECT i FROM t WHERE i < 10) u USING (i)')
+    expect(operators.map((operator) => operator.kind)).toEqual(['join'])
+    expect(operators[0]?.rows).toBeLessThan(50_000)
+  })
+})
+
+describe('EXPLAIN', () => {
+  it('prints threads, bytes and what holds them', async () => {
+    const text = await explain('explain select * from ns.t order by s')
+    expect(text).toMatch(/memory plan: \d threads?/)
+    expect(text).toMatch(/needs \d.* at least, .* to stay in memory; the engine has 500 MB/)
+    expect(text).toMatch(/sort: about 50,000 rows, \d/)
+    expect(text).not.toContain('go to disk')
+  })
+
+  it('says that values cannot go to disk', async () => {
+    expect(await explain('explain select k, list(s) from ns.t group by k')).toMatch(/group by: .* cannot go to disk/)
+  })
+})
+
+async function explain(sql: string): Promise<string> {
+  const rows = await lake.rows(sql)
+  return rows.map((row) => String(row[1])).join('\n')
+}
+
+describe('a query that runs out of memory before its first row', () => {
+  const plan = planStatement(
+    { operators: [], scannedBytes: 0 },
+    { memoryLimitBytes: 5e8, threads: 2, copyThreads: 4, purgeAboveBytes: undefined },
+  )
+  const failing = (code: 'memory/exhausted' | 'sql/syntax', tried: (number | undefined)[]): Prepared =>
+    ({
+      sql: 'select 1',
+      maxValueBytes: undefined,
+      explain: (error: unknown) => Promise.resolve(error),
+      lease: {
+        session: {
+          stream: (_: string, { threads }: { threads?: number }) => {
+            tried.push(threads)
+            return threads === 1 ? Promise.resolve('rows') : Promise.reject(new IceboxError(code, { message: 'no' }))
+          },
+        },
+      },
+    }) as unknown as Prepared
+
+  it('is tried once more with one thread', async () => {
+    const tried: (number | undefined)[] = []
+    expect(await openWithin(failing('memory/exhausted', tried), plan, 2, {})).toBe('rows')
+    expect(tried).toEqual([4, 1])
+  })
+
+  it('and not for any other error, nor when it was cancelled', async () => {
+    const tried: (number | undefined)[] = []
+    await expect(openWithin(failing('sql/syntax', tried), plan, 2, {})).rejects.toMatchObject({ code: 'sql/syntax' })
+    const signal = AbortSignal.abort()
+    await expect(openWithin(failing('memory/exhausted', tried), plan, 2, { signal })).rejects.toMatchObject({
+      code: 'memory/exhausted',
+    })
+    expect(tried).toEqual([4, 4])
+  })
+})
