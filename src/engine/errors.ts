@@ -182,6 +182,14 @@ function ioError(detail: string, cause: unknown): IceboxError {
     return /duckdb_temp/.test(detail) ? spillFull(detail, cause) : targetError('storage/full', detail, cause)
   }
   if (/Permission denied|Read-only file system/i.test(detail)) return targetError('storage/denied', detail, cause)
+  if (/duckdb_temp/.test(detail)) {
+    return new IceboxError('storage/io', {
+      message: `the spill folder failed while the statement used it: ${detail.split('\n')[0] ?? ''}`,
+      remedy: 'leave the spill folder alone while Icebox runs, then run the statement again',
+      cause,
+      retryable: true,
+    })
+  }
   if (/No files found that match/i.test(detail)) return new IceboxError('source/not-found', { message: detail, cause })
   return new IceboxError('engine/failed', { message: `IO: ${detail}`, cause })
 }

@@ -89,11 +89,20 @@ async function startTime(pid: number): Promise<string | undefined> {
 /** Synchronous on purpose: the folder holds a handful of files and is looked at a few times a second. */
 function sizeOf(path: string): number {
   let total = 0
-  for (const name of readdirSync(path)) {
+  for (const name of namesIn(path)) {
     // A file may go while it is looked at.
     total += (statSync(join(path, name), { throwIfNoEntry: false })?.blocks ?? 0) * 512
   }
   return total
+}
+
+/** Somebody may have removed the folder: then the statement that spills next says so, not who counts. */
+function namesIn(path: string): readonly string[] {
+  try {
+    return readdirSync(path)
+  } catch {
+    return []
+  }
 }
 
 function spillError(path: string, cause: unknown): IceboxError {
