@@ -1,3 +1,4 @@
+import { formatCount } from '../base/index.ts'
 import type { CommandLakehouse } from '../lakehouse/api.ts'
 import type { GlobalOptions } from './global-options.ts'
 import type { Interrupts } from './interrupts.ts'
@@ -35,7 +36,18 @@ export function makeContext(io: CliIo, globals: GlobalOptions, door: LakeDoor, i
     errStyle,
     signal: interrupts.signal,
     reported: new WeakSet(),
-    openLake: () => door.open(globals, io),
+    async openLake() {
+      const lake = await door.open(globals, io)
+      const { rows, streams, failures } = lake.streamRecovery
+      if (rows > 0 && !globals.quiet)
+        await io.stderr.write(`committed ${counted(rows, 'row')} of ${counted(streams, 'stream')} whose process died\n`)
+      for (const { folder, error } of failures) {
+        // Acknowledged rows that are in no table yet: told with --quiet too.
+        const word = errStyle.yellow('warning:')
+        await io.stderr.write(`${word} rows of a stream in ${folder} are not committed: ${error.message}\n`)
+      }
+      return lake
+    },
     async note(text) {
       if (!globals.quiet) await io.stderr.write(`${text}\n`)
     },
@@ -44,4 +56,8 @@ export function makeContext(io: CliIo, globals: GlobalOptions, door: LakeDoor, i
         await io.stderr.write(`${errStyle.dim('next:')} ${errStyle.cyan(command)}${errStyle.dim(`  ${why}`)}\n`)
     },
   }
+}
+
+function counted(count: number, what: string): string {
+  return `${formatCount(count)} ${what}${count === 1 ? '' : 's'}`
 }

@@ -7,7 +7,7 @@ import type {
   SqlParameter,
   SqlValue,
 } from '../engine/index.ts'
-import type { ImportPlan } from '../ingest/index.ts'
+import type { ImportPlan, StreamRecovery } from '../ingest/index.ts'
 import type { MemoryBill, Recommendation } from '../memory/index.ts'
 
 /** What every operation that moves data reports; the names are those of `--json`. */
@@ -157,6 +157,8 @@ export interface CommandLakehouse extends AsyncDisposable {
   /** Absolute path of the folder. */
   readonly directory: string
   readonly budgetBytes: number
+  /** What was found at the opening of streams whose process died, and what became of it. */
+  readonly streamRecovery: StreamRecovery
   import(options: ImportOptions): Promise<ImportSummary>
   planImport(options: ImportOptions): Promise<ImportPlan>
   /** Statement by statement, in order; each result is consumed or disposed before the next is asked for. */

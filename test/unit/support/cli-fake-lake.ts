@@ -74,6 +74,7 @@ export interface FakeStatement {
 export class FakeLake implements CommandLakehouse {
   readonly directory = '/lake'
   readonly budgetBytes = 256_000_000
+  streamRecovery: CommandLakehouse['streamRecovery'] = { rows: 0, streams: 0, failures: [] }
   readonly asked: string[] = []
   readonly imports: ImportOptions[] = []
   isClosed = false
