@@ -3,6 +3,7 @@ import { isIceboxError } from '../base/index.ts'
 import { cappedPoolSize } from '../config/index.ts'
 import { allocatorControl, type Engine, type LaunchOptions, openEngine } from '../engine/index.ts'
 import {
+  type EnginePlan,
   expectedBaseBytes,
   Governor,
   ownMemory,
@@ -71,6 +72,7 @@ export class SharedProcess {
     this.governor.onPressure((event) => {
       if (event.kind === 'rung' && event.rung === 'economise') this.#economise()
     })
+    this.governor.onAvailable(() => this.#economise())
     this.governor.registerReliever({
       name: 'the buffer pool',
       rung: 'relieve',
@@ -128,9 +130,10 @@ export class SharedProcess {
 
   async #start(): Promise<Engine> {
     const { spillDirectory, maxSpillBytes, engine = 'own', launch } = this.#first
+    this.governor.look()
     this.#baseBytes = expectedBaseBytes() + (engine === 'child' ? CHILD_BASE_BYTES : 0)
     return await openEngine({
-      plan: this.#plan(this.budgetBytes),
+      plan: this.#planWithin(this.governor.availableBytes),
       governor: this.governor,
       spillDirectory,
       maxSpillBytes,
@@ -140,13 +143,24 @@ export class SharedProcess {
     })
   }
 
-  #plan(budgetBytes: number) {
+  #plan(budgetBytes: number): EnginePlan {
     return planEngine({
       budgetBytes,
       baseBytes: this.#baseBytes,
       cores: this.#first.threads ?? availableParallelism(),
       allocator: allocatorControl(),
     })
+  }
+
+  /** For what others have left of the budget, but never less than the engine needs: that may just fit. */
+  #planWithin(availableBytes: number): EnginePlan {
+    try {
+      return this.#plan(availableBytes)
+    } catch (error) {
+      const least = isIceboxError(error, 'memory/budget-too-small') ? error.context['leastBudgetBytes'] : undefined
+      if (typeof least !== 'number' || least > this.budgetBytes) throw error
+      return this.#plan(least)
+    }
   }
 
   /** Brings engine and governor to the smallest budget of those who are there, one change after the other. */
@@ -169,7 +183,10 @@ export class SharedProcess {
     this.governor.changeBudget(budgetBytes)
   }
 
-  /** Gives the engine the limit that the governor advises: less while memory is short, all of it afterwards. */
+  /**
+   * Gives the engine the limit that the governor advises: less while memory is short or others have taken of the budget, all
+   * of it afterwards. Looking at what is held is not enough there: an engine grows by 2 MiB a millisecond.
+   */
   #economise(): void {
     const turn = this.#following.then(() => this.#followAdvice())
     // What runs holds more than the lower limit: it stays as it is, and the next rungs have their turn.
@@ -179,7 +196,7 @@ export class SharedProcess {
   async #followAdvice(): Promise<void> {
     const engine = await this.#runningEngine()
     if (engine === undefined) return
-    const plan = this.#plan(this.budgetBytes)
+    const plan = this.#planWithin(this.governor.availableBytes)
     const memoryLimitBytes = Math.floor(plan.memoryLimitBytes * this.governor.advice.engineLimitScale)
     await engine.follow({ ...plan, memoryLimitBytes }, true)
   }

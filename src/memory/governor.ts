@@ -7,7 +7,7 @@ import { DEFAULT_PRESSURE, type PressureSettings } from './pressure/rungs.ts'
 import type { SourceGate } from './pressure/sources.ts'
 import { ownMemory } from './process-memory.ts'
 import type { BudgetNode } from './tree/budget-tree.ts'
-import { Ledger } from './tree/ledger.ts'
+import { Ledger, OTHERS } from './tree/ledger.ts'
 import type { Reservation, ReserveOptions } from './tree/reservation.ts'
 import { nextLookMs } from './watch/look-rule.ts'
 import { type ProcessSources, systemProcessSources } from './watch/process-sources.ts'
@@ -28,6 +28,8 @@ export interface GovernorOptions {
 
 /** What planEngine leaves for others than the engine: measured memory cannot take it from reservations. */
 const KEPT_SHARE = 0.03
+/** Changes of what is available below this share are not told. */
+const AVAILABLE_STEP = 0.03
 /** A statement's memory goes within 200 ms of its end, a cancelled one's within 309; ten times that is hopeless. */
 const PATIENCE_MS = 5000
 /** Looks while someone waits for memory, not promises. */
@@ -46,6 +48,8 @@ export class Governor implements Disposable {
   readonly #tree: ProcessTree
   readonly #measured = new Map<string, number>()
   readonly #meters = new Set<BillMeter>()
+  readonly #availableListeners = new Set<() => void>()
+  #toldAvailableBytes = Number.POSITIVE_INFINITY
   readonly #intervalMs: number | undefined
   readonly #startHeapBytes: number
   #timer: NodeJS.Timeout | undefined
@@ -91,6 +95,17 @@ export class Governor implements Disposable {
 
   get budgetBytes(): number {
     return this.#ledger.budgetBytes
+  }
+
+  /** The budget less what other processes of the container or the machine have taken of it. */
+  get availableBytes(): number {
+    return Math.max(0, this.budgetBytes - this.#ledger.heldBy(OTHERS))
+  }
+
+  /** Tells when {@link availableBytes} has changed by 3% of the budget, until the answer is called. Must not throw. */
+  onAvailable(listener: () => void): () => void {
+    this.#availableListeners.add(listener)
+    return () => this.#availableListeners.delete(listener)
   }
 
   /** The process itself, all reservations, and what was seen beside them. */
@@ -250,13 +265,22 @@ export class Governor implements Disposable {
         usedBytes: figures.usedBytes,
         heapGrowthBytes: figures.heapBytes - this.#startHeapBytes,
         measured: withChildren(this.#measured, figures.children),
+        spareBytes: figures.spareBytes,
       })
     }
+    this.#tellAvailable()
     const needsHolders = [...this.#meters].some((meter) => meter.hasProfile)
     const holders = needsHolders ? this.holders() : []
     for (const meter of this.#meters) meter.sampled(figures.usedBytes, holders)
     this.#ladder.step(this.#lastLookMs)
     this.#schedule()
+  }
+
+  #tellAvailable(): void {
+    const told = Math.min(this.#toldAvailableBytes, this.budgetBytes)
+    if (Math.abs(this.availableBytes - told) < this.budgetBytes * AVAILABLE_STEP) return
+    this.#toldAvailableBytes = this.availableBytes
+    for (const listener of this.#availableListeners) listener()
   }
 
   /** Ends the watching; reservations stay as they are. */

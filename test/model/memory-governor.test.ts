@@ -188,6 +188,7 @@ async function runSteps(steps: readonly Step[]): Promise<void> {
       rssBytes: () => undefined,
       pssBytes: () => undefined,
       peakBytes: () => undefined,
+      spareBytes: () => undefined,
     },
   })
   const model = new Model()

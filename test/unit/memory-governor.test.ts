@@ -15,6 +15,7 @@ function watched(budgetBytes: number, baseBytes: number) {
       rssBytes: () => undefined,
       pssBytes: () => undefined,
       peakBytes: () => undefined,
+      spareBytes: () => undefined,
     },
   })
   return {

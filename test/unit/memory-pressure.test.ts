@@ -177,6 +177,7 @@ function forced(pressure: PressureSettings = DEFAULT_PRESSURE): Scene {
       rssBytes: () => undefined,
       pssBytes: () => undefined,
       peakBytes: () => undefined,
+      spareBytes: () => undefined,
     },
   })
   const events: PressureEvent[] = []

@@ -19,6 +19,7 @@ function processes(figures: Record<string, { rss: number; pss?: number; peak?: n
         return figures[pid]?.pss
       },
       peakBytes: (pid) => figures[pid]?.peak,
+      spareBytes: () => undefined,
     },
     () => nowMs,
   )

@@ -9,6 +9,8 @@ import { type Blocker, WaitLine, type Waiting } from './wait-line.ts'
 export const PROCESS = 'process'
 export const HEAPS = 'heaps'
 export const UNATTRIBUTED = 'unattributed'
+/** What others in the container or on the machine have taken of the budget. */
+export const OTHERS = 'other processes'
 
 export interface LedgerOptions {
   readonly budgetBytes: number
@@ -127,6 +129,8 @@ export class Ledger {
     readonly usedBytes: number
     readonly heapGrowthBytes: number
     readonly measured: ReadonlyMap<string, number>
+    /** What the operating system could still give; undefined where it does not say. */
+    readonly spareBytes?: number | undefined
   }): void {
     const found = attribute({
       ...seen,
@@ -139,6 +143,9 @@ export class Ledger {
     for (const [name, bytes] of found.measured) this.#book(name, bytes)
     this.#book(HEAPS, found.heapsBytes)
     this.#book(UNATTRIBUTED, found.unattributedBytes)
+    // A budget that is not there any more is not to be given away: growing into it would have the kernel end somebody.
+    const spareBytes = seen.spareBytes ?? Number.POSITIVE_INFINITY
+    this.#book(OTHERS, Math.max(0, this.#budgetBytes - seen.usedBytes - spareBytes))
     this.serve()
     for (const waiter of this.#line.all()) if (this.#isHopeless(waiter)) this.#refuseWaiter(waiter)
     this.serve()
@@ -212,7 +219,7 @@ export class Ledger {
    */
   #isHopeless({ options, sinceMs }: Waiter): boolean {
     if (performance.now() - sinceMs < this.#options.patienceMs) return false
-    const ownerless = this.#tree.heldBy(UNATTRIBUTED) + this.#tree.heldBy(HEAPS)
+    const ownerless = this.#tree.heldBy(UNATTRIBUTED) + this.#tree.heldBy(HEAPS) + this.#tree.heldBy(OTHERS)
     const isPromised = options.bytes > this.#byPromises()
     return !isPromised && options.bytes > this.#byPromises() - ownerless
   }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { parseStatus } from '../process-memory.ts'
+import { spareMemory } from './spare-memory.ts'
 
 /** Where figures of processes are read; replaced in tests. Undefined: the process is gone, or the kernel does not say. */
 export interface ProcessSources {
@@ -9,6 +10,8 @@ export interface ProcessSources {
   readonly pssBytes: (pid: number | 'self') => number | undefined
   /** VmHWM of a process. */
   readonly peakBytes: (pid: number | 'self') => number | undefined
+  /** What the container and the machine could still give. */
+  readonly spareBytes: () => number | undefined
 }
 
 /** The kernel's figures, all from procfs; synchronous, since they come from memory (10 to 60 microseconds, PSS 1 to 9 ms). */
@@ -25,6 +28,7 @@ export function systemProcessSources(): ProcessSources {
       return match === null ? undefined : Number(match[1]) * 1024
     },
     peakBytes: (pid) => statusOf(pid)?.peakRssBytes,
+    spareBytes: spareMemory(read),
   }
 }
 
