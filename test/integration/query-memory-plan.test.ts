@@ -4,6 +4,7 @@ import { IceboxError } from '../../src/base/index.ts'
 import { planStatement } from '../../src/memory/index.ts'
 import { openWithin } from '../../src/query/run/memory-plan.ts'
 import type { Prepared } from '../../src/query/run/query.ts'
+import { textOf } from '../../src/query/run/write.ts'
 import { openQueryLake, type QueryLake } from './query-lake.ts'
 
 let lake: QueryLake
@@ -21,7 +22,7 @@ async function planOf(sql: string): Promise<ReturnType<typeof readHoldingOperato
     const rows = await session.all(
       `EXPLAIN (FORMAT json) WITH t AS (SELECT i, i % 1000 AS k, i::VARCHAR AS s FROM range(50000) r(i)) ${sql}`,
     )
-    return readHoldingOperators(String(rows.find((row) => row['explain_key'] === 'physical_plan')?.['explain_value']))
+    return readHoldingOperators(textOf(rows.find((row) => row['explain_key'] === 'physical_plan')?.['explain_value']))
   } finally {
     await session[Symbol.asyncDispose]()
   }
@@ -72,7 +73,7 @@ describe('EXPLAIN', () => {
 
 async function explain(sql: string): Promise<string> {
   const rows = await lake.rows(sql)
-  return rows.map((row) => String(row[1])).join('\n')
+  return rows.map((row) => textOf(row[1])).join('\n')
 }
 
 describe('a query that runs out of memory before its first row', () => {
@@ -84,7 +85,7 @@ describe('a query that runs out of memory before its first row', () => {
     ({
       sql: 'select 1',
       maxValueBytes: undefined,
-      explain: (error: unknown) => Promise.resolve(error),
+      explain: async (error: unknown) => error,
       lease: {
         session: {
           stream: (_: string, { threads }: { threads?: number }) => {
