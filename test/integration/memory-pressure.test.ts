@@ -28,11 +28,14 @@ describe.runIf(process.platform === 'linux')('memory that was really taken', () 
     await governor.sources.whenOpen()
     await until(() => governor.sources.isOpen)
     expect(blocks).toEqual([])
-    const seen = events.flatMap((event) => {
-      if (event.kind === 'rung') return [`${event.isEntered ? '+' : '-'}${event.rung}`]
-      return event.kind === 'relief' ? [event.reliever] : []
-    })
-    expect(seen).toEqual(['+pause-sources', '+relieve', 'cache', "V8's heap", '-relieve', '-pause-sources'])
+    const reliefs = () => events.flatMap((event) => (event.kind === 'relief' ? [event.reliever] : []))
+    await until(() => reliefs().includes("V8's heap"))
+    expect(reliefs()).toEqual(['cache', "V8's heap"])
+    // The heap's buffers go in the background: memory may be back before its relief has ended.
+    const rungs = events.flatMap((event) =>
+      event.kind === 'rung' ? [`${event.isEntered ? '+' : '-'}${event.rung}`] : [],
+    )
+    expect(rungs).toEqual(['+pause-sources', '+relieve', '-relieve', '-pause-sources'])
   })
 })
 

@@ -1,7 +1,8 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { setTimeout } from 'node:timers/promises'
 
-type Collect = (options: { readonly type: 'minor' | 'major' }) => void
+type Collect = (options?: { readonly type: 'minor' }) => void
 
 let collect: Collect | undefined
 
@@ -11,18 +12,21 @@ let collect: Collect | undefined
  */
 export function collectGarbage(type: 'minor' | 'major'): void {
   collect ??= findCollector()
-  collect({ type })
+  // V8 11.3 takes `{ type: 'major' }` for a minor one (0.4 ms, nothing of 160 MB freed); without options it is major.
+  if (type === 'minor') collect({ type })
+  else collect()
 }
 
 /** `gc` as `--expose-gc` gives it, to contexts made after the flag is set. */
 function findCollector(): Collect {
   setFlagsFromString('--expose-gc')
   const found: unknown = runInNewContext('gc')
-  return typeof found === 'function' ? (options) => void Reflect.apply(found, undefined, [options]) : () => undefined
+  return typeof found === 'function' ? (...options) => void Reflect.apply(found, undefined, options) : () => undefined
 }
 
 /** A heap that grew by less since the last collection is not worth the pause. */
 const LEAST_GROWTH_BYTES = 8 * 1024 * 1024
+const SWEEP_MS = 20
 
 /** Gives back what is garbage in V8's heap; answers with the bytes by which the process shrank. */
 export class GarbageReliever {
@@ -30,12 +34,14 @@ export class GarbageReliever {
   readonly rung = 'relieve'
   #afterLastBytes = 0
 
-  relieve(): number {
+  async relieve(): Promise<number> {
     const before = process.memoryUsage()
     if (before.heapUsed + before.external - this.#afterLastBytes < LEAST_GROWTH_BYTES) return 0
     collectGarbage('major')
-    const after = process.memoryUsage()
-    this.#afterLastBytes = after.heapUsed + after.external
-    return Math.max(0, before.rss - after.rss)
+    // Array buffers go in the background: none at once, 160 MB within 20 ms.
+    await setTimeout(SWEEP_MS)
+    const now = process.memoryUsage()
+    this.#afterLastBytes = now.heapUsed + now.external
+    return Math.max(0, before.rss - now.rss)
   }
 }
