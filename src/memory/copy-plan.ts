@@ -8,6 +8,8 @@ export interface CopyPlanInput {
   readonly rowWidthBytes: number
   /** `storage.target_file_size`. */
   readonly targetFileBytes: number
+  /** Columns that are read and written. */
+  readonly columns?: number
   /** The statement sorts, joins or groups: then it gets the threads of such a statement. */
   readonly holdsState?: boolean
 }
@@ -36,6 +38,14 @@ const WRITER_FACTOR = 2.5
 const ROW_GROUP_SLACK = 1.25
 /** Share of the engine's limit that row groups in the making may take. */
 const ROW_GROUP_SHARE = 0.45
+/** What a thread holds for each column that it reads and writes, beside row groups: vectors, pages, dictionaries. */
+const COLUMN_BYTES = 250_000
+const COLUMNS_SHARE = 0.7
+/**
+ * A row group is larger only where its rows are few: whoever reads it holds its columns whole, and a page of 24 MB took 33 of
+ * the 90 that a query has at 256MB.
+ */
+const LARGEST_ROW_GROUP_BYTES = 12 * MiB
 const CSV_BUFFER_SHARE = 1 / 24
 const LEAST_CSV_BUFFER = 2 * MiB
 const LARGEST_CSV_BUFFER = 16 * MiB
@@ -47,8 +57,10 @@ const LARGEST_CSV_BUFFER = 16 * MiB
  */
 export function planCopy(input: CopyPlanInput): CopyPlan {
   const { memoryLimitBytes } = input.engine
-  const threads = input.holdsState === true ? input.engine.threads : input.engine.copyThreads
-  const perThread = (memoryLimitBytes * ROW_GROUP_SHARE) / threads / WRITER_FACTOR
+  const wished = input.holdsState === true ? input.engine.threads : input.engine.copyThreads
+  const columnsAtOnce = (memoryLimitBytes * COLUMNS_SHARE) / Math.max(1, (input.columns ?? 0) * COLUMN_BYTES)
+  const threads = Math.max(1, Math.min(wished, Math.floor(columnsAtOnce)))
+  const perThread = Math.min(LARGEST_ROW_GROUP_BYTES, (memoryLimitBytes * ROW_GROUP_SHARE) / threads / WRITER_FACTOR)
   return {
     threads,
     rowGroupSize: rowGroupSize({ rowWidthBytes: input.rowWidthBytes, targetBytes: perThread }),

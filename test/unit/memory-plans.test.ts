@@ -130,6 +130,25 @@ describe('a COPY fits the limit of its engine', () => {
   })
 })
 
+describe('a copy of many columns', () => {
+  const engine = (limitMiB: number) => ({
+    memoryLimitBytes: limitMiB * MiB,
+    threads: 2,
+    copyThreads: 2,
+    purgeAboveBytes: undefined,
+  })
+  const threads = (limitMiB: number, columns: number) =>
+    planCopy({ engine: engine(limitMiB), rowWidthBytes: 2_000, targetFileBytes: 128e6, columns }).threads
+  it('takes one thread where what each holds for every column does not fit twice', () => {
+    expect([threads(90, 16), threads(90, 200), threads(330, 200), threads(330, 1_000)]).toEqual([2, 1, 2, 1])
+  })
+
+  it('never makes a row group that takes its reader more than a page of 16 MiB', () => {
+    const { rowGroupBytes } = planCopy({ engine: engine(4_000), rowWidthBytes: 200, targetFileBytes: 128e6 })
+    expect(rowGroupBytes).toBeLessThanOrEqual(16 * MiB)
+  })
+})
+
 describe('purging', () => {
   const decide = (residentMiB: number, allocatedMiB: number) =>
     decidePurge({ residentBytes: residentMiB * MiB, allocatedBytes: allocatedMiB * MiB, purgeAboveBytes: 120 * MiB })

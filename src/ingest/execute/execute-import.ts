@@ -10,7 +10,7 @@ import { KEY_PROPERTY, SOURCE_PROPERTY } from '../plan/import-key.ts'
 import type { ImportPlan } from '../plan/import-plan.ts'
 import type { Pipe } from '../source/pipe.ts'
 import { explainCsvError } from '../read/csv-errors.ts'
-import { READ_AS_TEXT } from '../read/csv-select.ts'
+import { NUL_MARK, READ_AS_TEXT } from '../read/csv-select.ts'
 import { unknownKeysSql } from '../read/json-select.ts'
 import { explainJsonError } from '../read/json-errors.ts'
 import { isWide, refuseLongLines, withLineSizes } from '../read/line-sizes.ts'
@@ -25,7 +25,7 @@ import type { ExecuteOptions } from './execute-options.ts'
 import { wereParsedExactly } from './parsed-numbers.ts'
 import { openTarget, sameChange, type Target } from './target.ts'
 import { isRepeated, keyedTarget, wasFirst } from './once.ts'
-import { startGuard } from './guards.ts'
+import { refusesNul, startGuard } from './guards.ts'
 import { writePipe } from './write-pipe.ts'
 import { clearRejects, goodRowsSelect, writeRejects } from './rejects.ts'
 
@@ -70,7 +70,7 @@ async function importInto(plan: ImportPlan, options: ExecuteOptions): Promise<Im
     if (plan.strategy.kind === 'staged')
       await needDiskSpace(services.settings.stagingDirectory, plan.estimate.tableBytes)
     // What this room itself holds: a buffer of the scan, and the metrics of all files until they are committed.
-    const bytes = SCAN_BYTES + plan.estimate.dataFiles * plan.columns.length * METRICS_BYTES
+    const bytes = SCAN_BYTES + plan.estimate.dataFiles * (FILE_BYTES + plan.columns.length * METRICS_BYTES)
     using _held = await services.governor.reserve({
       consumer: `${services.operation}/files`,
       bytes,
@@ -91,8 +91,10 @@ async function importInto(plan: ImportPlan, options: ExecuteOptions): Promise<Im
 }
 
 const SCAN_BYTES = 2_000_000
-/** Of one column in one file: two bounds, four counts, the maps that hold them. */
-const METRICS_BYTES = 400
+/** Of one file until it is committed: its names, and what names its partition. */
+const FILE_BYTES = 1_500
+/** Of one column in one file: two bounds and three or four counts, packed. */
+const METRICS_BYTES = 80
 
 interface Written {
   readonly result: WriteResult
@@ -146,7 +148,11 @@ async function write(
         select:
           plan.onError === 'reject'
             ? goodRowsSelect(source, mapping, read)
-            : sourceSelect(source, mapping, { ...read, parsesNumbers }),
+            : sourceSelect(source, mapping, {
+                ...read,
+                parsesNumbers,
+                refusesNul: refusesNul(plan),
+              }),
         schema: target.schema,
         spec: target.spec,
         ...(target.sortOrder === undefined ? {} : { sortOrder: target.sortOrder }),
@@ -214,7 +220,7 @@ async function write(
   } catch (error) {
     // The copy saw a strange row where the file was cut off or damaged: the scan knows better.
     const isExplained = isIceboxError(error, 'source/') || isIceboxError(error, 'memory/exhausted')
-    if (guard.explainsFailures && isExplained) await guard.done
+    if ((guard.explainsFailures && isExplained) || isAboutNul(error)) await guard.explain()
     stop.abort(error)
     await guard.done.catch(() => undefined)
     throw error
@@ -226,6 +232,11 @@ async function write(
 /** A number that the reader may not parse by itself: its text decides whether it fits. */
 function needsText(error: unknown): boolean {
   return isIceboxError(error) && READ_AS_TEXT.test(error.message)
+}
+
+/** A NUL byte was found; not where. (Other errors may quote the SELECT, mark and all, below their first line.) */
+function isAboutNul(error: unknown): boolean {
+  return isIceboxError(error) && error.message.split('\n')[0]?.endsWith(NUL_MARK) === true
 }
 
 /** A value was found and named: the row could be read. */
@@ -241,6 +252,7 @@ async function explained(
 ): Promise<unknown> {
   throwIfCancelled(scene.signal)
   if (stopped.aborted) return stopped.reason
+  if (isAboutNul(error)) return error
   const { source, mapping } = plan.details
   if (source.format === 'csv') return explainCsvError(error, source, mapping, scene)
   if (source.format === 'json' || source.format === 'ndjson') return explainJsonError(error, source, mapping, scene)

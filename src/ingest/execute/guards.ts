@@ -1,38 +1,67 @@
 import { availableParallelism } from 'node:os'
 import type { ImportPlan } from '../plan/import-plan.ts'
-import { scanText } from '../source/text-scan.ts'
+import type { SourceDescription } from '../read/description.ts'
+import { mayHaveLongLines, scanText } from '../source/text-scan.ts'
 
 const SMALL_BYTES = 256_000_000
 
-/** Checks that run beside the copy. */
+/** Checks of a source's bytes, beside the copy or after it failed. */
 export interface Guard {
-  /** Settles when all files were looked at; rejects with what was found. */
+  /** Settles when all files that are looked at beside the copy were; rejects with what was found. */
   readonly done: Promise<void>
-  /** Worth waiting for when the copy failed: it may know better why. */
+  /** Worth asking when the copy failed: it may know better why. */
   readonly explainsFailures: boolean
+  /** Looks at the others, too. */
+  explain(): Promise<void>
 }
 
 /**
  * Looks at the bytes of text files for what DuckDB's readers pass over: NUL bytes, endless lines, gzip that ends early.
- * One file at a time: the copy has the cores.
+ * One file at a time: the copy has the cores. Of plain CSV a small part is looked at, for endless lines: its
+ * SELECT finds NUL bytes ({@link refusesNul}), and all of it is looked at where the copy failed.
  */
 export function startGuard(plan: ImportPlan, maxLineSizeBytes: number, signal: AbortSignal): Guard {
   const { source } = plan.details
   const isText = source.format === 'csv' || source.format === 'ndjson' || source.format === 'json'
-  const isWide = source.format === 'csv' && source.encoding !== undefined && !/^utf-?8$/i.test(source.encoding)
   // A pipe looks at its bytes as they come.
   const isLooked = plan.details.spooled?.pipe !== undefined
   const files =
-    isText && !isWide && !isLooked ? plan.files.filter((file) => file.sizeBytes > 0 && file.compression !== 'zstd') : []
+    isText && !isWide(source) && !isLooked
+      ? plan.files.filter((file) => file.sizeBytes > 0 && file.compression !== 'zstd')
+      : []
   const hasLines = source.format === 'csv' || (source.format === 'ndjson' && source.layout === 'newline_delimited')
   const limits = { maxLineSizeBytes: hasLines ? maxLineSizeBytes : Number.POSITIVE_INFINITY }
-  const run = async () => {
-    for (const file of files) await scanText(file.path, file.compression === 'gzip' ? 'gzip' : 'none', limits, signal)
+  const look = async (some: typeof files) => {
+    for (const file of some) await scanText(file.path, file.compression === 'gzip' ? 'gzip' : 'none', limits, signal)
   }
+  const isLazy = refusesNul(plan)
+  const isLater = (file: (typeof files)[number]) => isLazy && file.compression === 'none'
   const bytes = files.reduce((sum, file) => sum + file.sizeBytes, 0)
+  const beside = async () => {
+    for (const file of files) {
+      // A line that is too long for the reader may be dropped by it without a word.
+      if (!isLater(file) || (await mayHaveLongLines(file.path, signal))) await look([file])
+    }
+  }
+  const done = beside()
   return {
-    done: run(),
+    done,
     explainsFailures:
       bytes <= SMALL_BYTES * availableParallelism() || files.some((file) => file.compression === 'gzip'),
+    async explain() {
+      await done
+      await look(files.filter(isLater))
+    },
   }
+}
+
+/** Where the SELECT of a source finds NUL bytes, so that its bytes need not be looked at; a pipe has looked by then. */
+export function refusesNul(plan: ImportPlan): boolean {
+  const { source, spooled } = plan.details
+  return source.format === 'csv' && plan.onError !== 'reject' && spooled?.pipe === undefined && !isWide(source)
+}
+
+/** UTF-16 and its kin are full of NUL bytes. */
+function isWide(source: SourceDescription): boolean {
+  return source.format === 'csv' && source.encoding !== undefined && !/^utf-?8$/i.test(source.encoding)
 }

@@ -11,6 +11,8 @@ export interface SelectOptions {
   readonly bufferBytes?: number
   /** CSV: the reader parses floating point numbers itself (`CsvSelectOptions.parsesNumbers`). */
   readonly parsesNumbers?: boolean
+  /** CSV: `CsvSelectOptions.refusesNul`. */
+  readonly refusesNul?: boolean
 }
 
 /** Where the rows of Arrow files are put before they are written. */

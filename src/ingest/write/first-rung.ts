@@ -23,7 +23,7 @@ const PARTITIONED_ROW_GROUP = 8_192
 /** How a write is tried first, and the settings of its copies. */
 export function firstRung(needs: WriteNeeds): { readonly rung: Rung; readonly copy: CopyPlan } {
   const { engine, rowWidthBytes, columns, isOrdered, isPartitioned, partitions, targetFileBytes } = needs
-  const planned = planCopy({ engine, rowWidthBytes, targetFileBytes })
+  const planned = planCopy({ engine, rowWidthBytes, targetFileBytes, columns })
   // Order is kept only by one thread.
   const threads = isOrdered ? 1 : planned.threads
   const rowGroupSize = Math.min(

@@ -4,7 +4,6 @@ import type { EngineSession } from '../../engine/index.ts'
 import {
   columnName,
   type DataFile,
-  type FileMetrics,
   type Literal,
   type PartitionSpec,
   type PartitionTuple,
@@ -17,11 +16,59 @@ import { quoteText } from '../sql.ts'
 import type { CopiedFile } from './copy.ts'
 import { publish, removeFolder, syncPath } from './files.ts'
 import { LeafIndex, metricsOf } from './metrics.ts'
+import { PackedMetrics } from './packed-metrics.ts'
 import type { PartitionKey } from './projection.ts'
 
 /** A file of a COPY, its statistics read. */
 export interface MeasuredFile extends Omit<CopiedFile, 'statistics'> {
-  readonly metrics: FileMetrics
+  readonly metrics: PackedMetrics
+}
+
+/** A data file whose metrics stay packed. */
+class PlacedFile implements DataFile {
+  readonly content = 'data'
+  readonly fileFormat = 'parquet'
+  readonly filePath: string
+  readonly specId: number
+  readonly partition: PartitionTuple
+  readonly recordCount: bigint
+  readonly fileSizeInBytes: bigint
+  declare readonly sortOrderId?: number
+  readonly #metrics: PackedMetrics
+
+  constructor(file: MeasuredFile, place: Pick<DataFile, 'filePath' | 'specId' | 'partition' | 'sortOrderId'>) {
+    this.filePath = place.filePath
+    this.specId = place.specId
+    this.partition = place.partition
+    this.recordCount = file.rows
+    this.fileSizeInBytes = file.sizeBytes
+    if (place.sortOrderId !== undefined) this.sortOrderId = place.sortOrderId
+    this.#metrics = file.metrics
+  }
+
+  get columnSizes() {
+    return this.#metrics.columnSizes
+  }
+
+  get valueCounts() {
+    return this.#metrics.valueCounts
+  }
+
+  get nullValueCounts() {
+    return this.#metrics.nullValueCounts
+  }
+
+  get nanValueCounts() {
+    return this.#metrics.nanValueCounts
+  }
+
+  get lowerBounds() {
+    return this.#metrics.lowerBounds
+  }
+
+  get upperBounds() {
+    return this.#metrics.upperBounds
+  }
 }
 
 export interface PlacementOptions {
@@ -62,7 +109,7 @@ export class Placement {
       }
     }
     const { path, rows, sizeBytes, keys } = copied
-    return { path, rows, sizeBytes, keys, metrics }
+    return { path, rows, sizeBytes, keys, metrics: new PackedMetrics(metrics) }
   }
 
   /** Moves the files into the table's folder, durable; rejects `storage/*`, `cancelled`. */
@@ -97,17 +144,12 @@ export class Placement {
     const partition = await this.#tuple(copied)
     const name = `${String(number).padStart(5, '0')}-${writeId}.parquet`
     const folder = spec.fields.length === 0 ? [] : [partitionPath(spec, schema, partition)]
-    return {
-      content: 'data',
+    return new PlacedFile(copied, {
       filePath: joinUri(dataLocation, ...folder, name),
-      fileFormat: 'parquet',
       specId: spec.specId,
       partition,
-      recordCount: copied.rows,
-      fileSizeInBytes: copied.sizeBytes,
-      ...copied.metrics,
       ...(sortOrder === undefined || sortOrder.orderId === 0 ? {} : { sortOrderId: sortOrder.orderId }),
-    }
+    })
   }
 
   async #tuple(copied: MeasuredFile): Promise<PartitionTuple> {

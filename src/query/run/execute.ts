@@ -71,7 +71,7 @@ async function run(
         context: { statement: statement.kind },
       })
     }
-    return { result: await runExport(statement.query, options.parquetFile, state, options, parts, meter) }
+    return { result: await runExport(statement.query, options.parquetFile, state, options, parts, services, meter) }
   }
   switch (statement.kind) {
     case 'query':

@@ -1,11 +1,14 @@
 import { stat } from 'node:fs/promises'
 import { estimateRowBytes, rowGroupSize } from '../../memory/index.ts'
-import type { Meter, StatementOptions, StatementResult } from '../port.ts'
+import type { Meter, QueryServices, StatementOptions, StatementResult } from '../port.ts'
 import { quoteText } from '../text/names.ts'
 import type { StatementText } from '../text/statements.ts'
+import { admit, planMemory } from './memory-plan.ts'
 import { prepare, type QueryParts, runOptions, type SessionState } from './query.ts'
 import { doneResult } from './results.ts'
 import { writableQuery } from './write.ts'
+
+const FULL_ENGINE_SHARE = 1 / 32
 
 /** Runs a query whose rows the engine writes to one Parquet file on this machine; an ORDER BY holds in the file. */
 export async function runExport(
@@ -14,12 +17,22 @@ export async function runExport(
   state: SessionState,
   options: StatementOptions,
   parts: QueryParts,
+  services: QueryServices,
   meter: Meter,
 ): Promise<StatementResult> {
   await using prepared = await prepare(parts, query, state, options)
   await using writable = await writableQuery(prepared, options)
-  const rowGroup = rowGroupSize({ rowWidthBytes: estimateRowBytes(writable.columns.map((column) => column.type)) })
-  const { parameters: _, ...bound } = runOptions(options)
+  const plan = await planMemory(prepared, query, services, options)
+  using operation = await admit(services, 'export', plan, options)
+  const rowGroup = rowGroupSize({
+    rowWidthBytes: Math.max(
+      estimateRowBytes(writable.columns.map((column) => column.type)),
+      ...plan.operators.map(({ rowBytes }) => rowBytes),
+    ),
+    // A sort that fills the engine leaves little for the rows that leave it.
+    ...(plan.spillBytes > 0 ? { targetBytes: plan.limitBytes * FULL_ENGINE_SHARE } : {}),
+  })
+  const { parameters: _, ...bound } = runOptions({ ...options, signal: operation.signal })
   try {
     const copied = await prepared.lease.session.all(
       `COPY (${writable.sql}\n) TO ${quoteText(file)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${rowGroup})`,
