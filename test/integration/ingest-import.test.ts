@@ -410,4 +410,26 @@ describe('little memory and dead processes', () => {
       expect(await own.dataFiles()).toHaveLength(1)
     },
   )
+
+  it.each([
+    ['a column', 'CASE i % 3 WHEN 0 THEN -0.0::DOUBLE WHEN 1 THEN 0.0::DOUBLE ELSE 5 END', 'v'],
+    ['a float', 'CASE i % 3 WHEN 0 THEN -0.0::FLOAT WHEN 1 THEN 0.0::FLOAT ELSE 5 END', 'v'],
+    ['a struct', "{'x': CASE i % 3 WHEN 0 THEN -0.0::DOUBLE WHEN 1 THEN 0.0::DOUBLE ELSE 5 END}", 'v.x'],
+  ])('zeros of both signs in %s keep them, also where few values repeat', async (_, value, read) => {
+    await using own = await openKit()
+    const path = join(own.folder, 'zeros.parquet')
+    const session = await own.engine.session()
+    await session.run(
+      `COPY (SELECT i, ${value} AS v FROM range(30000) r(i)) TO '${path}' (FORMAT parquet, DICTIONARY_SIZE_LIMIT 0)`,
+    )
+    await session[Symbol.asyncDispose]()
+    await own.import({ sources: [path] })
+    const counts = await own.read(`SELECT ${read}::VARCHAR AS v, count(*) AS n FROM $T GROUP BY ALL ORDER BY ALL`)
+    expect(counts).toEqual([
+      { v: '-0.0', n: 10_000n },
+      { v: '0.0', n: 10_000n },
+      { v: '5.0', n: 10_000n },
+    ])
+    expect(await own.dataFiles()).toHaveLength(1)
+  })
 })

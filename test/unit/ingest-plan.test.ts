@@ -209,7 +209,14 @@ describe('statistics of COPY', () => {
   })
 
   it('file sizes and partitions do not meet in one COPY', () => {
-    const base = { select: 'SELECT 1', folder: "/tmp/it's", rowGroupSize: 8192, codec: 'zstd', fileSizeBytes: 1000 }
+    const base = {
+      select: 'SELECT 1',
+      folder: "/tmp/it's",
+      rowGroupSize: 8192,
+      usesDictionaries: true,
+      codec: 'zstd',
+      fileSizeBytes: 1000,
+    }
     expect(copySql({ ...base, partitionBy: [] })).toContain(
       "TO '/tmp/it''s' (FORMAT parquet, COMPRESSION 'zstd', ROW_GROUP_SIZE 8192",
     )

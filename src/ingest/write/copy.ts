@@ -10,6 +10,7 @@ export interface CopyStatement {
   readonly rowGroupSize: number
   /** Ends a row group earlier; DuckDB refuses it where rows keep their order. */
   readonly rowGroupBytes?: number | undefined
+  readonly usesDictionaries: boolean
   readonly codec: string
   readonly codecLevel?: number | undefined
   /** Columns to partition by; without them files are cut at `fileSizeBytes`. */
@@ -39,7 +40,7 @@ export function copySql(copy: CopyStatement): string {
     `COMPRESSION ${quoteText(copy.codec)}`,
     ...(copy.codecLevel === undefined ? [] : [`COMPRESSION_LEVEL ${copy.codecLevel}`]),
     `ROW_GROUP_SIZE ${copy.rowGroupSize}`,
-    `DICTIONARY_SIZE_LIMIT ${Math.min(MAX_DICTIONARY, Math.floor(copy.rowGroupSize / 5))}`,
+    `DICTIONARY_SIZE_LIMIT ${copy.usesDictionaries ? Math.min(MAX_DICTIONARY, Math.floor(copy.rowGroupSize / 5)) : 0}`,
     ...(copy.rowGroupBytes === undefined ? [] : [`ROW_GROUP_SIZE_BYTES ${copy.rowGroupBytes}`]),
     "FILENAME_PATTERN '{i}'",
     'RETURN_STATS',

@@ -9,7 +9,7 @@ import { firstRung } from './first-rung.ts'
 import type { JournalEntry, WriteJournal } from './journal.ts'
 import { ladder, outOfRungs, type Rung } from './ladder.ts'
 import { type MeasuredFile, Placement } from './placement.ts'
-import { type Projection, project } from './projection.ts'
+import { mayUseDictionaries, NEGATIVE_ZERO_MARK, type Projection, project } from './projection.ts'
 import { RowCopier } from './row-copier.ts'
 import type { WriteStrategy } from './strategy.ts'
 import { rowGroupLimit } from './table-properties.ts'
@@ -63,10 +63,24 @@ export interface WriteResult {
  * `storage/*`, `sql/*`, `cancelled`; nothing is left behind then.
  */
 export async function writeDataFiles(request: WriteRequest): Promise<WriteResult> {
+  if (!mayUseDictionaries(request.schema)) return write(request, false)
+  try {
+    return await write(request, true)
+  } catch (error) {
+    if (!isNegativeZero(error)) throw error
+    return await write(request, false)
+  }
+}
+
+function isNegativeZero(error: unknown): boolean {
+  return isIceboxError(error) && error.message.split('\n')[0]?.endsWith(NEGATIVE_ZERO_MARK) === true
+}
+
+async function write(request: WriteRequest, usesDictionaries: boolean): Promise<WriteResult> {
   const dataLocation = request.properties['write.data.path'] ?? joinUri(request.location, 'data')
   const dataFolder = localPath(dataLocation)
   const selectColumns = await columnsOf(request.session, request.select, request.signal)
-  const projection = project({ ...request, selectColumns })
+  const projection = project({ ...request, selectColumns, refusesNegativeZero: usesDictionaries })
   for (const key of projection.keys) await key.sql.register?.(request.session)
   const rowWidthBytes = request.rowWidthBytes ?? estimateWidth(request.schema)
   const { plan } = request.engine
@@ -87,7 +101,7 @@ export async function writeDataFiles(request: WriteRequest): Promise<WriteResult
     dataFolder,
     metadataFolder: metadataFolder(request.location, request.properties),
   })
-  const writer = new Writer(request, projection, entry, { dataFolder, dataLocation })
+  const writer = new Writer({ ...request, usesDictionaries }, projection, entry, { dataFolder, dataLocation })
   const tried: Rung[] = []
   try {
     for (const rung of ladder(first)) {
@@ -136,7 +150,7 @@ class Writer {
   readonly #placement: Placement
 
   constructor(
-    request: WriteRequest,
+    request: WriteRequest & { readonly usesDictionaries: boolean },
     projection: Projection,
     entry: JournalEntry,
     data: { readonly dataFolder: string; readonly dataLocation: string },

@@ -16,6 +16,8 @@ export interface CopierOptions {
   readonly projection: Projection
   readonly schema: Schema
   readonly properties: Readonly<Record<string, string>>
+  /** See `mayUseDictionaries`. */
+  readonly usesDictionaries: boolean
   /** `storage.target_file_size`; the table's own property rules. */
   readonly targetFileSizeBytes: number
   /** Folder of the files that become data files; on the file system of the table. */
@@ -66,6 +68,7 @@ export class RowCopier {
       folder,
       rowGroupSize: rung.rowGroupSize,
       rowGroupBytes: rung.rowGroupBytes,
+      usesDictionaries: this.#options.usesDictionaries,
       codec: 'lz4_raw',
       partitionBy: [bucketColumn],
       fileSizeBytes: 0,
@@ -131,6 +134,7 @@ export class RowCopier {
       fieldIds: fieldIdsClause(schema),
       rowGroupSize: rung.rowGroupSize,
       rowGroupBytes: rung.rowGroupBytes,
+      usesDictionaries: this.#options.usesDictionaries,
       ...codecOf(properties),
       fileSizeBytes: targetSize(properties, targetFileSizeBytes),
     }
