@@ -33,7 +33,7 @@ export interface CopyPlan {
 export const VECTOR_ROWS = 2_048
 const LARGEST_ROW_GROUP = 122_880
 /** A row in the writer takes about this many times its width: as collected, as pages, and compressed. */
-const WRITER_FACTOR = 2.5
+export const WRITER_FACTOR = 2.5
 /** What a row group may be larger than planned before its bytes end it: the estimate of a width is not exact. */
 const ROW_GROUP_SLACK = 1.25
 /** Share of the engine's limit that row groups in the making may take. */

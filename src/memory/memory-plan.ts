@@ -1,5 +1,5 @@
 import { formatBytes, formatCount } from '../base/index.ts'
-import { type CopyPlan, VECTOR_ROWS } from './copy-plan.ts'
+import { type CopyPlan, VECTOR_ROWS, WRITER_FACTOR } from './copy-plan.ts'
 import { type EnginePlan, LEAST_ENGINE_BYTES } from './engine-plan.ts'
 
 /** What an operation takes of the engine, decided before it runs: EXPLAIN and `--dry-run` print it, admission goes by it. */
@@ -85,8 +85,6 @@ export interface ImportNeeds {
 
 /** A few buffers of the CSV reader, for each thread. */
 const CSV_BUFFERS = 3
-/** See planCopy: a row in the writer takes about this many times its width. */
-const WRITER_FACTOR = 2.5
 
 /** Plans an import: readers' buffers, row groups in the making, vectors of open partitions, and what it sorts or stages. */
 export function planImportMemory(needs: ImportNeeds): MemoryPlan {

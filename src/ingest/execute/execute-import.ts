@@ -20,6 +20,7 @@ import { emptySource } from '../inspect/csv.ts'
 import { explainParquetError } from '../inspect/parquet.ts'
 import { CHECK_MARK } from '../inspect/checked-cast.ts'
 import { type WriteResult, writeDataFiles } from '../write/data-files.ts'
+import { writtenFilesBytes } from '../write/packed-metrics.ts'
 import { needDiskSpace } from './disk-space.ts'
 import type { ExecuteOptions } from './execute-options.ts'
 import { wereParsedExactly } from './parsed-numbers.ts'
@@ -70,7 +71,7 @@ async function importInto(plan: ImportPlan, options: ExecuteOptions): Promise<Im
     if (plan.strategy.kind === 'staged')
       await needDiskSpace(services.settings.stagingDirectory, plan.estimate.tableBytes)
     // What this room itself holds: a buffer of the scan, and the metrics of all files until they are committed.
-    const bytes = SCAN_BYTES + plan.estimate.dataFiles * (FILE_BYTES + plan.columns.length * METRICS_BYTES)
+    const bytes = SCAN_BYTES + writtenFilesBytes(plan.estimate.dataFiles, plan.columns.length)
     using _held = await services.governor.reserve({
       consumer: `${services.operation}/files`,
       bytes,
@@ -91,10 +92,6 @@ async function importInto(plan: ImportPlan, options: ExecuteOptions): Promise<Im
 }
 
 const SCAN_BYTES = 2_000_000
-/** Of one file until it is committed: its names, and what names its partition. */
-const FILE_BYTES = 1_500
-/** Of one column in one file: two bounds and three or four counts, packed. */
-const METRICS_BYTES = 80
 
 interface Written {
   readonly result: WriteResult

@@ -6,14 +6,13 @@ import { pieceBytes, TEXT_TO_PARQUET } from '../plan/piece-size.ts'
 import type { SourceDescription } from '../read/description.ts'
 import { type Pipe, type PipeSegment, STANDARD_INPUT } from '../source/pipe.ts'
 import { removeFolder } from '../write/files.ts'
+import { writtenFilesBytes } from '../write/packed-metrics.ts'
 import type { WriteResult } from '../write/data-files.ts'
 import { targetSize } from '../write/table-properties.ts'
 import { needDiskSpace } from './disk-space.ts'
 import type { ExecuteOptions } from './execute-options.ts'
 import type { Target } from './target.ts'
 
-/** Of one column in one file: two bounds, four counts, the maps that hold them. */
-const METRICS_BYTES = 400
 /** Chunks of the pipe on their way to the disk. */
 const PIPE_BYTES = 4_000_000
 
@@ -65,7 +64,7 @@ export async function writePipe(
       const ratio = Number(result.sizeBytes) / bytes
       if (ratio > 0) pipe.segmentBytes = pieceBytes(fileBytes, ratio)
       report()
-      const metrics = result.files.length * plan.columns.length * METRICS_BYTES
+      const metrics = writtenFilesBytes(result.files.length, plan.columns.length)
       held.push(await governor.reserve({ consumer: `${operation}/files`, bytes: metrics, ...withSignal }))
       for (const { path } of segments) await removeFolder(path)
       const next = await pipe.next()

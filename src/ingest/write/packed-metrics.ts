@@ -1,5 +1,15 @@
 import type { FileMetrics } from '../../iceberg/index.ts'
 
+/** Of one file until it is committed: its names, and what names its partition. */
+const FILE_BYTES = 1_500
+/** Of one column in one file: two bounds and three or four counts, packed. */
+const COLUMN_BYTES = 80
+
+/** What written files hold until they are committed, to be reserved. */
+export function writtenFilesBytes(files: number, columns: number): number {
+  return files * (FILE_BYTES + columns * COLUMN_BYTES)
+}
+
 type Counts = ReadonlyMap<number, bigint>
 type Bounds = ReadonlyMap<number, Uint8Array>
 
