@@ -112,3 +112,11 @@ describe('a query that runs out of memory before its first row', () => {
     expect(tried).toEqual([4, 4])
   })
 })
+
+it('a PIVOT of rows that no table gives is planned without being explained, and runs', async () => {
+  const rows = await lake.rows(
+    "PIVOT (FROM range(30) r(i) SELECT i % 3 AS k, 'c' || i % 2 AS c, i) ON c USING sum(i) ORDER BY k",
+  )
+  expect(rows).toHaveLength(3)
+  expect(await explain('explain select i from range(10) r(i) order by i')).toContain('memory plan')
+})

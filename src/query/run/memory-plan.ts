@@ -35,7 +35,9 @@ export async function planMemory(
   if (!always && isTiny)
     return planStatement({ operators: [], scannedBytes }, { ...engine, copyThreads: engine.threads })
   if (!always && (isSmall || !mayHold)) return planStatement({ operators: [], scannedBytes }, engine)
-  const text = await explained(prepared, options)
+  // PIVOT becomes two statements, the first of which would be run by being explained.
+  const isPivot = mentionsKeyword(query.tokens, 'PIVOT', 'PIVOT_WIDER')
+  const text = isPivot ? undefined : await explained(prepared, options)
   if (text === undefined) return planStatement({ operators: [], scannedBytes }, engine)
   const { operators, scannedRows } = readHoldingOperators(text)
   const columnBytes = Math.max(
