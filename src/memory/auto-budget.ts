@@ -1,5 +1,6 @@
 import { totalmem } from 'node:os'
-import { type ReadText, readSystemText, systemLimits } from './container-limit.ts'
+import type { ReadText } from './cgroup-limits.ts'
+import { readSystemText, systemLimits } from './container-limit.ts'
 
 export interface AutoBudget {
   readonly budgetBytes: number

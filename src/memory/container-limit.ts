@@ -1,9 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { posix } from 'node:path'
 import { formatBytes, IceboxError } from '../base/index.ts'
-
-/** Where limits are read: the text of a file, or undefined where there is none. Replaced in tests. */
-export type ReadText = (path: string) => string | undefined
+import { cgroupLimits, type GroupLimit, type ReadText } from './cgroup-limits.ts'
 
 /** A limit of the operating system on this process. */
 export interface SystemLimit {
@@ -12,32 +9,13 @@ export interface SystemLimit {
   readonly source: string
 }
 
-/** The smallest limit on the way from this process's group up to the root (each ancestor binds). */
-function cgroupLimit(read: ReadText): { bytes: number; version: 'v1' | 'v2' } | undefined {
-  const membership = read('/proc/self/cgroup') ?? ''
-  for (const line of membership.split('\n')) {
-    const [, controllers, path] = /^\d+:([^:]*):(.*)$/.exec(line) ?? []
-    if (controllers === undefined || path === undefined) continue
-    if (controllers === '') {
-      const bytes = smallest(read, '/sys/fs/cgroup', path, 'memory.max')
-      if (bytes !== undefined) return { bytes, version: 'v2' }
-    } else if (controllers.split(',').includes('memory')) {
-      const bytes = smallest(read, '/sys/fs/cgroup/memory', path, 'memory.limit_in_bytes')
-      if (bytes !== undefined) return { bytes, version: 'v1' }
-    }
+/** The smallest limit on the way from this process's group up to the root. */
+function cgroupLimit(read: ReadText): GroupLimit | undefined {
+  for (const limits of cgroupLimits(read)) {
+    const [least] = limits.toSorted((one, other) => one.limitBytes - other.limitBytes)
+    if (least !== undefined) return least
   }
   return undefined
-}
-
-function smallest(read: ReadText, root: string, path: string, file: string): number | undefined {
-  let least: number | undefined
-  // In a container the path may name the host's hierarchy, which is not mounted: then only the root file is there.
-  for (let folder = posix.normalize(`/${path}`); ; folder = posix.dirname(folder)) {
-    const text = read(posix.join(root, folder, file))?.trim()
-    // `max` in v2; v1 writes a number near 2^63 for no limit, which the comparison with the machine's memory drops.
-    if (text !== undefined && /^\d+$/.test(text)) least = Math.min(least ?? Number.POSITIVE_INFINITY, Number(text))
-    if (folder === '/') return least
-  }
 }
 
 /** Limits of the process itself that memory counts against (getrlimit(2)), as /proc/self/limits words them. */
@@ -50,7 +28,7 @@ const PROCESS_LIMITS: readonly (readonly [line: RegExp, name: string])[] = [
 export function systemLimits(read: ReadText = readSystemText): SystemLimit[] {
   const limits: SystemLimit[] = []
   const cgroup = cgroupLimit(read)
-  if (cgroup !== undefined) limits.push({ bytes: cgroup.bytes, source: `cgroup ${cgroup.version}` })
+  if (cgroup !== undefined) limits.push({ bytes: cgroup.limitBytes, source: `cgroup ${cgroup.version}` })
   const text = read('/proc/self/limits') ?? ''
   for (const [line, source] of PROCESS_LIMITS) {
     const bytes = line.exec(text)?.[1]

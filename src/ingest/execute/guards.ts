@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import type { ImportPlan } from '../plan/import-plan.ts'
 import type { SourceDescription } from '../read/description.ts'
+import { isWide } from '../read/line-sizes.ts'
 import { mayHaveLongLines, scanText } from '../source/text-scan.ts'
 
 const SMALL_BYTES = 256_000_000
@@ -26,7 +27,7 @@ export function startGuard(plan: ImportPlan, maxLineSizeBytes: number, signal: A
   // A pipe looks at its bytes as they come.
   const isLooked = plan.details.spooled?.pipe !== undefined
   const files =
-    isText && !isWide(source) && !isLooked
+    isText && !isFullOfNul(source) && !isLooked
       ? plan.files.filter((file) => file.sizeBytes > 0 && file.compression !== 'zstd')
       : []
   const hasLines = source.format === 'csv' || (source.format === 'ndjson' && source.layout === 'newline_delimited')
@@ -58,10 +59,10 @@ export function startGuard(plan: ImportPlan, maxLineSizeBytes: number, signal: A
 /** Where the SELECT of a source finds NUL bytes, so that its bytes need not be looked at; a pipe has looked by then. */
 export function refusesNul(plan: ImportPlan): boolean {
   const { source, spooled } = plan.details
-  return source.format === 'csv' && plan.onError !== 'reject' && spooled?.pipe === undefined && !isWide(source)
+  return source.format === 'csv' && plan.onError !== 'reject' && spooled?.pipe === undefined && !isFullOfNul(source)
 }
 
 /** UTF-16 and its kin are full of NUL bytes. */
-function isWide(source: SourceDescription): boolean {
-  return source.format === 'csv' && source.encoding !== undefined && !/^utf-?8$/i.test(source.encoding)
+function isFullOfNul(source: SourceDescription): boolean {
+  return source.format === 'csv' && isWide(source.encoding)
 }

@@ -1,13 +1,5 @@
 import { posix } from 'node:path'
-import type { ReadText } from '../container-limit.ts'
-
-/** One limit on the way: how much it is, and how much of it is taken by memory that the kernel cannot drop. */
-interface Level {
-  readonly limitBytes: number
-  readonly statFile: string
-  /** The line of `statFile` with anonymous memory of the group and all below it. */
-  readonly line: RegExp
-}
+import { cgroupLimits, type GroupLimit, type ReadText } from '../cgroup-limits.ts'
 
 /** Anonymous memory: caches of files go by themselves when memory is short (kernel docs, cgroup-v1/memory and cgroup-v2). */
 const ANONYMOUS = { v1: /^total_rss (\d+)$/m, v2: /^anon (\d+)$/m }
@@ -17,11 +9,11 @@ const ANONYMOUS = { v1: /^total_rss (\d+)$/m, v2: /^anon (\d+)$/m }
  * limits of this process's groups, and `MemAvailable` (proc_meminfo(5)). Undefined where neither is told.
  */
 export function spareMemory(read: ReadText): () => number | undefined {
-  const levels = levelsWithLimit(read)
+  const groups = groupsWithLimit(read)
   return () => {
-    const rests = levels.flatMap((level) => {
-      const taken = numberIn(read(level.statFile), level.line)
-      return taken === undefined ? [] : [Math.max(0, level.limitBytes - taken)]
+    const rests = groups.flatMap(({ folder, limitBytes, version }) => {
+      const taken = numberIn(read(posix.join(folder, 'memory.stat')), ANONYMOUS[version])
+      return taken === undefined ? [] : [Math.max(0, limitBytes - taken)]
     })
     const availableKb = numberIn(read('/proc/meminfo'), /^MemAvailable:\s+(\d+) kB$/m)
     if (availableKb !== undefined) rests.push(availableKb * 1024)
@@ -29,31 +21,13 @@ export function spareMemory(read: ReadText): () => number | undefined {
   }
 }
 
-function levelsWithLimit(read: ReadText): Level[] {
-  for (const line of (read('/proc/self/cgroup') ?? '').split('\n')) {
-    const [, controllers, path] = /^\d+:([^:]*):(.*)$/.exec(line) ?? []
-    if (controllers === undefined || path === undefined) continue
-    const found =
-      controllers === ''
-        ? levelsBelow(read, '/sys/fs/cgroup', path, 'memory.max', ANONYMOUS.v2)
-        : controllers.split(',').includes('memory')
-          ? levelsBelow(read, '/sys/fs/cgroup/memory', path, 'memory.limit_in_bytes', ANONYMOUS.v1)
-          : []
-    if (found.length > 0) return found
+/** Of the first hierarchy that has any; a number near 2^63 is none. */
+function groupsWithLimit(read: ReadText): readonly GroupLimit[] {
+  for (const limits of cgroupLimits(read)) {
+    const real = limits.filter(({ limitBytes }) => limitBytes < 2 ** 60)
+    if (real.length > 0) return real
   }
   return []
-}
-
-function levelsBelow(read: ReadText, root: string, path: string, limitFile: string, line: RegExp): Level[] {
-  const levels: Level[] = []
-  for (let folder = posix.normalize(`/${path}`); ; folder = posix.dirname(folder)) {
-    const text = read(posix.join(root, folder, limitFile))?.trim()
-    // `max` in v2, a number near 2^63 in v1: no limit.
-    if (text !== undefined && /^\d+$/.test(text) && Number(text) < 2 ** 60) {
-      levels.push({ limitBytes: Number(text), statFile: posix.join(root, folder, 'memory.stat'), line })
-    }
-    if (folder === '/') return levels
-  }
 }
 
 function numberIn(text: string | undefined, line: RegExp): number | undefined {
