@@ -35,6 +35,7 @@ export {
   type MemoryPlan,
   memoryPlanText,
   planImportMemory,
+  passesOfSort,
   planStatement,
 } from './memory-plan.ts'
 export { advised, type Advice } from './pressure/advice.ts'

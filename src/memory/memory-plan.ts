@@ -17,6 +17,8 @@ export interface MemoryPlan {
   readonly openPartitions: number | undefined
   /** Bytes that are expected to go to disk and back. */
   readonly spillBytes: number
+  /** Parts by ranges of its first key in which the sort that a query ends in is done; undefined where it ends otherwise. */
+  readonly sortPasses: number | undefined
   readonly operators: readonly HoldingOperator[]
 }
 
@@ -36,6 +38,8 @@ export interface StatementNeeds {
   readonly operators: readonly HoldingOperator[]
   /** Bytes of the data files that are read. */
   readonly scannedBytes: number
+  /** True where nothing but the sort itself comes after a sort of all rows. */
+  readonly endsInSort?: boolean
 }
 
 /** Rows that are held to this share of the limit leave the rest to scans and to the hash tables being built. */
@@ -44,6 +48,12 @@ const HELD_SHARE = 0.6
 const LITTLE_SHARE = 1 / 8
 /** A sort of 2 GB wrote 2.8 GB (design/memory.md section 4). */
 const SPILL_FACTOR = 1.4
+/**
+ * DuckDB merges all runs of a sort at once, with some blocks of each in memory, so what it can sort grows with the square of
+ * its limit: 1.9 GB went with 136 MiB and not with 86, 1 GB with 86, 0.5 GB with 60 (decision 0019). Half of the least of
+ * these, in bytes.
+ */
+const SORT_RATIO = 16 * 1024 * 1024
 /** Column chunks that a thread of a scan has read and not yet decoded. */
 const SCAN_BYTES_PER_THREAD = 16 * 1024 * 1024
 
@@ -52,7 +62,7 @@ const SCAN_BYTES_PER_THREAD = 16 * 1024 * 1024
  * a sort on several threads fails where it works on one), others as many as there are.
  */
 export function planStatement(needs: StatementNeeds, engine: EnginePlan): MemoryPlan {
-  const { operators, scannedBytes } = needs
+  const { operators, scannedBytes, endsInSort = false } = needs
   const limitBytes = engine.memoryLimitBytes
   const heldBytes = sum(operators.map(bytesOf))
   const pinnedBytes = sum(operators.filter(({ canSpill }) => !canSpill).map(bytesOf))
@@ -68,8 +78,16 @@ export function planStatement(needs: StatementNeeds, engine: EnginePlan): Memory
     rowGroupRows: undefined,
     openPartitions: undefined,
     spillBytes: movable > roomBytes ? Math.round(movable * SPILL_FACTOR) : 0,
+    sortPasses: endsInSort
+      ? passesOfSort(sum(operators.filter(({ kind }) => kind === 'sort').map(bytesOf)), engine)
+      : undefined,
     operators,
   }
+}
+
+/** Parts in which rows of so many bytes are sorted within the engine's limit. */
+export function passesOfSort(bytes: number, { memoryLimitBytes }: Pick<EnginePlan, 'memoryLimitBytes'>): number {
+  return Math.max(1, Math.ceil(bytes / (memoryLimitBytes ** 2 / SORT_RATIO)))
 }
 
 export interface ImportNeeds {
@@ -101,6 +119,7 @@ export function planImportMemory(needs: ImportNeeds): MemoryPlan {
     threads: copy.threads,
     rowGroupRows: copy.rowGroupSize,
     openPartitions,
+    sortPasses: undefined,
     spillBytes: Math.round((sortsOnDisk ? sortedBytes * SPILL_FACTOR : 0) + stagedBytes),
     operators:
       sortedBytes === undefined
@@ -112,6 +131,8 @@ export function planImportMemory(needs: ImportNeeds): MemoryPlan {
 /** The plan for people, a few lines. */
 export function memoryPlanText(plan: MemoryPlan): string[] {
   const { limitBytes, leastBytes, wantedBytes, threads, rowGroupRows, openPartitions, spillBytes, operators } = plan
+  const { sortPasses = 1 } = plan
+  const passes = sortPasses > 1 ? [`  the last sort is done in ${sortPasses} passes over rows on disk`] : []
   const written = [
     ...(rowGroupRows === undefined ? [] : [`row groups of ${formatCount(rowGroupRows)} rows`]),
     ...(openPartitions === undefined ? [] : [`${formatCount(openPartitions)} partitions open`]),
@@ -123,6 +144,7 @@ export function memoryPlanText(plan: MemoryPlan): string[] {
       (operator) =>
         `  ${operator.kind}: about ${formatCount(operator.rows)} rows, ${formatBytes(bytesOf(operator))}${operator.canSpill ? '' : ' that cannot go to disk'}`,
     ),
+    ...passes,
   ]
 }
 

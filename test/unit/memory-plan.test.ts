@@ -34,6 +34,17 @@ describe('the plan of a statement', () => {
     expect(planStatement({ operators: [sort(1_000_000)], scannedBytes: 0 }, engine(300, 2)).spillBytes).toBe(0)
   })
 
+  it('does the sort that a query ends in in passes, by the square of the limit', () => {
+    const rows = sort(20_000_000)
+    const passes = (limitMiB: number, endsInSort = true) =>
+      planStatement({ operators: [rows], scannedBytes: 0, endsInSort }, engine(limitMiB, 1)).sortPasses
+    expect([passes(86), passes(60), passes(340)]).toEqual([5, 9, 1])
+    expect(passes(86, false)).toBeUndefined()
+    expect(
+      memoryPlanText(planStatement({ operators: [rows], scannedBytes: 0, endsInSort: true }, engine(86, 1))).at(-1),
+    ).toContain('in 5 passes')
+  })
+
   it('needs at least what cannot go to disk', () => {
     const texts: HoldingOperator = { kind: 'group by', rows: 5_000_000, rowBytes: 60, canSpill: false }
     const plan = planStatement({ operators: [texts], scannedBytes: 0 }, engine(300, 2))

@@ -7,6 +7,8 @@ export interface HoldingReading {
   readonly operators: readonly HoldingOperator[]
   /** Rows of all scans together, as the optimizer estimates them. */
   readonly scannedRows: number
+  /** True where all rows are sorted and nothing follows but choosing columns. */
+  readonly endsInSort: boolean
 }
 
 /** Operators that hold rows until they have seen all of them; TOP_N, STREAMING_WINDOW and the like hold few. */
@@ -38,8 +40,14 @@ export function readHoldingOperators(text: string): HoldingReading {
     if (found !== undefined) operators.push(found)
     for (const child of node.children) visit(child)
   }
-  for (const root of readPlanTree(text)) visit(root)
-  return { operators, scannedRows }
+  const roots = readPlanTree(text)
+  for (const root of roots) visit(root)
+  return { operators, scannedRows, endsInSort: roots.every(endsInSort) }
+}
+
+function endsInSort({ name, children }: PlanNode): boolean {
+  const [input] = children
+  return name === 'ORDER_BY' || (name === 'PROJECTION' && input !== undefined && endsInSort(input))
 }
 
 function operatorOf(node: PlanNode): HoldingOperator | undefined {

@@ -12,10 +12,11 @@ import { scanReportText, withColumnNames } from './explain.ts'
 import { runExport } from './export-parquet.ts'
 import { runInsert } from './insert.ts'
 import { admit, openWithin, planMemory } from './memory-plan.ts'
-import { prepare, type QueryParts, runOptions, type SessionState } from './query.ts'
+import { openStream, prepare, type QueryParts, runOptions, type SessionState } from './query.ts'
 import { doneResult, streamResult } from './results.ts'
 import { allowedSetting, createStatement, describeTable, showSchemas, showTables } from './show.ts'
 import { findTable, needTable, writtenTable } from './table-names.ts'
+import { type SortedRows, withinSort } from './sort-passes.ts'
 import { startTimeout } from './timeout.ts'
 import { textOf } from './write.ts'
 
@@ -171,15 +172,28 @@ async function runQuery(
 ): Promise<StatementResult> {
   const prepared = await prepare(parts, query, state, options)
   let operation: RunningOperation | undefined
+  let sorted: SortedRows | undefined
   const release = async (): Promise<void> => {
     operation?.[Symbol.dispose]()
+    await sorted?.[Symbol.asyncDispose]()
     await prepared[Symbol.asyncDispose]()
   }
   try {
     const plan = await planMemory(prepared, query, services, options)
     operation = await admit(services, 'select', plan, options)
-    const { threads } = await services.engine()
-    const stream = await openWithin(prepared, plan, threads, { ...options, signal: operation.signal })
+    const engine = await services.engine()
+    const within = { ...options, signal: operation.signal }
+    const run = runOptions(within)
+    const { session } = prepared.lease
+    const stream = await withinSort(
+      { session, sql: prepared.sql, run, plan, engine: engine.plan, services },
+      () => openWithin(prepared, plan, engine.threads, within),
+      (rows) => {
+        sorted = rows
+        const { parameters: _, ...bound } = within
+        return openStream(prepared, rows.sql, bound, 1)
+      },
+    )
     const explain = (error: unknown): Promise<unknown> => prepared.explain(error)
     return streamResult({ kind: 'select', stream, scans: prepared.scans, arrow: parts.arrow, meter, explain, release })
   } catch (error) {

@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises'
+import type { RunOptions, SqlValue } from '../../engine/index.ts'
 import { estimateRowBytes, rowGroupSize } from '../../memory/index.ts'
 import type { Meter, QueryServices, StatementOptions, StatementResult } from '../port.ts'
 import { quoteText } from '../text/names.ts'
@@ -6,6 +7,7 @@ import type { StatementText } from '../text/statements.ts'
 import { admit, planMemory } from './memory-plan.ts'
 import { prepare, type QueryParts, runOptions, type SessionState } from './query.ts'
 import { doneResult } from './results.ts'
+import { withinSort } from './sort-passes.ts'
 import { writableQuery } from './write.ts'
 
 const FULL_ENGINE_SHARE = 1 / 32
@@ -33,10 +35,22 @@ export async function runExport(
     ...(plan.spillBytes > 0 ? { targetBytes: plan.limitBytes * FULL_ENGINE_SHARE } : {}),
   })
   const { parameters: _, ...bound } = runOptions({ ...options, signal: operation.signal })
+  const { session } = prepared.lease
+  const copy = (sql: string, run: RunOptions = bound): Promise<Record<string, SqlValue>[]> =>
+    session.all(
+      `COPY (${sql}\n) TO ${quoteText(file)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${rowGroup})`,
+      run,
+    )
   try {
-    const copied = await prepared.lease.session.all(
-      `COPY (${writable.sql}\n) TO ${quoteText(file)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${rowGroup})`,
-      bound,
+    const { plan: engine } = await services.engine()
+    const sort = { session, sql: writable.sql, run: bound, plan, engine, services }
+    const copied = await withinSort(
+      sort,
+      () => copy(writable.sql),
+      async (rows) => {
+        await using _ = rows
+        return await copy(rows.sql, { ...bound, threads: engine.copyThreads })
+      },
     )
     const scans = prepared.scans
     const figures = {

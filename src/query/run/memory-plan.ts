@@ -39,7 +39,7 @@ export async function planMemory(
   const isPivot = mentionsKeyword(query.tokens, 'PIVOT', 'PIVOT_WIDER')
   const text = isPivot ? undefined : await explained(prepared, options)
   if (text === undefined) return planStatement({ operators: [], scannedBytes }, engine)
-  const { operators, scannedRows } = readHoldingOperators(text)
+  const { operators, scannedRows, endsInSort } = readHoldingOperators(text)
   const columnBytes = Math.max(
     COLUMN_BYTES,
     (HELD_FACTOR * scannedBytes) / Math.max(1, scannedRows * columnsOf(prepared)),
@@ -48,6 +48,7 @@ export async function planMemory(
     {
       operators: operators.map((held) => ({ ...held, rowBytes: Math.round(held.rowBytes * columnBytes) })),
       scannedBytes,
+      endsInSort,
     },
     engine,
   )
