@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { cpus } from 'node:os'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { budgetBenchmark } from './benchmarks/budget.ts'
 import { commitsBenchmark } from './benchmarks/commits.ts'
 import { importBenchmark } from './benchmarks/import.ts'
 import { planningBenchmark } from './benchmarks/planning.ts'
@@ -15,6 +16,7 @@ import { type Finding, printFindings } from '../src/bench/index.ts'
 
 const BENCHMARKS = [
   importBenchmark,
+  budgetBenchmark,
   tpchBenchmark,
   smallSelectBenchmark,
   streamOutBenchmark,

@@ -45,6 +45,11 @@ export interface RawBytes {
 
 /** Enough for the sample that types are found in. */
 const FIRST_SEGMENT_BYTES = 32_000_000
+/**
+ * The first and the second are copied together, and nothing is copied until both are there: 0.7 s of a fast pipe for a
+ * whole piece. So the file that they make is a small one.
+ */
+const SECOND_SEGMENT_BYTES = 96_000_000
 /** Two segments are on disk at most: one is copied while the next fills. */
 const LARGEST_SEGMENT_BYTES = 512_000_000
 const LEAST_SEGMENT_BYTES = 4_000_000
@@ -124,14 +129,15 @@ export class Pipe {
   }
 
   async #begin(): Promise<PipeSegment | undefined> {
-    const { folder } = this.#options
+    const { folder, pieceBytes } = this.#options
     if (this.#isEnded) return undefined
     const path = join(folder, String(this.#count))
     const header = this.#count === 0 ? new Uint8Array() : this.#options.shape.header
     const firstLine = this.#recordLine
     const limit = Math.min(this.#segmentBytes, (await freeBytes(folder)) * DISK_SHARE)
     this.#count++
-    if (this.#count === 1) this.segmentBytes = this.#options.pieceBytes - FIRST_SEGMENT_BYTES
+    if (this.#count === 1) this.segmentBytes = Math.min(SECOND_SEGMENT_BYTES, pieceBytes - FIRST_SEGMENT_BYTES)
+    if (this.#count === 2) this.segmentBytes = pieceBytes
     let handle: FileHandle | undefined
     try {
       handle = await open(path, 'wx')

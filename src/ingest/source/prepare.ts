@@ -6,6 +6,7 @@ import { readGzipHead, readHead } from './bytes.ts'
 import { type Compression, compressionOf, detectFormat, type SourceFormat } from './format.ts'
 import { locate, type SourceFile } from './locate.ts'
 import { type CutOptions, type Spooled, spoolStandardInput } from './standard-input.ts'
+import { standardInput } from './wide-pipe.ts'
 
 export interface PreparedFile extends SourceFile {
   readonly compression: Compression
@@ -36,7 +37,7 @@ const FINGERPRINT_FILES = 1_000
 /** Finds the files, spools standard input, and tells format and compression. Rejects `source/*`, `usage/invalid`. */
 export async function prepareSource(sources: readonly string[], options: PrepareOptions): Promise<PreparedSource> {
   const spooled = sources.includes('-')
-    ? await spoolStandardInput({ ...options, standardInput: options.standardInput ?? process.stdin })
+    ? await spoolStandardInput({ ...options, standardInput: options.standardInput ?? standardInput() })
     : undefined
   try {
     const named = sources.filter((source) => source !== '-')
