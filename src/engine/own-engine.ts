@@ -30,6 +30,9 @@ export interface OwnEngineOptions {
  */
 const STREAMING_BUFFER = '1KB'
 
+/** Partitions that a COPY keeps open, more than writers ask for at once; the default is 100. */
+const MAX_OPEN_FILES = 192
+
 /** Native calls that may block at once: one less than the threads of Node's pool. */
 const threadPool = (): number => Math.max(1, Number(process.env['UV_THREADPOOL_SIZE'] ?? 4) - 1)
 
@@ -60,6 +63,7 @@ function openDatabase(binding: Binding, { plan }: OwnEngineOptions, spillPath: s
     threads: String(plan.threads),
     temp_directory: spillPath,
     preserve_insertion_order: 'false',
+    partitioned_write_max_open_files: String(MAX_OPEN_FILES),
     enable_external_file_cache: 'false',
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',

@@ -346,10 +346,15 @@ describe('how partitions are written', () => {
   it('directly while they fit, in buckets when they do not or nobody knows', () => {
     expect(chooseStrategy({ ...base, isPartitioned: false, partitions: undefined })).toEqual({ kind: 'plain' })
     expect(chooseStrategy({ ...base, partitions: 84 })).toEqual({ kind: 'direct' })
-    expect(chooseStrategy({ ...base, partitions: 1000 })).toEqual({ kind: 'staged', buckets: 14 })
-    expect(chooseStrategy({ ...base, partitions: 84, memoryLimitBytes: 60 * 1024 * 1024 })).toMatchObject({
+    expect(chooseStrategy({ ...base, partitions: 157 })).toEqual({ kind: 'direct' })
+    expect(chooseStrategy({ ...base, partitions: 1000 })).toEqual({ kind: 'staged', buckets: 9, atOnce: 157 })
+    expect(chooseStrategy({ ...base, partitions: 100_000 })).toEqual({ kind: 'staged', buckets: 157, atOnce: 157 })
+    expect(chooseStrategy({ ...base, partitions: 84, memoryLimitBytes: 60 * 1024 * 1024 })).toEqual({
       kind: 'staged',
+      buckets: 5,
+      atOnce: 25,
     })
+    expect(chooseStrategy({ ...base, partitions: 1e6, memoryLimitBytes: 1 })).toMatchObject({ atOnce: 16, buckets: 16 })
     expect(chooseStrategy({ ...base, partitions: undefined })).toMatchObject({ kind: 'staged' })
   })
 

@@ -368,15 +368,23 @@ async function countPartitions(
     if (isParquet) return counted
     // Partitions seen once in the sample hint at ones not seen (Good and Turing); text is not read twice to be sure.
     const unseen = Number(rows[0]?.['once'] ?? 0)
-    return inspection.estimatedRows !== undefined && inspection.estimatedRows <= MOST_COUNTED
-      ? counted
-      : counted + unseen * 4
+    if (inspection.estimatedRows !== undefined && inspection.estimatedRows <= MOST_COUNTED) return counted
+    const most = mostPartitions(spec)
+    return unseen * 4 > counted / 4 && Number.isFinite(most) ? most : Math.min(most, counted + unseen * 4)
   } catch (error) {
     if (!(error instanceof IceboxError) || error.code === 'cancelled') throw error
     // A bad value further on is reported where it is imported; here it only leaves the number unknown.
     notes.push('the number of partitions is not known before the import')
     return undefined
   }
+}
+
+/** Of a spec of buckets alone, else infinite: a sample that does not know most of them says nothing of how many there are. */
+function mostPartitions({ fields }: PartitionSpec): number {
+  return fields.reduce(
+    (most, { transform }) => most * (transform.kind === 'bucket' ? transform.buckets : Number.POSITIVE_INFINITY),
+    1,
+  )
 }
 
 function skipPlan(request: ImportRequest, prepared: PreparedSource): ImportPlan {

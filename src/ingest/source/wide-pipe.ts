@@ -21,33 +21,13 @@ export function standardInput(): Readable {
 }
 
 class WidePipe extends Readable {
-  #socket: Socket | undefined
+  readonly #socket: Socket
   #block = Buffer.alloc(0)
 
   constructor() {
     super({ highWaterMark: BLOCK_BYTES })
-  }
-
-  override _construct(done: (error?: Error | null) => void): void {
-    this.#open().then(
-      () => done(),
-      (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),
-    )
-  }
-
-  override _read(): void {
-    this.#socket?.resume()
-  }
-
-  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    this.#socket?.destroy()
-    done(error)
-  }
-
-  async #open(): Promise<void> {
     // A description of its own: that of file 0 belongs to process.stdin.
     const fd = openSync(`/proc/self/fd/${STDIN}`, constants.O_RDONLY | constants.O_NONBLOCK)
-    await widen(fd)
     const options: SocketConstructorOpts & ConnectOpts = {
       fd,
       readable: true,
@@ -64,10 +44,20 @@ class WidePipe extends Readable {
         },
       },
     }
-    const socket = new Socket(options)
-    socket.on('end', () => this.push(null))
-    socket.on('error', (error) => this.destroy(error))
-    this.#socket = socket
+    this.#socket = new Socket(options)
+    this.#socket.on('end', () => this.push(null))
+    this.#socket.on('error', (error) => this.destroy(error))
+    // What is read meanwhile comes in small chunks.
+    void widen(fd)
+  }
+
+  override _read(): void {
+    this.#socket.resume()
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#socket.destroy()
+    done(error)
   }
 }
 

@@ -11,9 +11,10 @@ export interface Rung {
 }
 
 const VECTOR_ROWS = 2_048
-const MAX_STAGED_BUCKETS = 64
+/** The last resort: what is more is divided again, and again. */
+const FEW_AT_ONCE = { kind: 'staged', buckets: 8, atOnce: 16 } as const
 
-/** The attempts in order: as planned, one thread, smaller row groups, more buckets. */
+/** The attempts in order: as planned, one thread, smaller row groups, fewer partitions at once. */
 export function ladder(first: Rung): Rung[] {
   const rungs = [first]
   const last = () => rungs.at(-1) ?? first
@@ -24,9 +25,9 @@ export function ladder(first: Rung): Rung[] {
     if (rowGroupSize < last().rowGroupSize) rungs.push({ ...last(), rowGroupSize, rowGroupBytes })
   }
   const { strategy } = first
-  if (strategy.kind === 'direct') rungs.push({ ...last(), strategy: { kind: 'staged', buckets: 8 } })
-  if (strategy.kind === 'staged' && strategy.buckets < MAX_STAGED_BUCKETS) {
-    rungs.push({ ...last(), strategy: { kind: 'staged', buckets: Math.min(MAX_STAGED_BUCKETS, strategy.buckets * 4) } })
+  if (strategy.kind === 'direct') rungs.push({ ...last(), strategy: FEW_AT_ONCE })
+  if (strategy.kind === 'staged' && strategy.atOnce > FEW_AT_ONCE.atOnce) {
+    rungs.push({ ...last(), strategy: FEW_AT_ONCE })
   }
   return rungs
 }

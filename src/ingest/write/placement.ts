@@ -84,6 +84,9 @@ export interface PlacementOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** Files and folders that are made durable side by side: they share the journal's commits. */
+const AT_ONCE = 8
+
 /** Makes data files of what was copied: metrics, partition tuple, name and place. */
 export class Placement {
   readonly #options: PlacementOptions
@@ -117,10 +120,10 @@ export class Placement {
     const staged: { file: DataFile; from: string }[] = []
     for (const file of written) staged.push({ from: file.path, file: await this.#dataFile(file, staged.length) })
     const folders = new Set<string>()
-    for (let at = 0; at < staged.length; at += 8) {
+    for (let at = 0; at < staged.length; at += AT_ONCE) {
       throwIfCancelled(this.#options.signal)
       await Promise.all(
-        staged.slice(at, at + 8).map(async ({ file, from }) => {
+        staged.slice(at, at + AT_ONCE).map(async ({ file, from }) => {
           const to = localPath(file.filePath)
           this.#published.push(to)
           folders.add(dirname(to))
@@ -128,7 +131,8 @@ export class Placement {
         }),
       )
     }
-    for (const folder of folders) await syncPath(folder)
+    const made = [...folders]
+    for (let at = 0; at < made.length; at += AT_ONCE) await Promise.all(made.slice(at, at + AT_ONCE).map(syncPath))
     return staged.map(({ file }) => file)
   }
 

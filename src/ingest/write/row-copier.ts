@@ -8,7 +8,7 @@ import { fieldIdsClause } from './field-ids.ts'
 import { fileError, removeFolder } from './files.ts'
 import type { Rung } from './ladder.ts'
 import { HELPER_PREFIX, type Projection } from './projection.ts'
-import { MAX_BUCKETS, MAX_DIRECT_PARTITIONS } from './strategy.ts'
+import { bucketsAgain, type WriteStrategy } from './strategy.ts'
 import { codecOf, targetSize } from './table-properties.ts'
 
 export interface CopierOptions {
@@ -46,13 +46,19 @@ export class RowCopier {
   async *copy(rung: Rung, attempt: number): AsyncGenerator<CopiedFile> {
     const { sql } = this.#options.projection
     const { strategy } = rung
-    if (strategy.kind === 'staged') yield* this.#staged(sql, strategy.buckets, rung, `${attempt}`, 0)
+    if (strategy.kind === 'staged') yield* this.#staged(sql, strategy, rung, `${attempt}`, 0)
     else if (strategy.kind === 'direct') yield* this.#byPartition(sql, rung, true)
     else yield* this.#run(rung, true, { select: this.#sorted(sql), partitionBy: [] })
   }
 
   /** Rows into buckets by the hash of their partition, then bucket by bucket; one that is still too large again. */
-  async *#staged(select: string, buckets: number, rung: Rung, path: string, depth: number): AsyncGenerator<CopiedFile> {
+  async *#staged(
+    select: string,
+    { buckets, atOnce }: Omit<Extract<WriteStrategy, { kind: 'staged' }>, 'kind'>,
+    rung: Rung,
+    path: string,
+    depth: number,
+  ): AsyncGenerator<CopiedFile> {
     const { session, signal, projection, staging } = this.#options
     const keys = projection.keys.map((key) => key.column)
     const bucketColumn = `${HELPER_PREFIX}b`
@@ -81,15 +87,16 @@ export class RowCopier {
       throwIfCancelled(signal)
       const source = rowsOf(paths)
       const count = await session.all(
-        `SELECT count(*) AS n FROM (SELECT DISTINCT ${keys.join(', ')} FROM (${source}))`,
+        `SELECT count(*) AS n, sum(c) AS r FROM (SELECT count(*) AS c FROM (${source}) GROUP BY ${keys.join(', ')})`,
         this.#runOptions(rung, false),
       )
       const partitions = Number(count[0]?.['n'] ?? 0)
-      if (partitions > MAX_DIRECT_PARTITIONS && depth < MAX_DEPTH) {
-        const again = Math.min(MAX_BUCKETS, Math.ceil(partitions / (MAX_DIRECT_PARTITIONS * 0.75)))
-        yield* this.#staged(source, Math.max(2, again), rung, `${path}-${bucket}`, depth + 1)
+      const rowsPerFile = Math.ceil(Number(count[0]?.['r'] ?? 0) / partitions)
+      if (partitions > atOnce && depth < MAX_DEPTH) {
+        const again = { buckets: bucketsAgain(partitions, atOnce), atOnce }
+        yield* this.#staged(source, again, rung, `${path}-${bucket}`, depth + 1)
       } else {
-        yield* this.#byPartition(source, rung, false)
+        yield* this.#byPartition(source, rung, false, rowsPerFile)
       }
       for (const staleFile of paths) await removeFolder(staleFile)
     }
@@ -97,12 +104,18 @@ export class RowCopier {
   }
 
   /** One COPY for all partitions. DuckDB does not end files by size there: a large one is copied once more. */
-  async *#byPartition(select: string, rung: Rung, reportsProgress: boolean): AsyncGenerator<CopiedFile> {
+  async *#byPartition(
+    select: string,
+    rung: Rung,
+    reportsProgress: boolean,
+    rowsPerFile?: number,
+  ): AsyncGenerator<CopiedFile> {
     const { projection, properties, targetFileSizeBytes } = this.#options
     const limitBytes = BigInt(LARGEST_FILE * targetSize(properties, targetFileSizeBytes))
     const partitionBy = projection.keys.map((key) => key.column)
     const large: CopiedFile[] = []
-    for await (const file of this.#run(rung, reportsProgress, { select: this.#sorted(select), partitionBy })) {
+    const what = { select: this.#sorted(select), partitionBy, ...(rowsPerFile === undefined ? {} : { rowsPerFile }) }
+    for await (const file of this.#run(rung, reportsProgress, what)) {
       if (file.sizeBytes > limitBytes) large.push(file)
       else yield file
     }
@@ -124,7 +137,7 @@ export class RowCopier {
   #run(
     rung: Rung,
     reportsProgress: boolean,
-    what: Pick<CopyStatement, 'select' | 'partitionBy'>,
+    what: Pick<CopyStatement, 'select' | 'partitionBy' | 'rowsPerFile'>,
   ): AsyncGenerator<CopiedFile> {
     const { session, schema, properties, targetFileSizeBytes, output } = this.#options
     this.#copies++

@@ -4,8 +4,8 @@ export type WriteStrategy =
   | { readonly kind: 'plain' }
   /** One COPY with PARTITION_BY: all partitions open at once. */
   | { readonly kind: 'direct' }
-  /** Rows are hashed into `buckets` staged files by their partition, then each bucket is written by PARTITION_BY. */
-  | { readonly kind: 'staged'; readonly buckets: number }
+  /** Rows are hashed into `buckets` staged files by their partition, then each bucket is written by PARTITION_BY; at most `atOnce` partitions are open. */
+  | { readonly kind: 'staged'; readonly buckets: number; readonly atOnce: number }
 
 export interface StrategyInput {
   readonly isPartitioned: boolean
@@ -18,33 +18,40 @@ export interface StrategyInput {
   readonly memoryLimitBytes: number
 }
 
-/** DuckDB closes and reopens files beyond `partitioned_write_max_open_files` = 100: crumbs (design/memory.md section 6). */
-export const MAX_DIRECT_PARTITIONS = 96
-const PARTITIONS_PER_BUCKET = 72
+/**
+ * Open at once, at most: below the engine's `partitioned_write_max_open_files`, beyond which files are closed and opened
+ * again: crumbs (design/memory.md section 6).
+ */
+const MOST_AT_ONCE = 160
+const LEAST_AT_ONCE = 16
+/** Hashing does not fill all buckets alike. */
+const FILL = 0.75
 /** Where nothing is known, staging counts; buckets can be divided again. */
 const UNKNOWN_BUCKETS = 16
-/** Buckets are partitions themselves while staging; what is still too many is divided again. */
-export const MAX_BUCKETS = 64
 const VECTOR_ROWS = 2048
 
 /**
  * The cheapest strategy that fits: an open partition holds a vector of 2,048 rows of every column a thread, so
- * partitions x threads x 2,048 x row width must stay below a third of the engine's memory.
+ * partitions x threads x 2,048 x row width must stay below a third of the engine's memory. Buckets are partitions
+ * themselves while staging; what is still too many then is divided again.
  */
 export function chooseStrategy(input: StrategyInput): WriteStrategy {
   if (!input.isPartitioned) return { kind: 'plain' }
-  if (input.partitions === undefined) return { kind: 'staged', buckets: UNKNOWN_BUCKETS }
-  if (input.partitions <= MAX_DIRECT_PARTITIONS && openBytes(input, input.partitions) <= input.memoryLimitBytes / 3) {
-    return { kind: 'direct' }
-  }
-  let buckets = Math.max(2, Math.ceil(input.partitions / PARTITIONS_PER_BUCKET))
-  while (buckets < MAX_BUCKETS && openBytes(input, input.partitions / buckets) > input.memoryLimitBytes / 3)
-    buckets *= 2
-  return { kind: 'staged', buckets: Math.min(buckets, MAX_BUCKETS) }
+  const room = Math.floor(input.memoryLimitBytes / 3 / openBytes(input))
+  if (input.partitions !== undefined && input.partitions <= Math.min(room, MOST_AT_ONCE)) return { kind: 'direct' }
+  const atOnce = Math.min(MOST_AT_ONCE, Math.max(LEAST_AT_ONCE, room))
+  const buckets = input.partitions === undefined ? UNKNOWN_BUCKETS : Math.ceil(input.partitions / (atOnce * FILL))
+  return { kind: 'staged', atOnce, buckets: Math.min(atOnce, Math.max(2, buckets)) }
 }
 
-function openBytes(input: StrategyInput, partitions: number): number {
+/** Buckets that so many partitions are divided into again. */
+export function bucketsAgain(partitions: number, atOnce: number): number {
+  return Math.min(atOnce, Math.max(2, Math.ceil(partitions / (atOnce * FILL))))
+}
+
+/** Of one open partition. */
+function openBytes(input: StrategyInput): number {
   // A vector has at least a pointer or number a value, whatever the data.
   const widthBytes = Math.max(input.rowWidthBytes, input.columns * 8)
-  return partitions * input.threads * VECTOR_ROWS * widthBytes
+  return input.threads * VECTOR_ROWS * widthBytes
 }
