@@ -10,6 +10,10 @@ const PINS = [
   'pyiceberg-core==0.11.0',
   'pyarrow==26.0.1',
   'sqlalchemy==2.1.9',
+  'duckdb==1.5.5',
+  'duckdb-extension-avro==1.5.5',
+  'duckdb-extension-httpfs==1.5.5',
+  'duckdb-extension-iceberg==1.5.5',
 ]
 
 /** The interpreter of the benchmark's own virtual environment, made when it is missing. */

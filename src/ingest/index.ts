@@ -16,4 +16,5 @@ export type { AppendRequest, AppendResult, SourcesPort, StreamParts } from './st
 export { BUCKET_FAMILY } from './write/bucket-function.ts'
 export { type WriteRequest, type WriteResult, writeDataFiles } from './write/data-files.ts'
 export { type JournalEntry, WriteJournal } from './write/journal.ts'
+export { isNegativeZero, refusingNegativeZero } from './write/negative-zero.ts'
 export type { WriteStrategy } from './write/strategy.ts'

@@ -9,7 +9,8 @@ import { firstRung } from './first-rung.ts'
 import type { JournalEntry, WriteJournal } from './journal.ts'
 import { ladder, outOfRungs, type Rung } from './ladder.ts'
 import { type MeasuredFile, Placement } from './placement.ts'
-import { mayUseDictionaries, NEGATIVE_ZERO_MARK, type Projection, project } from './projection.ts'
+import { isNegativeZero, mayUseDictionaries } from './negative-zero.ts'
+import { type Projection, project } from './projection.ts'
 import { RowCopier } from './row-copier.ts'
 import type { WriteStrategy } from './strategy.ts'
 import { rowGroupLimit } from './table-properties.ts'
@@ -70,10 +71,6 @@ export async function writeDataFiles(request: WriteRequest): Promise<WriteResult
     if (!isNegativeZero(error)) throw error
     return await write(request, false)
   }
-}
-
-function isNegativeZero(error: unknown): boolean {
-  return isIceboxError(error) && error.message.split('\n')[0]?.endsWith(NEGATIVE_ZERO_MARK) === true
 }
 
 async function write(request: WriteRequest, usesDictionaries: boolean): Promise<WriteResult> {

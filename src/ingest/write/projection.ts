@@ -1,13 +1,7 @@
 import { IceboxError } from '../../base/index.ts'
-import {
-  fieldPlace,
-  isPrimitive,
-  type PartitionSpec,
-  type Schema,
-  type SortOrder,
-  type Type,
-} from '../../iceberg/index.ts'
-import { quoteIdentifier, quoteText } from '../sql.ts'
+import { fieldPlace, isPrimitive, type PartitionSpec, type Schema, type SortOrder } from '../../iceberg/index.ts'
+import { quoteIdentifier } from '../sql.ts'
+import { refusingNegativeZero } from './negative-zero.ts'
 import { toDuckDbType } from '../types/mapping.ts'
 import { type PartitionKeySql, partitionKeySql } from './transform-sql.ts'
 
@@ -38,32 +32,8 @@ export interface ProjectionInput {
   readonly schema: Schema
   readonly spec: PartitionSpec
   readonly sortOrder?: SortOrder | undefined
-  /** A negative zero fails with {@link NEGATIVE_ZERO_MARK}: see {@link mayUseDictionaries}. */
+  /** See {@link refusingNegativeZero}. */
   readonly refusesNegativeZero?: boolean
-}
-
-/** A value that a dictionary would change. */
-export const NEGATIVE_ZERO_MARK = 'icebox-negative-zero'
-
-/**
- * Whether rows may be written with dictionaries. In those of DuckDB 1.5.5 0.0 and -0.0 are one value, so that one of them
- * becomes the other: a top-level column is watched for -0.0, below lists and structs nobody watches.
- */
-export function mayUseDictionaries(schema: Schema): boolean {
-  return !schema.fields.some(({ type }) => !isPrimitive(type) && holdsReals(type))
-}
-
-function holdsReals(type: Type): boolean {
-  switch (type.kind) {
-    case 'struct':
-      return type.fields.some((field) => holdsReals(field.type))
-    case 'list':
-      return holdsReals(type.element)
-    case 'map':
-      return holdsReals(type.key) || holdsReals(type.value)
-    default:
-      return type.kind === 'double' || type.kind === 'float'
-  }
 }
 
 /** Puts the select into the table's columns and types, and adds what it is partitioned and sorted by. */
@@ -85,10 +55,7 @@ export function project(input: ProjectionInput): Projection {
         ? `CASE WHEN ${value} IS NULL THEN error('required column ${field.name.replaceAll("'", "''")} is null') ELSE ${cast} END`
         : cast
     const isReal = field.type.kind === 'double' || field.type.kind === 'float'
-    const kept =
-      input.refusesNegativeZero === true && isReal
-        ? `CASE WHEN ${checked} = 0 AND signbit(${checked}) THEN error(${quoteText(NEGATIVE_ZERO_MARK)}) ELSE ${checked} END`
-        : checked
+    const kept = input.refusesNegativeZero === true && isReal ? refusingNegativeZero(checked) : checked
     return `${kept} AS ${quoteIdentifier(field.name)}`
   })
   const keys = input.spec.fields.flatMap((field, at): PartitionKey[] => {

@@ -162,7 +162,7 @@ export async function writeRows(
 }
 
 /** ORDER BY of the whole query: its order is kept in the files. */
-function isOrdered(query: StatementText): boolean {
+export function isOrdered(query: StatementText): boolean {
   return query.tokens.some((token) => token.depth === 0 && isKeyword(token, 'ORDER'))
 }
 

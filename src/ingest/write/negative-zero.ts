@@ -1,0 +1,38 @@
+import { isIceboxError } from '../../base/index.ts'
+import { isPrimitive, type Schema, type Type } from '../../iceberg/index.ts'
+import { quoteText } from '../sql.ts'
+
+/*
+ * In a Parquet dictionary of DuckDB 1.5.5 0.0 and -0.0 are one value, so that one of them becomes the other (decision
+ * 0017). Columns of reals are watched for -0.0 as they are written, and the first one has them written without dictionaries.
+ */
+
+const MARK = 'icebox-negative-zero'
+
+/** Whether rows may be written with dictionaries: top-level columns are watched, below lists and structs nobody watches. */
+export function mayUseDictionaries(schema: Schema): boolean {
+  return !schema.fields.some(({ type }) => !isPrimitive(type) && holdsReals(type))
+}
+
+/** The value of an expression of type FLOAT or DOUBLE; fails where it is -0.0, see {@link isNegativeZero}. */
+export function refusingNegativeZero(sql: string): string {
+  return `CASE WHEN ${sql} = 0 AND signbit(${sql}) THEN error(${quoteText(MARK)}) ELSE ${sql} END`
+}
+
+/** Whether a statement failed by a -0.0 that {@link refusingNegativeZero} found. */
+export function isNegativeZero(error: unknown): boolean {
+  return isIceboxError(error) && error.message.split('\n')[0]?.endsWith(MARK) === true
+}
+
+function holdsReals(type: Type): boolean {
+  switch (type.kind) {
+    case 'struct':
+      return type.fields.some((field) => holdsReals(field.type))
+    case 'list':
+      return holdsReals(type.element)
+    case 'map':
+      return holdsReals(type.key) || holdsReals(type.value)
+    default:
+      return type.kind === 'double' || type.kind === 'float'
+  }
+}
