@@ -86,7 +86,7 @@ export async function openParts(directory: string | undefined, options: OpenOpti
     const scratchJournal = state.isElsewhere ? new WriteJournal(state.path) : journal
     await recoverWrites(scratchJournal, (paths) => referencedFiles(catalog, store, paths))
     let admitted = 0
-    const manifests = new ManifestCache({ maxBytes: manifestCacheBytes(shared.budgetBytes) })
+    const manifests = new ManifestCache({ maxBytes: () => manifestCacheBytes(shared.governor.availableBytes) })
     const runner = new QueryRunner({
       catalog,
       io: store,

@@ -117,6 +117,19 @@ const SHAPES: readonly (readonly [string, ...string[]])[] = [
 ]
 
 describe('under a budget of 256MB', () => {
+  it('a sort larger than the engine can merge finishes, in passes', async () => {
+    const text = ['i', 'id', 'i * 7 + id'].map((seed) => `md5((${seed})::varchar)`).join(' || ')
+    const sql = `select id, ${text} || note as t from a.parts, range(16) r(i) order by t`
+    const ran = await watched(['sql', sql, '--output', '../sorted.parquet'], '220MB')
+    expect(ran.code, `${ran.out}${ran.err}`).toBe(0)
+    expect(ran.peakBytes).toBeLessThanOrEqual(220_000_000)
+    expect(await lake.remains()).toEqual([])
+    const wrong = await lake.row(
+      "select count(*), count(*) filter (t < p) from (select t, lag(t) over () as p from '../sorted.parquet')",
+    )
+    expect(wrong).toEqual([(await lake.row('select 16 * count(*) from a.parts'))[0], 0])
+  })
+
   it.each(SHAPES)('%s stays inside, or is refused with the bytes', async (_name, ...args) => {
     const ran = await watched(args)
     expect(ran.signal, ran.err).toBe(null)

@@ -6,7 +6,7 @@ import { IceboxError } from '../../src/base/index.ts'
 import { type EngineSession, type RunOptions } from '../../src/engine/index.ts'
 import { WriteJournal } from '../../src/ingest/index.ts'
 import { type EnginePlan, planStatement } from '../../src/memory/index.ts'
-import { sortInPasses, withinSort } from '../../src/query/run/sort-passes.ts'
+import { canSortInPasses, sortInPasses, withinSort } from '../../src/query/run/sort-passes.ts'
 import { openQueryLake, type QueryLake } from './query-lake.ts'
 
 let lake: QueryLake
@@ -45,8 +45,9 @@ const request = (sql: string, run: RunOptions = {}) => ({
   sql,
   run,
   plan: PLAN,
+  explain: () => Promise.resolve(PLAN),
   engine: TINY,
-  services: { journal, stagingDirectory: folder },
+  services: { scratch: { directory: folder, journal }, stagingDirectory: folder },
 })
 
 const left = async (): Promise<string[]> => (await readdir(folder)).filter((name) => name !== 'state')
@@ -77,6 +78,7 @@ describe('a sort in passes', () => {
     'FROM nothing ORDER BY k',
     'SELECT i FROM t WHERE s IS NULL ORDER BY s, i',
   ])('%s', async (sql) => {
+    expect(await canSortInPasses(request(sql))).toBe(true)
     await using sorted = await sortInPasses(request(sql))
     if (sorted === undefined) throw new Error('was not taken apart')
     expect(await session.all(sorted.sql, { threads: 1 })).toEqual(await session.all(sql))
@@ -116,10 +118,12 @@ describe('a sort in passes', () => {
     'FROM t ORDER BY ALL',
     'SELECT i::HUGEINT AS h FROM t ORDER BY k',
     'SELECT {a: i} AS st FROM t ORDER BY i',
+    'SELECT [d, d]::DOUBLE[2] AS pair FROM t ORDER BY i',
     'SELECT i, i FROM t ORDER BY k',
     '(FROM t) UNION ALL (FROM t) ORDER BY k',
   ])('is not for: %s', async (sql) => {
     expect(await sortInPasses(request(sql))).toBeUndefined()
+    expect(await canSortInPasses(request(sql))).toBe(false)
   })
 
   it('leaves nothing behind, read or failed', async () => {
@@ -150,6 +154,9 @@ describe('what is done within the sort of a plan', () => {
 
   it('keeps the refusal of what does not end in a sort, or cannot be done so', async () => {
     const plan = { ...PLAN, sortPasses: undefined }
+    expect(
+      await withinSort({ ...request('FROM t ORDER BY k'), plan: { ...plan, operators: [] } }, exhausted, read),
+    ).toBe('in passes')
     await expect(withinSort({ ...request('FROM t'), plan }, exhausted, read)).rejects.toMatchObject({
       code: 'memory/exhausted',
     })

@@ -176,6 +176,13 @@ describe('ManifestCache', () => {
     expect(cache.entries('giant')).toBeUndefined()
     expect(cache.bytes).toBe(one * 5)
     expect(cache.manifests('a')).toBeUndefined()
+    let limit = one * 5
+    const following = new ManifestCache({ maxBytes: () => limit })
+    for (const name of ['a', 'b', 'c', 'd', 'e']) following.putEntries(name, packed)
+    limit = one * 4
+    following.putEntries('f', packed)
+    expect(following.bytes).toBe(one * 4)
+    expect(following.entries('f')).toBeDefined()
   })
 })
 

@@ -6,12 +6,18 @@ import type { PackedEntries } from './packed-entries.ts'
  * an entry is never stale. Bytes are an estimate of the heap that the parsed form takes.
  */
 export class ManifestCache {
-  readonly maxBytes: number
+  readonly #limit: () => number
   readonly #items = new Map<string, CacheItem>()
   #bytes = 0
 
-  constructor(options: { readonly maxBytes: number }) {
-    this.maxBytes = options.maxBytes
+  /** `maxBytes` as a function is asked whenever something is kept: a limit that follows a budget. */
+  constructor(options: { readonly maxBytes: number | (() => number) }) {
+    const { maxBytes } = options
+    this.#limit = typeof maxBytes === 'number' ? () => maxBytes : maxBytes
+  }
+
+  get maxBytes(): number {
+    return this.#limit()
   }
 
   /** Estimated heap bytes held. */

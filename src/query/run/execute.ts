@@ -16,7 +16,7 @@ import { openStream, prepare, type QueryParts, runOptions, type SessionState } f
 import { doneResult, streamResult } from './results.ts'
 import { allowedSetting, createStatement, describeTable, showSchemas, showTables } from './show.ts'
 import { findTable, needTable, writtenTable } from './table-names.ts'
-import { type SortedRows, withinSort } from './sort-passes.ts'
+import { canSortInPasses, type SortedRows, withinSort } from './sort-passes.ts'
 import { startTimeout } from './timeout.ts'
 import { textOf } from './write.ts'
 
@@ -186,7 +186,15 @@ async function runQuery(
     const run = runOptions(within)
     const { session } = prepared.lease
     const stream = await withinSort(
-      { session, sql: prepared.sql, run, plan, engine: engine.plan, services },
+      {
+        session,
+        sql: prepared.sql,
+        run,
+        plan,
+        explain: () => planMemory(prepared, query, services, options, true),
+        engine: engine.plan,
+        services,
+      },
       () => openWithin(prepared, plan, engine.threads, within),
       (rows) => {
         sorted = rows
@@ -212,8 +220,12 @@ async function runExplain(
 ): Promise<StatementResult> {
   await using prepared = await prepare(parts, statement.query, state, options, { isExplained: true })
   try {
-    const memory = await planMemory(prepared, statement.query, services, options, true)
-    const plan = await prepared.lease.session.all(`${statement.prefix} ${prepared.sql}`, runOptions(options))
+    const planned = await planMemory(prepared, statement.query, services, options, true)
+    const { session } = prepared.lease
+    const inPasses = (planned.sortPasses ?? 1) > 1
+    const sorts = inPasses && (await canSortInPasses({ session, sql: prepared.sql, run: runOptions(options) }))
+    const memory = inPasses && !sorts ? { ...planned, sortPasses: 1 } : planned
+    const plan = await session.all(`${statement.prefix} ${prepared.sql}`, runOptions(options))
     const columns = ['explain_key', 'explain_value'].map((name) => ({ name, type: 'VARCHAR' }))
     const rows = plan.map((row) => [
       textOf(row['explain_key']),

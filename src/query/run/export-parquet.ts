@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import type { RunOptions, SqlValue } from '../../engine/index.ts'
 import { isNegativeZero, refusingNegativeZero } from '../../ingest/index.ts'
-import { estimateRowBytes, rowGroupSize } from '../../memory/index.ts'
+import { estimateRowBytes, type MemoryPlan, rowGroupSize } from '../../memory/index.ts'
 import type { Meter, QueryServices, StatementOptions, StatementResult } from '../port.ts'
 import { quoteName, quoteText } from '../text/names.ts'
 import type { StatementText } from '../text/statements.ts'
@@ -55,7 +55,8 @@ export async function runExport(
   }
   try {
     const { plan: engine } = await services.engine()
-    const sort = { session, sql: writable.sql, run: bound, plan, engine, services }
+    const explain = (): Promise<MemoryPlan> => planMemory(prepared, query, services, options, true)
+    const sort = { session, sql: writable.sql, run: bound, plan, explain, engine, services }
     const copied = await withinSort(sort, asItIs, async (rows) => {
       await using _ = rows
       return await copy(rows.sql, zeros === 'none', { ...bound, threads: engine.copyThreads })

@@ -20,11 +20,13 @@ export interface SortRequest {
   /** Of `sql`. */
   readonly run: RunOptions
   readonly plan: MemoryPlan
+  /** The plan of a query however small. */
+  readonly explain: () => Promise<MemoryPlan>
   readonly engine: EnginePlan
-  readonly services: Pick<QueryServices, 'journal' | 'stagingDirectory'>
+  readonly services: Pick<QueryServices, 'scratch' | 'stagingDirectory'>
 }
 
-/** Types that Parquet gives back as they were, alone and in lists, structs and maps; of others (HUGEINT) a query is sorted as it is. */
+/** Types that Parquet gives back as they were, alone and in lists; with others (HUGEINT) a query is sorted as it is. */
 const KEPT =
   /^(boolean|tinyint|smallint|integer|bigint|utinyint|usmallint|uinteger|ubigint|float|double|varchar|date|time|timestamp|timestamp with time zone|uuid|blob|decimal\(\d+,\d+\))$/i
 const SAMPLES_PER_PASS = 100
@@ -40,14 +42,14 @@ const MOST_PASSES = 256
  * done so. Rejects `memory/exhausted` where a range does not fit however many there are: rows of one key, or rows too wide.
  */
 export async function sortInPasses(request: SortRequest): Promise<SortedRows | undefined> {
-  const { services } = request
+  const { stagingDirectory, scratch } = request.services
   const query = await readQuery(request)
   if (query === undefined) return undefined
-  const entry = await services.journal.begin({ folders: (id) => [join(services.stagingDirectory, `sort-${id}`)] })
+  const entry = await scratch.journal.begin({ folders: (id) => [join(stagingDirectory, `sort-${id}`)] })
   const [folder = ''] = entry.folders
   const dispose = async (): Promise<void> => {
     await rm(folder, { recursive: true, force: true })
-    await services.journal.end(entry)
+    await scratch.journal.end(entry)
   }
   try {
     await makeFolders(folder)
@@ -60,6 +62,11 @@ export async function sortInPasses(request: SortRequest): Promise<SortedRows | u
   }
 }
 
+/** Whether a query can be sorted in passes; false where it would be sorted as it is. */
+export async function canSortInPasses(request: Pick<SortRequest, 'session' | 'sql' | 'run'>): Promise<boolean> {
+  return (await readQuery(request)) !== undefined
+}
+
 interface QueryToSort extends SortedQuery {
   /** The rows in any order, keys after the columns. */
   readonly sql: string
@@ -67,7 +74,11 @@ interface QueryToSort extends SortedQuery {
   readonly keyType: string
 }
 
-async function readQuery({ session, sql, run }: SortRequest): Promise<QueryToSort | undefined> {
+async function readQuery({
+  session,
+  sql,
+  run,
+}: Pick<SortRequest, 'session' | 'sql' | 'run'>): Promise<QueryToSort | undefined> {
   const { signal } = run
   const quiet = signal === undefined ? {} : { signal }
   const columns = await columnsOf(session, sql, run)
@@ -100,9 +111,9 @@ async function columnsOf(
   return rows.map((row) => ({ name: textOf(row['column_name']), type: textOf(row['column_type']) }))
 }
 
-/** Lists and arrays of what is kept, and no other nested types: their text is not worth taking apart here. */
+/** Lists of what is kept, and no other nested types: their text is not worth taking apart here. Arrays come back as lists. */
 function isKept(type: string): boolean {
-  return KEPT.test(type.replace(/(\[\d*\])+$/, ''))
+  return KEPT.test(type.replace(/(\[\])+$/, ''))
 }
 
 class PassSort {
@@ -219,8 +230,7 @@ export async function withinSort<T>(
   asItIs: () => Promise<T>,
   ordered: (rows: SortedRows) => Promise<T>,
 ): Promise<T> {
-  const { sortPasses } = request.plan
-  if (sortPasses === undefined) return await asItIs()
+  const { sortPasses = 1 } = request.plan
   if (sortPasses > 1) {
     const rows = await sortInPasses(request)
     return rows === undefined ? await asItIs() : await ordered(rows)
@@ -228,8 +238,14 @@ export async function withinSort<T>(
   try {
     return await asItIs()
   } catch (error) {
-    const rows = isIceboxError(error, 'memory/exhausted') ? await sortInPasses(request) : undefined
+    const rows = isIceboxError(error, 'memory/exhausted') ? await sortAfterAll(request) : undefined
     if (rows === undefined) throw error
     return await ordered(rows)
   }
+}
+
+/** A query over small files was let in unexplained: what it does is found out now. */
+async function sortAfterAll(request: SortRequest): Promise<SortedRows | undefined> {
+  const plan = request.plan.operators.length === 0 ? await request.explain() : request.plan
+  return plan.sortPasses === undefined ? undefined : await sortInPasses({ ...request, plan })
 }
