@@ -74,7 +74,7 @@ const VICTIMS: readonly Victim[] = [
   {
     name: 'import of many partitions, staged',
     makesTable: true,
-    args: imported('--partition-by', 'k', '--memory', '256MB'),
+    args: imported('--partition-by', 'bucket(200, id)', '--memory', '256MB'),
     after: () => IMPORTED,
     hasKey: true,
     steps: [

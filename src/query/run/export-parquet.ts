@@ -39,9 +39,14 @@ export async function runExport(
   const { session } = prepared.lease
   const zeros = zerosOf(writable.columns, isOrdered(query))
   const dictionaries = (areUsed: boolean): string => (areUsed ? '' : ', DICTIONARY_SIZE_LIMIT 0')
-  const copy = (sql: string, areUsed: boolean, run: RunOptions = bound): Promise<Record<string, SqlValue>[]> =>
+  const copy = (
+    sql: string,
+    areUsed: boolean,
+    rows = rowGroup,
+    run: RunOptions = bound,
+  ): Promise<Record<string, SqlValue>[]> =>
     session.all(
-      `COPY (${sql}\n) TO ${quoteText(file)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${rowGroup}${dictionaries(areUsed)})`,
+      `COPY (${sql}\n) TO ${quoteText(file)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${rows}${dictionaries(areUsed)})`,
       run,
     )
   const asItIs = async (): Promise<Record<string, SqlValue>[]> => {
@@ -59,7 +64,9 @@ export async function runExport(
     const sort = { session, sql: writable.sql, run: bound, plan, explain, engine, services }
     const copied = await withinSort(sort, asItIs, async (rows) => {
       await using _ = rows
-      return await copy(rows.sql, zeros === 'none', { ...bound, threads: engine.copyThreads })
+      const { sql, rowWidthBytes } = rows
+      const sorted = rowGroupSize({ rowWidthBytes, targetBytes: plan.limitBytes * FULL_ENGINE_SHARE })
+      return await copy(sql, zeros === 'none', sorted, { ...bound, threads: engine.threads })
     })
     const scans = prepared.scans
     const figures = {

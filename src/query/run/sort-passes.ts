@@ -11,6 +11,8 @@ import { textOf } from './write.ts'
 /** Rows that lie on disk in their order: `sql` reads them so on one thread, or where the order of rows is kept. */
 export interface SortedRows extends AsyncDisposable {
   readonly sql: string
+  /** Of a row, on average, as they lie in the files. */
+  readonly rowWidthBytes: number
 }
 
 export interface SortRequest {
@@ -53,9 +55,9 @@ export async function sortInPasses(request: SortRequest): Promise<SortedRows | u
   }
   try {
     await makeFolders(folder)
-    const files = await new PassSort(request, query, folder).sort()
+    const { files, rowWidthBytes } = await new PassSort(request, query, folder).sort()
     const columns = query.columns.map(({ name }) => quoteName(name)).join(', ')
-    return { sql: `SELECT ${columns} FROM ${filesText(files)}`, [Symbol.asyncDispose]: dispose }
+    return { sql: `SELECT ${columns} FROM ${filesText(files)}`, rowWidthBytes, [Symbol.asyncDispose]: dispose }
   } catch (error) {
     await dispose()
     throw error
@@ -133,16 +135,16 @@ class PassSort {
   }
 
   /** Files that hold all rows in their order, one after the other. */
-  async sort(): Promise<readonly string[]> {
-    const { plan, engine, run } = this.#request
-    const rows = await this.#copy(this.#query.sql, this.#rows, { ...run, threads: engine.copyThreads })
-    const sorted = plan.operators.filter(({ kind }) => kind === 'sort').map(({ rowBytes }) => rowBytes)
-    let passes = Math.max(2, passesOfSort(rows * Math.max(0, ...sorted), engine))
+  async sort(): Promise<{ readonly files: readonly string[]; readonly rowWidthBytes: number }> {
+    const { engine, run } = this.#request
+    const rows = await this.#copy(this.#query.sql, this.#rows, UNKNOWN_ROW_BYTES, { ...run, threads: engine.threads })
+    const width = await this.#rowWidth(rows)
+    let passes = Math.max(2, passesOfSort(rows * (width + HELD_ROW_BYTES), engine))
     for (;;) {
       try {
-        const files = await this.#sortRanges(await this.#ranges(passes))
+        const files = await this.#sortRanges(await this.#ranges(passes), width)
         await rm(this.#rows)
-        return files
+        return { files, rowWidthBytes: width }
       } catch (error) {
         if (!isIceboxError(error, 'memory/exhausted') || passes >= MOST_PASSES) throw error
         passes = Math.min(MOST_PASSES, passes * MORE)
@@ -150,14 +152,22 @@ class PassSort {
     }
   }
 
-  async #sortRanges(ranges: readonly string[]): Promise<string[]> {
+  async #rowWidth(rows: number): Promise<number> {
+    const [found] = await this.#request.session.all(
+      `SELECT sum(total_uncompressed_size)::DOUBLE AS bytes FROM parquet_metadata(${quoteText(this.#rows)})`,
+      this.#run,
+    )
+    return Math.max(1, Number(found?.['bytes'] ?? 0) / Math.max(1, rows))
+  }
+
+  async #sortRanges(ranges: readonly string[], rowWidthBytes: number): Promise<string[]> {
     const by = this.#query.keys.map(({ column, how }) => `${quoteName(column)}${how}`).join(', ')
     const columns = this.#query.columns.map(({ name }) => quoteName(name)).join(', ')
     const files: string[] = []
     for (const [at, range] of ranges.entries()) {
       const file = join(this.#folder, `sorted-${at}.parquet`)
       const select = `SELECT ${columns} FROM ${filesText([this.#rows])} WHERE ${range} ORDER BY ${by}`
-      const rows = await this.#copy(select, file, { ...this.#run, threads: 1 })
+      const rows = await this.#copy(select, file, rowWidthBytes, { ...this.#run, threads: 1 })
       if (rows > 0 || at === 0) files.push(file)
     }
     return files
@@ -201,9 +211,8 @@ class PassSort {
   }
 
   /** Rows written. */
-  async #copy(select: string, file: string, run: RunOptions): Promise<number> {
-    const { plan, engine, session } = this.#request
-    const rowWidthBytes = Math.max(1, ...plan.operators.map(({ rowBytes }) => rowBytes))
+  async #copy(select: string, file: string, rowWidthBytes: number, run: RunOptions): Promise<number> {
+    const { engine, session } = this.#request
     const rowGroup = rowGroupSize({ rowWidthBytes, targetBytes: engine.memoryLimitBytes * ROW_GROUP_SHARE })
     // Dictionaries would make one value of the two zeros (decision 0017).
     const [copied] = await session.all(
@@ -214,6 +223,10 @@ class PassSort {
   }
 }
 
+/** Rows are measured when they lie on disk; until then they are taken to be wide. */
+const UNKNOWN_ROW_BYTES = 256
+/** Beside its values: pointers of texts, places of nulls, the key that is compared. */
+const HELD_ROW_BYTES = 32
 /** A sort fills the engine: what it reads and writes beside must be small. */
 const ROW_GROUP_SHARE = 1 / 64
 
