@@ -34,7 +34,7 @@ const BUCKETS: Import = { memory: '512MB', partitionBy: 'bucket(10000, l_orderke
 const IMPORTS = [FILE_FREE, FILE_256, PIPE, FILE_512, MONTHS, BUCKETS]
 
 /** DuckDB knows no other way to stay inside a container than a share of it as its limit (design/peers.md). */
-const RAW_SHARE = 0.55
+const RAW_LIMIT_BYTES = Math.floor(0.55 * parseSize(MONTHS.memory))
 const RAW_MONTHS = "date_trunc('month', l_shipdate)"
 const LINEITEM =
   'l_orderkey:long,l_partkey:long,l_suppkey:long,l_linenumber:long,l_quantity:long,l_extendedprice:double,l_discount:double,l_tax:double,l_returnflag:string,l_linestatus:string,l_shipdate:date,l_commitdate:date,l_receiptdate:date,l_shipinstruct:string,l_shipmode:string,l_comment:string'
@@ -96,19 +96,15 @@ async function rawPartitions(context: BenchmarkContext, source: string): Promise
   const scratch = join(context.workFolder, 'budget-raw')
   await rm(scratch, { recursive: true, force: true })
   await mkdir(scratch)
-  const budgetBytes = parseSize(MONTHS.memory)
-  await using limit = await makeMemoryLimit(budgetBytes)
   const task = {
     kind: 'import',
-    memoryLimitBytes: Math.floor(budgetBytes * RAW_SHARE),
+    memoryLimitBytes: RAW_LIMIT_BYTES,
     scratch,
     tables: {},
     importFile: source,
     partitionBy: RAW_MONTHS,
   }
-  return await unlessMistaken(
-    measureProcess(process.execPath, [resolve('dist/bench/raw-workload.js'), JSON.stringify(task)], { limit }),
-  )
+  return await inContainer(process.execPath, [resolve('dist/bench/raw-workload.js'), JSON.stringify(task)])
 }
 
 /** Its catalog runs outside the container. */
@@ -116,21 +112,19 @@ async function duckdbIceberg(context: BenchmarkContext, source: string): Promise
   const scratch = join(context.workFolder, 'budget-extension')
   await rm(scratch, { recursive: true, force: true })
   const interpreter = await python(context.workFolder)
-  const budgetBytes = parseSize(MONTHS.memory)
   await using catalog = await startRestCatalog(interpreter, scratch, LINEITEM, MONTHS.partitionBy ?? '')
-  await using limit = await makeMemoryLimit(budgetBytes)
-  const memoryLimit = String(Math.floor(budgetBytes * RAW_SHARE))
   const script = resolve('bench/sides/duckdb_iceberg.py')
-  const args = [script, String(catalog.port), source, memoryLimit, join(scratch, 'spill')]
-  return await unlessMistaken(measureProcess(interpreter, args, { limit, timeoutMs: LONGEST_MS }))
+  const args = [script, String(catalog.port), source, String(RAW_LIMIT_BYTES), join(scratch, 'spill')]
+  return await inContainer(interpreter, args)
 }
 
 /** A livelock at its limit is an end as well. */
 const LONGEST_MS = 10 * 60_000
 
-/** Done, out of memory, killed for it, or given up; anything else is a mistake of ours. */
-async function unlessMistaken(running: Promise<ProcessFigures>): Promise<ProcessFigures> {
-  const run = await running
+/** In the container of the months: done, out of memory, killed for it, or given up; anything else is a mistake of ours. */
+async function inContainer(command: string, args: readonly string[]): Promise<ProcessFigures> {
+  await using limit = await makeMemoryLimit(parseSize(MONTHS.memory))
+  const run = await measureProcess(command, args, { limit, timeoutMs: LONGEST_MS })
   if (![0, 3].includes(run.exitCode ?? 0)) throw new Error(run.stderr)
   return run
 }

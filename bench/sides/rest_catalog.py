@@ -1,4 +1,4 @@
-"""A REST catalog over PyIceberg's SqlCatalog, as much of it as a writer needs: rest_catalog.py FOLDER
+"""A REST catalog over PyIceberg's SqlCatalog, as much of it as a writer needs: rest_catalog.py FOLDER NAME:TYPE,… TRANSFORM(COLUMN)
 
 Prints its port, and serves until its standard input ends."""
 
@@ -8,9 +8,11 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import pyarrow as pa
 from pyiceberg.catalog.rest import CommitTableRequest
 from pyiceberg.catalog.sql import SqlCatalog
-from pyiceberg.exceptions import NamespaceAlreadyExistsError, NoSuchNamespaceError, NoSuchTableError
+from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
+from pyiceberg.transforms import parse_transform
 
 folder = sys.argv[1]
 catalog = SqlCatalog("bench", uri=f"sqlite:///{folder}/catalog.sqlite", warehouse=f"file://{folder}/warehouse")
@@ -29,7 +31,7 @@ def answer(method, path, body):
     found = re.fullmatch(r"namespaces/([^/]+)(?:/tables(?:/([^/]+))?)?", path)
     if path == "transactions/commit":
         for change in json.loads(body)["table-changes"]:
-            commit(json.dumps(change))
+            commit(change)
         return None
     if found is None:
         raise LookupError(path)
@@ -39,12 +41,11 @@ def answer(method, path, body):
             return {"identifiers": [{"namespace": [n[0]], "name": n[1]} for n in catalog.list_tables(namespace)]}
         return {"namespace": [namespace], "properties": catalog.load_namespace_properties(namespace)}
     if method == "POST":
-        return commit(body, (namespace, name))
+        return commit(json.loads(body), (namespace, name))
     return described(catalog.load_table((namespace, name)))
 
 
-def commit(body, identifier=None):
-    request = json.loads(body)
+def commit(request, identifier=None):
     if identifier is not None:
         request["identifier"] = {"namespace": [identifier[0]], "name": identifier[1]}
     parsed = CommitTableRequest.model_validate(request)
@@ -81,24 +82,14 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-try:
-    catalog.create_namespace("bench")
-except NamespaceAlreadyExistsError:
-    pass
+catalog.create_namespace("bench")
 server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 threading.Thread(target=server.serve_forever, daemon=True).start()
-if len(sys.argv) > 2:
-    import pyarrow as pa
-    from pyiceberg.partitioning import PartitionField, PartitionSpec
-    from pyiceberg.transforms import parse_transform
-
-    columns = [column.split(":") for column in sys.argv[2].split(",")]
-    types = {"long": pa.int64(), "double": pa.float64(), "string": pa.string(), "date": pa.date32()}
-    schema = pa.schema([(name, types[kind]) for name, kind in columns])
-    table = catalog.create_table("bench.imported", schema=schema)
-    if len(sys.argv) > 3:
-        transform, source = re.fullmatch(r"(\w+)\((\w+)\)", sys.argv[3]).groups()
-        with table.update_spec() as update:
-            update.add_field(source, parse_transform(transform), f"{source}_{transform}")
+columns = [column.split(":") for column in sys.argv[2].split(",")]
+types = {"long": pa.int64(), "double": pa.float64(), "string": pa.string(), "date": pa.date32()}
+table = catalog.create_table("bench.imported", schema=pa.schema([(name, types[kind]) for name, kind in columns]))
+transform, source = re.fullmatch(r"(\w+)\((\w+)\)", sys.argv[3]).groups()
+with table.update_spec() as update:
+    update.add_field(source, parse_transform(transform), f"{source}_{transform}")
 print(server.server_address[1], flush=True)
 sys.stdin.read()

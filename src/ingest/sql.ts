@@ -1,3 +1,4 @@
+import { isIceboxError } from '../base/index.ts'
 import type { SqlValue } from '../engine/index.ts'
 
 /** An identifier of ours in DuckDB's quotes. */
@@ -8,6 +9,14 @@ export function quoteIdentifier(name: string): string {
 /** A text literal. NUL cannot stand in one. */
 export function quoteText(text: string): string {
   return `'${text.replaceAll("'", "''")}'`
+}
+
+/**
+ * Whether a statement failed by its own `error('<mark>')`. Other errors may quote the SELECT, mark and all, below their
+ * first line.
+ */
+export function failedBy(error: unknown, mark: string): boolean {
+  return isIceboxError(error) && error.message.split('\n')[0]?.endsWith(mark) === true
 }
 
 export function quoteList(texts: readonly string[]): string {

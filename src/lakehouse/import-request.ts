@@ -1,4 +1,4 @@
-import { type ImportRequest, standardInput } from '../ingest/index.ts'
+import type { ImportRequest } from '../ingest/index.ts'
 import type { ImportOptions } from './api.ts'
 import { tableText } from '../catalog/index.ts'
 import { parseTableName } from './names.ts'
@@ -15,6 +15,5 @@ export function importRequest(options: ImportOptions): ImportRequest {
     tableName: tableText(table),
     sources,
     mode: mode ?? 'create',
-    ...(sources.includes('-') && { standardInput: standardInput() }),
   }
 }

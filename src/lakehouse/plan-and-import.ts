@@ -28,7 +28,7 @@ export async function planAndImport(
     return await run()
   } catch (error) {
     // Standard input can be read once.
-    const canRepeat = (request.mode !== 'create' || request.key !== undefined) && request.standardInput === undefined
+    const canRepeat = (request.mode !== 'create' || request.key !== undefined) && !request.sources.includes('-')
     if (!canRepeat || !isIceboxError(error, 'table/exists')) throw error
     return await run()
   }

@@ -15,7 +15,7 @@ import { unknownKeysSql } from '../read/json-select.ts'
 import { explainJsonError } from '../read/json-errors.ts'
 import { isWide, refuseLongLines, withLineSizes } from '../read/line-sizes.ts'
 import { ARROW_TABLE, type SelectOptions, sourceSelect } from '../read/source-select.ts'
-import { quoteIdentifier } from '../sql.ts'
+import { failedBy, quoteIdentifier } from '../sql.ts'
 import { emptySource } from '../inspect/csv.ts'
 import { explainParquetError } from '../inspect/parquet.ts'
 import { CHECK_MARK } from '../inspect/checked-cast.ts'
@@ -231,9 +231,9 @@ function needsText(error: unknown): boolean {
   return isIceboxError(error) && READ_AS_TEXT.test(error.message)
 }
 
-/** A NUL byte was found; not where. (Other errors may quote the SELECT, mark and all, below their first line.) */
+/** A NUL byte was found; not where. */
 function isAboutNul(error: unknown): boolean {
-  return isIceboxError(error) && error.message.split('\n')[0]?.endsWith(NUL_MARK) === true
+  return failedBy(error, NUL_MARK)
 }
 
 /** A value was found and named: the row could be read. */

@@ -25,8 +25,7 @@ export function ladder(first: Rung): Rung[] {
     if (rowGroupSize < last().rowGroupSize) rungs.push({ ...last(), rowGroupSize, rowGroupBytes })
   }
   const { strategy } = first
-  if (strategy.kind === 'direct') rungs.push({ ...last(), strategy: FEW_AT_ONCE })
-  if (strategy.kind === 'staged' && strategy.atOnce > FEW_AT_ONCE.atOnce) {
+  if (strategy.kind === 'direct' || (strategy.kind === 'staged' && strategy.atOnce > FEW_AT_ONCE.atOnce)) {
     rungs.push({ ...last(), strategy: FEW_AT_ONCE })
   }
   return rungs

@@ -1,6 +1,5 @@
-import { isIceboxError } from '../../base/index.ts'
 import { isPrimitive, type Schema, type Type } from '../../iceberg/index.ts'
-import { quoteText } from '../sql.ts'
+import { failedBy, quoteText } from '../sql.ts'
 
 /*
  * In a Parquet dictionary of DuckDB 1.5.5 0.0 and -0.0 are one value, so that one of them becomes the other (decision
@@ -21,7 +20,7 @@ export function refusingNegativeZero(sql: string): string {
 
 /** Whether a statement failed by a -0.0 that {@link refusingNegativeZero} found. */
 export function isNegativeZero(error: unknown): boolean {
-  return isIceboxError(error) && error.message.split('\n')[0]?.endsWith(MARK) === true
+  return failedBy(error, MARK)
 }
 
 function holdsReals(type: Type): boolean {

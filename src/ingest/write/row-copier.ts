@@ -8,7 +8,7 @@ import { fieldIdsClause } from './field-ids.ts'
 import { fileError, removeFolder } from './files.ts'
 import type { Rung } from './ladder.ts'
 import { HELPER_PREFIX, type Projection } from './projection.ts'
-import { bucketsAgain, type WriteStrategy } from './strategy.ts'
+import { bucketsFor, type WriteStrategy } from './strategy.ts'
 import { codecOf, targetSize } from './table-properties.ts'
 
 export interface CopierOptions {
@@ -93,7 +93,7 @@ export class RowCopier {
       const partitions = Number(count[0]?.['n'] ?? 0)
       const rowsPerFile = Math.ceil(Number(count[0]?.['r'] ?? 0) / partitions)
       if (partitions > atOnce && depth < MAX_DEPTH) {
-        const again = { buckets: bucketsAgain(partitions, atOnce), atOnce }
+        const again = { buckets: bucketsFor(partitions, atOnce), atOnce }
         yield* this.#staged(source, again, rung, `${path}-${bucket}`, depth + 1)
       } else {
         yield* this.#byPartition(source, rung, false, rowsPerFile)

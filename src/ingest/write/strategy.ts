@@ -40,12 +40,12 @@ export function chooseStrategy(input: StrategyInput): WriteStrategy {
   const room = Math.floor(input.memoryLimitBytes / 3 / openBytes(input))
   if (input.partitions !== undefined && input.partitions <= Math.min(room, MOST_AT_ONCE)) return { kind: 'direct' }
   const atOnce = Math.min(MOST_AT_ONCE, Math.max(LEAST_AT_ONCE, room))
-  const buckets = input.partitions === undefined ? UNKNOWN_BUCKETS : Math.ceil(input.partitions / (atOnce * FILL))
-  return { kind: 'staged', atOnce, buckets: Math.min(atOnce, Math.max(2, buckets)) }
+  const buckets = input.partitions === undefined ? UNKNOWN_BUCKETS : bucketsFor(input.partitions, atOnce)
+  return { kind: 'staged', atOnce, buckets }
 }
 
-/** Buckets that so many partitions are divided into again. */
-export function bucketsAgain(partitions: number, atOnce: number): number {
+/** Buckets that so many partitions are divided into, also again. */
+export function bucketsFor(partitions: number, atOnce: number): number {
   return Math.min(atOnce, Math.max(2, Math.ceil(partitions / (atOnce * FILL))))
 }
 

@@ -222,10 +222,10 @@ async function runExplain(
   try {
     const planned = await planMemory(prepared, statement.query, services, options, true)
     const { session } = prepared.lease
-    const inPasses = (planned.sortPasses ?? 1) > 1
-    const sorts = inPasses && (await canSortInPasses({ session, sql: prepared.sql, run: runOptions(options) }))
-    const memory = inPasses && !sorts ? { ...planned, sortPasses: 1 } : planned
-    const plan = await session.all(`${statement.prefix} ${prepared.sql}`, runOptions(options))
+    const run = runOptions(options)
+    const isDone = (planned.sortPasses ?? 1) === 1 || (await canSortInPasses({ session, sql: prepared.sql, run }))
+    const memory = isDone ? planned : { ...planned, sortPasses: 1 }
+    const plan = await session.all(`${statement.prefix} ${prepared.sql}`, run)
     const columns = ['explain_key', 'explain_value'].map((name) => ({ name, type: 'VARCHAR' }))
     const rows = plan.map((row) => [
       textOf(row['explain_key']),

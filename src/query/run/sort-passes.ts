@@ -6,7 +6,7 @@ import { type EnginePlan, type MemoryPlan, passesOfSort, rowGroupSize } from '..
 import type { QueryServices } from '../port.ts'
 import { readSortedQuery, type SortedQuery } from '../pruning/sorted-query.ts'
 import { quoteName, quoteText } from '../text/names.ts'
-import { textOf } from './write.ts'
+import { columnsOf, type QueryColumn, textOf } from './write.ts'
 
 /** Rows that lie on disk in their order: `sql` reads them so on one thread, or where the order of rows is kept. */
 export interface SortedRows extends AsyncDisposable {
@@ -72,7 +72,7 @@ export async function canSortInPasses(request: Pick<SortRequest, 'session' | 'sq
 interface QueryToSort extends SortedQuery {
   /** The rows in any order, keys after the columns. */
   readonly sql: string
-  readonly columns: readonly { readonly name: string; readonly type: string }[]
+  readonly columns: readonly QueryColumn[]
   readonly keyType: string
 }
 
@@ -102,15 +102,6 @@ async function readQuery({
   const keyType = staged.find(({ name }) => name === sorted.keys[0]?.column)?.type
   if (!isSame || keyType === undefined || !KEPT.test(keyType)) return undefined
   return staged.every(({ type }) => isKept(type)) ? { ...sorted, sql: rows, columns, keyType } : undefined
-}
-
-async function columnsOf(
-  session: EngineSession,
-  sql: string,
-  run: RunOptions,
-): Promise<{ name: string; type: string }[]> {
-  const rows = await session.all(`DESCRIBE ${sql}`, run)
-  return rows.map((row) => ({ name: textOf(row['column_name']), type: textOf(row['column_type']) }))
 }
 
 /** Lists of what is kept, and no other nested types: their text is not worth taking apart here. Arrays come back as lists. */

@@ -1,5 +1,5 @@
 import { IceboxError, isIceboxError } from '../../base/index.ts'
-import type { SqlValue } from '../../engine/index.ts'
+import type { EngineSession, RunOptions, SqlValue } from '../../engine/index.ts'
 import { commitTarget, type TableIdentifier } from '../../catalog/index.ts'
 import {
   type CommitResult,
@@ -56,10 +56,9 @@ export async function writableQuery(prepared: Prepared, options: StatementOption
       await session.run(`CREATE OR REPLACE TEMP TABLE ${STAGED.slice(5)} AS ${prepared.sql}`, runOptions(options))
     const sql = isStaged ? `SELECT * FROM ${STAGED}` : prepared.sql
     const described = /^summarize\b/i.test(sql) ? `SELECT * FROM (${sql}\n)` : sql
-    const rows = await session.all(`DESCRIBE ${described}`, signal === undefined ? {} : { signal })
     return {
       sql,
-      columns: rows.map((row) => ({ name: textOf(row['column_name']), type: textOf(row['column_type']) })),
+      columns: await columnsOf(session, described, signal === undefined ? {} : { signal }),
       [Symbol.asyncDispose]: async () => {
         if (isStaged) await session.run(`DROP TABLE IF EXISTS ${STAGED}`)
       },
@@ -67,6 +66,12 @@ export async function writableQuery(prepared: Prepared, options: StatementOption
   } catch (error) {
     throw await prepared.explain(error)
   }
+}
+
+/** The columns that a query answers with. */
+export async function columnsOf(session: EngineSession, sql: string, run: RunOptions): Promise<QueryColumn[]> {
+  const rows = await session.all(`DESCRIBE ${sql}`, run)
+  return rows.map((row) => ({ name: textOf(row['column_name']), type: textOf(row['column_type']) }))
 }
 
 /** The SELECT whose columns are the table's: `sources[i]` is the place in the query of the table's field `i`. */
