@@ -1,6 +1,7 @@
 import { isIceboxError } from '../base/index.ts'
 import { decidePurge, type EnginePlan, type Governor } from '../memory/index.ts'
 import { type Allocator, type AllocatorFigures, openAllocator } from './allocator.ts'
+import type { ChunkRoom } from './chunk-memory.ts'
 import type { SpillFolder } from './spill.ts'
 
 /** The allocator is loaded (12 ms, 2 MiB) only for statements that run longer than this. */
@@ -10,14 +11,18 @@ const SPILL_LOOK_MS = 200
 const IDLE_MS = 200
 const WITHOUT_ALLOCATOR_LOOK_MS = 100
 
-/** What the keeper tells of the engine: the governor of this process, or one that passes it on to another. */
-export type EngineGovernor = Pick<Governor, 'measured' | 'spilled' | 'purged' | 'registerReliever'>
+/**
+ * What the keeper tells of the engine: the governor of this process, or one that passes it on to another, which does not
+ * know the budget.
+ */
+export type EngineGovernor = Pick<Governor, 'measured' | 'spilled' | 'purged' | 'registerReliever'> &
+  Partial<Pick<Governor, 'look' | 'freeBytes'>>
 
 /**
  * Keeps the engine's resident memory near its limit while statements run: looks every 5 to 20 ms, purges above the
  * threshold, tells the governor what the engine holds, and gives back what is free when the engine is idle.
  */
-export class MemoryKeeper implements Disposable {
+export class MemoryKeeper implements Disposable, ChunkRoom {
   readonly #governor: EngineGovernor
   #purgeAboveBytes: number | undefined
   readonly #spill: SpillFolder
@@ -61,6 +66,16 @@ export class MemoryKeeper implements Disposable {
     this.#running--
     if (this.#allocator !== undefined) this.look()
     if (this.#running === 0) this.#schedule(IDLE_MS)
+  }
+
+  /** What the budget has free, seen anew; undefined in a process that does not know it. */
+  freeBytes(): number | undefined {
+    this.#governor.look?.()
+    return this.#governor.freeBytes
+  }
+
+  giveBack(): void {
+    this.#giveBack()
   }
 
   /** What the allocator holds; undefined where it cannot be read. Loads it. */

@@ -2,7 +2,7 @@ import { cancelledError, IceboxError } from '../base/index.ts'
 import { DecodedBatch } from './batch.ts'
 import { decodeVector } from './decode.ts'
 import type { Binding, Connection, DataChunk, Result } from './binding.ts'
-import { ChunkCollector } from './chunk-collector.ts'
+import { ChunkMemory, type ChunkRoom } from './chunk-memory.ts'
 import { decodeBody } from './arrow-out/decode-body.ts'
 import type { ArrowBody } from './arrow-out/body.ts'
 import type { BodyForm } from './arrow-out/make-column.ts'
@@ -32,6 +32,7 @@ export interface ResultRowsOptions {
   readonly result: Result
   readonly signal: AbortSignal | undefined
   readonly maxValueBytes: number | undefined
+  readonly room: ChunkRoom
   /** Runs a native call with the session's care. */
   readonly execute: <T>(act: () => Promise<T>) => Promise<T>
   readonly explainFailure: () => Promise<IceboxError>
@@ -43,7 +44,7 @@ export class ResultRows implements ResultStream {
   readonly columns: readonly ResultColumn[]
   readonly #options: ResultRowsOptions
   readonly types: readonly EngineType[]
-  readonly #collector: ChunkCollector
+  readonly #memory: ChunkMemory
   #result: Result | undefined
   #fetching: Promise<unknown> | undefined
   #closing: Promise<void> = Promise.resolve()
@@ -57,7 +58,7 @@ export class ResultRows implements ResultStream {
     this.types = Array.from({ length: binding.column_count(options.result) }, (_, index) =>
       readType(binding, binding.column_logical_type(options.result, index)),
     )
-    this.#collector = new ChunkCollector(this.types)
+    this.#memory = new ChunkMemory(this.types, options.room)
     this.columns = this.types.map((type, index) => ({
       name: binding.column_name(options.result, index),
       type: typeText(type),
@@ -83,6 +84,7 @@ export class ResultRows implements ResultStream {
 
   *#partOf(part: ArrowBody): Generator<ColumnarBatch, void, undefined> {
     using body = part
+    this.#memory.decoded(body.layout.rowCount)
     yield new DecodedBatch(this.columns, body.layout.rowCount, decodeBody(this.types, body.layout, body.bytes))
   }
 
@@ -143,6 +145,7 @@ export class ResultRows implements ResultStream {
   async #next(result: Result): Promise<FetchedChunk | undefined> {
     const { execute, explainFailure, signal, maxValueBytes } = this.#options
     const { binding } = this.#options.host
+    this.#memory.beforeFetch()
     const fetch = execute(() => binding.fetch_chunk(result))
     this.#fetching = fetch.catch(() => undefined)
     const chunk = await fetch
@@ -156,7 +159,7 @@ export class ResultRows implements ResultStream {
           ? 0
           : checkValueSizes(binding, chunk, { columns, types }, this.#rowsRead, maxValueBytes)
       this.#rowsRead += rows
-      this.#collector.handedOut(rows, variableBytes)
+      this.#memory.handedOut(rows, variableBytes)
       return { chunk, variableBytes }
     }
     const returnType: number = binding.result_return_type(result)

@@ -3,6 +3,7 @@ import type { BufferAllocator } from '../memory/index.ts'
 import { type Binding, type Connection, type PreparedStatement, STATEMENT_KINDS } from './binding.ts'
 import { engineError } from './errors.ts'
 import type { Gate } from './gate.ts'
+import { requireRoomForFirst } from './chunk-memory.ts'
 import type { MemoryKeeper } from './memory-keeper.ts'
 import { bindParameters } from './parameters.ts'
 import { discardingRows, ResultRows } from './result-rows.ts'
@@ -29,6 +30,10 @@ export interface SessionHost {
   /** Sets the engine's threads until the function that it answers with is called. */
   readonly useThreads: (count: number) => Promise<() => Promise<void>>
   readonly onClose: () => void
+}
+
+interface StatementThreads extends AsyncDisposable {
+  readonly take: (count: number) => Promise<void>
 }
 
 /** One connection. A statement at a time: others wait for it; a result stream that is open must be closed first. */
@@ -74,12 +79,14 @@ export class Session implements EngineSession {
       try {
         const prepared = await this.#prepareLast(sql, options)
         try {
+          if (requireRoomForFirst(columnTypeIds(binding, prepared), this.#host.keeper).isTight) await threads.take(1)
           const result = await this.#execute(() => binding.execute_prepared_streaming(prepared), options)
           const rows: ResultRows = new ResultRows({
             host: this.#host,
             result,
             signal: options.signal,
             maxValueBytes: options.maxValueBytes,
+            room: this.#host.keeper,
             buffers: this.#host.buffers,
             execute: (act) => this.#execute(act, options),
             explainFailure: () => this.#explainFailure(sql, options),
@@ -157,10 +164,19 @@ export class Session implements EngineSession {
     return turn
   }
 
-  /** The engine has the threads that the statement asks for until this is disposed. */
-  async #withThreads({ threads }: RunOptions): Promise<AsyncDisposable> {
-    const restore = threads === undefined ? undefined : await this.#host.useThreads(threads)
-    return { [Symbol.asyncDispose]: async () => restore?.() }
+  /** The engine has the threads that the statement asks for, or takes later, until this is disposed. */
+  async #withThreads({ threads }: RunOptions): Promise<StatementThreads> {
+    const restores: (() => Promise<void>)[] = []
+    const take = async (count: number): Promise<void> => {
+      restores.push(await this.#host.useThreads(count))
+    }
+    if (threads !== undefined) await take(threads)
+    return {
+      take,
+      [Symbol.asyncDispose]: async () => {
+        for (const restore of restores.splice(0).reverse()) await restore()
+      },
+    }
   }
 
   /** Runs all statements of the text but the last, and prepares that with its parameters bound. */
@@ -259,4 +275,9 @@ export class Session implements EngineSession {
       gate.leave()
     }
   }
+}
+
+function columnTypeIds(binding: Binding, prepared: PreparedStatement): number[] {
+  const count = binding.prepared_statement_column_count(prepared)
+  return Array.from({ length: count }, (_, at) => binding.prepared_statement_column_type(prepared, at))
 }

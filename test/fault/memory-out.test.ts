@@ -151,6 +151,24 @@ describe('what is wide, long or deep, under a budget of 256MB', () => {
     }
   })
 
+  it.each(['csv', 'ndjson', 'arrow'])(
+    'rows of 300 and 400 texts pass as %s: a chunk of them is 28 and 38 MB',
+    async (format) => {
+      for (const count of [300, 400]) {
+        const ran = await written(texts(count), format)
+        within(ran)
+        expect(ran.code, ran.out).toBe(0)
+      }
+    },
+  )
+
+  it('rows of 600 texts are refused before they are computed', async () => {
+    const ran = await written(texts(600), 'csv')
+    within(ran)
+    expect(ran.code).toBe(3)
+    expect(errorOf(ran)).toMatchObject({ code: 'memory/exhausted', context: { columns: 600 } })
+  })
+
   it('rows of 1,000 texts, of which one vector of each takes 32 MB, pass or are refused with the bytes', async () => {
     const ran = await written(texts(1000), 'arrow')
     within(ran)
