@@ -186,6 +186,11 @@ export class OwnEngine implements Engine {
     }
   }
 
+  giveBack(): Promise<void> {
+    this.#keeper.giveBack()
+    return Promise.resolve()
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true

@@ -1,6 +1,6 @@
 import { IceboxError, throwIfCancelled } from '../base/index.ts'
 import type { BufferAllocator } from '../memory/index.ts'
-import { type Binding, type Connection, type PreparedStatement, STATEMENT_KINDS } from './binding.ts'
+import { type Binding, type Connection, type PreparedStatement, type Result, STATEMENT_KINDS } from './binding.ts'
 import { engineError } from './errors.ts'
 import type { Gate } from './gate.ts'
 import { requireRoomForFirst } from './chunk-memory.ts'
@@ -74,33 +74,26 @@ export class Session implements EngineSession {
 
   async stream(sql: string, options: RunOptions = {}): Promise<ResultRows> {
     return this.#inTurn(options, async () => {
-      const { binding } = this.#host
       const threads = await this.#withThreads(options)
       try {
-        const prepared = await this.#prepareLast(sql, options)
-        try {
-          if (requireRoomForFirst(columnTypeIds(binding, prepared), this.#host.keeper).isTight) await threads.take(1)
-          const result = await this.#execute(() => binding.execute_prepared_streaming(prepared), options)
-          const rows: ResultRows = new ResultRows({
-            host: this.#host,
-            result,
-            signal: options.signal,
-            maxValueBytes: options.maxValueBytes,
-            room: this.#host.keeper,
-            buffers: this.#host.buffers,
-            execute: (act) => this.#execute(act, options),
-            explainFailure: () => this.#explainFailure(sql, options),
-            onClose: async () => {
-              if (this.#open === rows) this.#open = undefined
-              // The rows were computed as they were read: the threads were the statement's until now.
-              await threads[Symbol.asyncDispose]()
-            },
-          })
-          this.#open = rows
-          return rows
-        } finally {
-          binding.destroy_prepare_sync(prepared)
-        }
+        const result = await this.#begin(sql, options, threads)
+        const rows: ResultRows = new ResultRows({
+          host: this.#host,
+          result,
+          signal: options.signal,
+          maxValueBytes: options.maxValueBytes,
+          room: this.#host.keeper,
+          buffers: this.#host.buffers,
+          execute: (act) => this.#execute(act, options),
+          explainFailure: () => this.#explainFailure(sql, options),
+          onClose: async () => {
+            if (this.#open === rows) this.#open = undefined
+            // The rows were computed as they were read: the threads were the statement's until now.
+            await threads[Symbol.asyncDispose]()
+          },
+        })
+        this.#open = rows
+        return rows
       } catch (error) {
         await threads[Symbol.asyncDispose]()
         throw error
@@ -176,6 +169,18 @@ export class Session implements EngineSession {
       [Symbol.asyncDispose]: async () => {
         for (const restore of restores.splice(0).reverse()) await restore()
       },
+    }
+  }
+
+  async #begin(sql: string, options: RunOptions, threads: StatementThreads): Promise<Result> {
+    const { binding, connection, keeper } = this.#host
+    if (options.isSmallResult === true) return await this.#execute(() => binding.query(connection, sql), options)
+    const prepared = await this.#prepareLast(sql, options)
+    try {
+      if (requireRoomForFirst(columnTypeIds(binding, prepared), keeper).isTight) await threads.take(1)
+      return await this.#execute(() => binding.execute_prepared_streaming(prepared), options)
+    } finally {
+      binding.destroy_prepare_sync(prepared)
     }
   }
 

@@ -99,6 +99,8 @@ export interface ImportNeeds {
   readonly openPartitions: number | undefined
   /** Bytes that are staged by partition before they are written. */
   readonly stagedBytes: number
+  /** What footers of the source take. */
+  readonly footerBytes: number
 }
 
 /** A few buffers of the CSV reader, for each thread. */
@@ -106,7 +108,7 @@ const CSV_BUFFERS = 3
 
 /** Plans an import: readers' buffers, row groups in the making, vectors of open partitions, and what it sorts or stages. */
 export function planImportMemory(needs: ImportNeeds): MemoryPlan {
-  const { copy, rowWidthBytes, openPartitions, sortedBytes, stagedBytes } = needs
+  const { copy, rowWidthBytes, openPartitions, sortedBytes, stagedBytes, footerBytes } = needs
   const limitBytes = copy.memoryLimitBytes
   const takes = (threads: number, rows: number): number =>
     threads * (rows * rowWidthBytes * WRITER_FACTOR + copy.csvBufferBytes * CSV_BUFFERS) +
@@ -114,8 +116,8 @@ export function planImportMemory(needs: ImportNeeds): MemoryPlan {
   const sortsOnDisk = sortedBytes !== undefined && sortedBytes > limitBytes * HELD_SHARE
   return {
     limitBytes,
-    leastBytes: Math.max(LEAST_ENGINE_BYTES, Math.ceil(takes(1, Math.min(VECTOR_ROWS, copy.rowGroupSize)))),
-    wantedBytes: Math.ceil(takes(copy.threads, copy.rowGroupSize) + (sortedBytes ?? 0) / HELD_SHARE),
+    leastBytes: Math.max(LEAST_ENGINE_BYTES, Math.ceil(takes(1, Math.min(VECTOR_ROWS, copy.rowGroupSize)) + footerBytes)),
+    wantedBytes: Math.ceil(takes(copy.threads, copy.rowGroupSize) + footerBytes + (sortedBytes ?? 0) / HELD_SHARE),
     threads: copy.threads,
     rowGroupRows: copy.rowGroupSize,
     openPartitions,

@@ -160,6 +160,23 @@ describe.each(['own', 'child'] as const)('an engine in its %s process', (process
     await reader.return?.()
   })
 
+  it('a small result is there when its statement ends, rows, errors and cancel alike', async () => {
+    const rows: SqlValue[] = []
+    await using stream = await session.stream('SELECT i FROM range(5000) t(i)', { isSmallResult: true })
+    for await (const batch of stream) rows.push(...batch.column(0))
+    expect(rows).toEqual(Array.from({ length: 5000 }, (_, at) => BigInt(at)))
+    await stream[Symbol.asyncDispose]()
+    const late = "SELECT CASE WHEN i = 4999 THEN error('late') ELSE i END FROM range(5000) t(i)"
+    await expect(session.stream(late, { isSmallResult: true })).rejects.toMatchObject({
+      message: expect.stringContaining('late'),
+    })
+    const stop = new AbortController()
+    const endless = session.stream(ENDLESS, { isSmallResult: true, signal: stop.signal })
+    setTimeout(() => stop.abort(new Error('enough')), 50)
+    await expect(endless).rejects.toMatchObject({ code: 'cancelled' })
+    expect(await session.all('SELECT 1 AS v')).toEqual([{ v: 1 }])
+  })
+
   it('E8: a value above the limit is refused by name', async () => {
     let batches = 0
     const read = async () => {

@@ -5,6 +5,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ICEBOX } from '../e2e/support/cli.ts'
+import { startEngine } from '../integration/support/engine.ts'
 import { type FaultLake, faultLake, procStatus } from './support/lake.ts'
 
 const BUDGET = 256_000_000
@@ -35,6 +36,8 @@ beforeAll(async () => {
   await writeLines('bad40k.csv', 3_000, 'id,text', (at) => `${isBad(at) ? 'x' : ''}${at},${text(at, 40_000)}`)
   await writeLines('tiny300.csv', 10_000, names(300), (at) => numbers(at, 300))
   await writeLines('tiny1000.csv', 5_000, names(1_000), (at) => numbers(at, 1_000))
+  // 48,000 column chunks: the footer takes 40 MB when it is read.
+  await writeParquet('footer.parquet', 409_600, 240)
   await writeLines('keys200.ndjson', 10_000, '', (at) =>
     JSON.stringify(
       Object.fromEntries(Array.from({ length: 200 }, (_, key) => [`k${key}`, (at * 7 + key * 13) % 99_991])),
@@ -51,6 +54,16 @@ async function writeLines(name: string, count: number, header: string, line: (at
     for (let at = 0; at < count; at++) yield `${line(at)}\n`
   }
   await pipeline(Readable.from(text()), createWriteStream(lake.folder.in(name)))
+}
+
+/** Row groups as small as DuckDB makes them. */
+async function writeParquet(name: string, rows: number, columns: number): Promise<void> {
+  await using bench = await startEngine()
+  await using session = await bench.engine.session()
+  const values = Array.from({ length: columns }, (_, at) => `((i + ${at}) % 7)::TINYINT AS c${at}`)
+  await session.run(
+    `COPY (SELECT ${values.join(', ')} FROM range(${rows}) t(i)) TO '${lake.folder.in(name)}' (FORMAT parquet, ROW_GROUP_SIZE 2048)`,
+  )
 }
 
 interface Watched {
@@ -176,6 +189,7 @@ const WIDE: readonly (readonly [budget: number, file: string, outcome: Outcome, 
   [256, 'long20m.csv', { code: /^memory\// }],
   [256, 'wide.csv', { rows: 60_000 }],
   [256, 'tiny300.csv', { rows: 10_000 }],
+  [256, 'footer.parquet', { rows: 409_600 }],
   [256, 'tiny1000.csv', { code: /^memory\/refused$/, message: /1,000 columns/ }],
   [600, 'tiny1000.csv', { rows: 5_000 }],
   [256, 'bad40k.csv', { rows: 2_964, rejectedRows: 36 }, '--on-error reject'],

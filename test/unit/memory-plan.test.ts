@@ -54,7 +54,13 @@ describe('the plan of a statement', () => {
 })
 
 describe('the plan of an import', () => {
-  const needs = { rowWidthBytes: 200, openPartitions: undefined, sortedBytes: undefined, stagedBytes: 0 }
+  const needs = {
+    rowWidthBytes: 200,
+    openPartitions: undefined,
+    sortedBytes: undefined,
+    stagedBytes: 0,
+    footerBytes: 0,
+  }
   it('is the copy: threads, row groups, buffers; and fits the limit that the copy was planned by', () => {
     const copy = planCopy({ engine: engine(300, 2), rowWidthBytes: 200, targetFileBytes: 128e6 })
     const plan = planImportMemory({ ...needs, copy })

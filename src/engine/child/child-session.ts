@@ -151,10 +151,11 @@ export class ChildSession implements EngineSession {
   }
 }
 
-function wireOptions({ parameters, maxValueBytes, threads, onProgress }: RunOptions): WireOptions {
+function wireOptions({ parameters, maxValueBytes, isSmallResult, threads, onProgress }: RunOptions): WireOptions {
   return {
     ...(parameters === undefined ? {} : { parameters }),
     ...(maxValueBytes === undefined ? {} : { maxValueBytes }),
+    ...(isSmallResult === undefined ? {} : { isSmallResult }),
     ...(threads === undefined ? {} : { threads }),
     wantsProgress: onProgress !== undefined,
   }

@@ -10,7 +10,7 @@ import { type ErrorCode, type ErrorContext, IceboxError, messageOf } from '../..
 export const STREAM_CREDIT = 2
 
 /** What crosses of {@link RunOptions}: signals and callbacks become messages. */
-export interface WireOptions extends Pick<RunOptions, 'parameters' | 'maxValueBytes' | 'threads'> {
+export interface WireOptions extends Pick<RunOptions, 'parameters' | 'maxValueBytes' | 'isSmallResult' | 'threads'> {
   readonly wantsProgress?: boolean
 }
 

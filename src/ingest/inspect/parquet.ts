@@ -14,8 +14,9 @@ export async function inspectParquet(files: readonly SourceFile[], scene: Inspec
   const groups = new Map<string, ParquetGroup & { paths: string[] }>()
   let rows = 0
   let uncompressedBytes = 0
+  let footerBytes = 0
   for (const file of files) {
-    await refuseLargeFooter(file.path, scene.memoryLimitBytes)
+    footerBytes = Math.max(footerBytes, await sizeOfFooter(file.path, scene.memoryLimitBytes))
     try {
       const columns = (
         await scene.session.all(
@@ -55,21 +56,23 @@ export async function inspectParquet(files: readonly SourceFile[], scene: Inspec
     sampledRows: 0,
     estimatedRows: rows,
     rowWidthBytes: Math.max(8 * columns.length, Math.round((uncompressedBytes * 1.5) / rows)),
+    footerBytes,
     notes,
   }
 }
 
 /**
  * DuckDB makes objects of a footer that it does not count: 12 bytes for each of the file (footers of 3.3 to 11 MB, DuckDB
- * 1.5.5), more than anything else of a file with many columns and row groups. Rejects `memory/refused`.
+ * 1.5.5), more than anything else of a file with many columns and row groups. Rejects `memory/refused` where that is above
+ * the limit.
  */
-async function refuseLargeFooter(path: string, memoryLimitBytes: number): Promise<void> {
+async function sizeOfFooter(path: string, memoryLimitBytes: number): Promise<number> {
   // Parquet, "File Format": the length of the footer, 4 bytes little-endian, and the magic bytes.
   const tail = await readTail(path, 8)
-  if (tail.length < 8 || tail.toString('latin1', 4) !== 'PAR1') return
+  if (tail.length < 8 || tail.toString('latin1', 4) !== 'PAR1') return 0
   const footerBytes = tail.readUInt32LE(0)
   const neededBytes = footerBytes * FOOTER_FACTOR
-  if (neededBytes <= memoryLimitBytes) return
+  if (neededBytes <= memoryLimitBytes) return neededBytes
   throw new IceboxError('memory/refused', {
     message: `the footer of ${path} has ${formatBytes(footerBytes)} and takes about ${formatBytes(neededBytes)} to read; the engine has ${formatBytes(memoryLimitBytes)}`,
     remedy: `raise performance.memory.max_usage by ${formatBytes(Math.ceil((neededBytes - memoryLimitBytes) * 1.1))} or more, or write the file with larger row groups`,

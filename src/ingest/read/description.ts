@@ -103,5 +103,7 @@ export interface Inspection {
   readonly estimatedRows: number | undefined
   /** Average bytes of a row in memory. */
   readonly rowWidthBytes: number
+  /** What the largest footer takes while its file is read, beside the engine's limit. */
+  readonly footerBytes?: number
   readonly notes: readonly string[]
 }

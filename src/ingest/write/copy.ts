@@ -69,7 +69,7 @@ export async function* runCopy(
   copy: CopyStatement,
   options: RunOptions,
 ): AsyncGenerator<CopiedFile> {
-  await using stream = await session.stream(copySql(copy), options)
+  await using stream = await session.stream(copySql(copy), { ...options, isSmallResult: true })
   for await (const batch of stream) {
     for (const row of batch.rows()) {
       yield {
