@@ -116,12 +116,15 @@ export function planImportMemory(needs: ImportNeeds): MemoryPlan {
   const sortsOnDisk = sortedBytes !== undefined && sortedBytes > limitBytes * HELD_SHARE
   return {
     limitBytes,
-    leastBytes: Math.max(LEAST_ENGINE_BYTES, Math.ceil(takes(1, Math.min(VECTOR_ROWS, copy.rowGroupSize)) + footerBytes)),
+    leastBytes: Math.max(
+      LEAST_ENGINE_BYTES,
+      Math.ceil(takes(1, Math.min(VECTOR_ROWS, copy.rowGroupSize)) + footerBytes),
+    ),
     wantedBytes: Math.ceil(takes(copy.threads, copy.rowGroupSize) + footerBytes + (sortedBytes ?? 0) / HELD_SHARE),
     threads: copy.threads,
     rowGroupRows: copy.rowGroupSize,
     openPartitions,
-    sortPasses: undefined,
+    sortPasses: sortedBytes === undefined || openPartitions !== undefined ? undefined : passesOfSort(sortedBytes, copy),
     spillBytes: Math.round((sortsOnDisk ? sortedBytes * SPILL_FACTOR : 0) + stagedBytes),
     operators:
       sortedBytes === undefined

@@ -143,6 +143,24 @@ describe('under a budget of 256MB', () => {
     expect(wrong).toEqual([(await lake.row('select 16 * count(*) from a.parts'))[0], 0])
   })
 
+  it('CREATE TABLE AS a sort larger than the engine can merge keeps its order in the files', async () => {
+    const text = ['i', 'id', 'i * 7 + id'].map((seed) => `md5((${seed})::varchar)`).join(' || ')
+    const sql = `create table a.ordered as select id, ${text} || note as t from a.parts, range(16) r(i) order by t`
+    const ran = await watched(['sql', sql], '220MB')
+    expect(ran.code, `${ran.out}${ran.err}`).toBe(0)
+    expect(ran.peakBytes).toBeLessThanOrEqual(220_000_000)
+    expect(await lake.remains()).toEqual([])
+    const files = "read_parquet('warehouse/a/ordered/data/*.parquet', filename = true, file_row_number = true)"
+    const wrong = await lake.row(
+      `select count(*), count(*) filter (t < p) from (select t, lag(t) over (partition by filename order by file_row_number) as p from ${files})`,
+    )
+    expect(wrong).toEqual([(await lake.row('select 16 * count(*) from a.parts'))[0], 0])
+    const overlaps = await lake.row(
+      `select count(*) from (select min(t) as low, lag(max(t)) over (order by min(t)) as before from ${files} group by filename) where low < before`,
+    )
+    expect(overlaps).toEqual([0])
+  })
+
   it.each(SHAPES)('%s stays inside, or is refused with the bytes', async (_name, ...args) => {
     const ran = await watched(args)
     expect(ran.signal, ran.err).toBe(null)

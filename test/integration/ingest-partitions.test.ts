@@ -12,6 +12,8 @@ import {
   partitionKey,
   type PrimitiveType,
 } from '../../src/iceberg/index.ts'
+import type { Engine } from '../../src/engine/index.ts'
+import { executeImport, planImport } from '../../src/ingest/index.ts'
 import { textOf } from '../../src/ingest/sql.ts'
 import { partitionKeySql } from '../../src/ingest/write/transform-sql.ts'
 import { localPath } from '../../src/storage/index.ts'
@@ -20,8 +22,25 @@ import { failure, type Kit, openKit } from './ingest-kit.ts'
 let kit: Kit
 beforeAll(async () => {
   kit = await openKit()
+  await mkdir(join(kit.folder, 'in'))
 })
 afterAll(() => kit[Symbol.asyncDispose]())
+
+/** An engine that is planned as if it had less. */
+function plannedFor(engine: Engine, memoryLimitBytes: number): Engine {
+  const plan = { memoryLimitBytes, threads: 1, copyThreads: 1, purgeAboveBytes: undefined }
+  return {
+    plan,
+    threads: 1,
+    memoryLimitBytes,
+    isCrowded: false,
+    session: (signal) => engine.session(signal),
+    follow: () => Promise.resolve(),
+    memory: () => engine.memory(),
+    giveBack: () => engine.giveBack(),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  }
+}
 
 let tables = 0
 const fresh = () => ({ namespace: ['ns'], name: `p${++tables}` })
@@ -280,6 +299,37 @@ describe('partitioned imports', () => {
     expect(files.length).toBe(1)
     expect(wrong[0]?.['n']).toBe(0n)
   })
+
+  it.each(['v desc nulls last, id', 'truncate(3, s), id desc nulls first', 's nulls first, d, id'])(
+    'a sort that the engine cannot hold is done in passes: %s',
+    async (sortBy) => {
+      await using session = await kit.engine.session()
+      const path = join(kit.folder, 'in', 'passes.parquet')
+      await session.run(
+        `COPY (SELECT range AS id, CASE WHEN range % 100 = 0 THEN NULL ELSE hash(range) % 100000 END::BIGINT AS v, CASE WHEN range % 7 = 0 THEN NULL ELSE md5((range % 900)::VARCHAR) END AS s, sin(range) AS d, {'a': [range]} AS n FROM range(40000)) TO '${path}' (FORMAT parquet)`,
+      )
+      const services = { ...kit.services, engine: plannedFor(kit.engine, 5e6) }
+      const table = fresh()
+      const request = { table, tableName: `ns.${table.name}`, mode: 'create' as const, sources: [path], sortBy }
+      const plan = await planImport(request, services)
+      expect(plan.memory?.sortPasses).toBeGreaterThan(1)
+      await executeImport(plan, { table, services })
+      const order = sortBy
+        .replace('truncate(3, s)', 'left(s, 3) nulls first')
+        .replace('s nulls first, d, id', 's nulls first, d nulls first, id nulls first')
+        .replace(/, id$/, ', id nulls first')
+      const files = await kit.dataFiles(table.name)
+      const [{ filePath } = { filePath: '' }] = files
+      const inFile = `SELECT file_row_number AS place, * FROM read_parquet('${localPath(filePath)}', file_row_number = true)`
+      const expected = `SELECT row_number() OVER (ORDER BY ${order}) - 1 AS place, * FROM read_parquet('${path}')`
+      const [wrong] = await session.all(
+        `SELECT count(*) AS n, count(f.id) AS f, count(e.id) AS e, count(*) FILTER (f.id IS DISTINCT FROM e.id OR f.v IS DISTINCT FROM e.v OR f.s IS DISTINCT FROM e.s OR f.d <> e.d OR f.n <> e.n) AS wrong FROM (${inFile}) f FULL JOIN (${expected}) e USING (place)`,
+      )
+      expect(files).toHaveLength(1)
+      expect(wrong).toEqual({ n: 40_000n, f: 40_000n, e: 40_000n, wrong: 0n })
+      expect(await readdir(kit.services.settings.stagingDirectory)).toEqual([])
+    },
+  )
 
   it.each([
     ['month(id)', 'cannot be applied'],

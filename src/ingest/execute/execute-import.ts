@@ -68,7 +68,7 @@ async function importInto(plan: ImportPlan, options: ExecuteOptions): Promise<Im
   try {
     const { metadata } = target.base
     await needDiskSpace(localPath(metadata.location), plan.estimate.tableBytes)
-    if (plan.strategy.kind === 'staged')
+    if (plan.strategy.kind === 'staged' || (plan.memory?.sortPasses ?? 1) > 1)
       await needDiskSpace(services.settings.stagingDirectory, plan.estimate.tableBytes)
     // What this room itself holds: a buffer of the scan, and the metrics of all files until they are committed.
     const bytes = SCAN_BYTES + writtenFilesBytes(plan.estimate.dataFiles, plan.columns.length)
@@ -159,6 +159,7 @@ async function write(
         stagingDirectory: services.settings.stagingDirectory,
         journal: services.journal,
         rowWidthBytes: plan.estimate.rowWidthBytes,
+        ...(plan.estimate.rows === undefined ? {} : { rows: plan.estimate.rows }),
         ...(plan.estimate.partitions === undefined ? {} : { partitions: plan.estimate.partitions }),
         preserveOrder: plan.preserveOrder,
         signal: both,

@@ -182,6 +182,8 @@ async function planPrepared(
     isPartitioned: layout.spec !== undefined && !isUnpartitioned(layout.spec),
     partitions,
     rowGroupLimit: rowGroupLimit(existing?.metadata.properties ?? {}),
+    isSorted: layout.sortBy.length > 0,
+    rows: inspection.estimatedRows,
   })
   const { strategy } = rung
   const memory = planImportMemory({

@@ -34,6 +34,8 @@ export interface WriteRequest {
   readonly journal: WriteJournal
   /** Average bytes of a row in memory where known (see `estimateRowWidth`). */
   readonly rowWidthBytes?: number
+  /** About how many rows there are, where known. */
+  readonly rows?: number
   /** Distinct partitions where known or estimated. */
   readonly partitions?: number
   /** Rows keep the order of the select: one thread. */
@@ -92,6 +94,8 @@ async function write(request: WriteRequest, usesDictionaries: boolean): Promise<
     isPartitioned: projection.keys.length > 0,
     partitions: request.partitions,
     rowGroupLimit: rowGroupLimit(request.properties),
+    isSorted: projection.orderBy !== '',
+    rows: request.rows,
   })
   const entry = await request.journal.begin({
     folders: (id) => [join(dataFolder, `.icebox-${id}`), join(request.stagingDirectory, `write-${id}`)],
@@ -158,7 +162,13 @@ class Writer {
     this.#isOrdered = request.preserveOrder === true || projection.orderBy !== ''
     this.#output = join(data.dataFolder, `.icebox-${writeId}`)
     const staging = join(request.stagingDirectory, `write-${writeId}`)
-    this.#copier = new RowCopier({ ...request, projection, output: this.#output, staging })
+    this.#copier = new RowCopier({
+      ...request,
+      enginePlan: request.engine.plan,
+      projection,
+      output: this.#output,
+      staging,
+    })
     this.#placement = new Placement({ ...request, keys: projection.keys, dataLocation: data.dataLocation, writeId })
   }
 

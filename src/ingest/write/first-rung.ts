@@ -1,4 +1,4 @@
-import { type CopyPlan, type EnginePlan, planCopy } from '../../memory/index.ts'
+import { type CopyPlan, type EnginePlan, passesOfSort, planCopy } from '../../memory/index.ts'
 import type { Rung } from './ladder.ts'
 import { chooseStrategy } from './strategy.ts'
 
@@ -15,6 +15,10 @@ export interface WriteNeeds {
   readonly partitions: number | undefined
   /** Of the table's properties. */
   readonly rowGroupLimit: number
+  /** The table has a sort order. */
+  readonly isSorted: boolean
+  /** About, where known. */
+  readonly rows: number | undefined
 }
 
 /** Open row groups of all partitions are held at once; 8,192 rows cost a few percent of bytes and are three times as fast. */
@@ -35,6 +39,8 @@ export function firstRung(needs: WriteNeeds): { readonly rung: Rung; readonly co
     threads,
     rowGroupSize,
     rowGroupBytes: isOrdered ? undefined : planned.rowGroupBytes,
+    // By partition, rows are sorted in parts already.
+    sort: needs.isSorted && !isPartitioned ? howToSort(needs) : undefined,
     strategy: chooseStrategy({
       isPartitioned,
       partitions,
@@ -45,4 +51,8 @@ export function firstRung(needs: WriteNeeds): { readonly rung: Rung; readonly co
     }),
   }
   return { rung, copy: { ...planned, threads, rowGroupSize } }
+}
+
+function howToSort({ rows, rowWidthBytes, engine }: WriteNeeds): 'whole' | 'passes' {
+  return rows !== undefined && passesOfSort(rows * rowWidthBytes, engine) > 1 ? 'passes' : 'whole'
 }

@@ -8,17 +8,20 @@ export interface Rung {
   /** Undefined where rows keep their order. */
   readonly rowGroupBytes?: number | undefined
   readonly strategy: WriteStrategy
+  /** How rows of a sorted table that has no partitions are put in order; undefined where there is nothing to do. */
+  readonly sort?: 'whole' | 'passes' | undefined
 }
 
 const VECTOR_ROWS = 2_048
 /** The last resort: what is more is divided again, and again. */
 const FEW_AT_ONCE = { kind: 'staged', buckets: 8, atOnce: 16 } as const
 
-/** The attempts in order: as planned, one thread, smaller row groups, fewer partitions at once. */
+/** The attempts in order: as planned, one thread, a sort in passes, smaller row groups, fewer partitions at once. */
 export function ladder(first: Rung): Rung[] {
   const rungs = [first]
   const last = () => rungs.at(-1) ?? first
   if (first.threads > 1) rungs.push({ ...last(), threads: 1 })
+  if (first.sort === 'whole') rungs.push({ ...last(), sort: 'passes' })
   for (const divisor of [4, 16]) {
     const rowGroupSize = smallerGroup(first.rowGroupSize, divisor)
     const rowGroupBytes = first.rowGroupBytes === undefined ? undefined : Math.floor(first.rowGroupBytes / divisor)

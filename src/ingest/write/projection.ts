@@ -23,6 +23,15 @@ export interface Projection {
   readonly keys: readonly PartitionKey[]
   /** Text after ORDER BY, or empty. */
   readonly orderBy: string
+  /** The same by its terms. */
+  readonly sortTerms: readonly SortTerm[]
+}
+
+/** One term of an ORDER BY. */
+export interface SortTerm {
+  readonly sql: string
+  /** Direction and place of nulls. */
+  readonly how: string
 }
 
 export interface ProjectionInput {
@@ -93,7 +102,9 @@ export function project(input: ProjectionInput): Projection {
   const names = schema.fields.map((field) => quoteIdentifier(field.name))
   const keySelect = keys.map((key) => `${key.sql.keySql} AS ${key.column}`)
   if (keys.length > 0) sql = `SELECT ${[...names, ...keySelect].join(', ')} FROM (${sql})`
-  return { sql, columns: schema.fields.map((field) => field.name), keys, orderBy: orderBy(schema, input.sortOrder) }
+  const sortTerms = termsOf(schema, input.sortOrder)
+  const orderBy = sortTerms.map((term) => `${term.sql}${term.how}`).join(', ')
+  return { sql, columns: schema.fields.map((field) => field.name), keys, orderBy, sortTerms }
 }
 
 /** `"a"."b"` of a column at any struct depth. */
@@ -108,26 +119,24 @@ export function columnSql(schema: Schema, fieldId: number): string {
   return names.join('.')
 }
 
-function orderBy(schema: Schema, order: SortOrder | undefined): string {
-  if (order === undefined || order.fields.length === 0) return ''
-  return order.fields
-    .map((field) => {
-      const sourceId = field.sourceIds[0] ?? -1
-      const place = fieldPlace(schema, sourceId)
-      if (place === undefined || !isPrimitive(place.field.type)) {
-        throw new IceboxError('ingest/partition', {
-          message: `the sort order names the column #${sourceId}, which is not a single value of the schema`,
-          remedy: 'replace the sort order',
-        })
-      }
-      const column = columnSql(schema, sourceId)
-      const term =
-        field.transform.kind === 'identity'
-          ? column
-          : sortKey(partitionKeySql(field.transform, place.field.type, column, `${HELPER_PREFIX}s`))
-      return `${term} ${field.direction.toUpperCase()} NULLS ${field.nullOrder === 'nulls-first' ? 'FIRST' : 'LAST'}`
-    })
-    .join(', ')
+function termsOf(schema: Schema, order: SortOrder | undefined): SortTerm[] {
+  return (order?.fields ?? []).map((field) => {
+    const sourceId = field.sourceIds[0] ?? -1
+    const place = fieldPlace(schema, sourceId)
+    if (place === undefined || !isPrimitive(place.field.type)) {
+      throw new IceboxError('ingest/partition', {
+        message: `the sort order names the column #${sourceId}, which is not a single value of the schema`,
+        remedy: 'replace the sort order',
+      })
+    }
+    const column = columnSql(schema, sourceId)
+    const term =
+      field.transform.kind === 'identity'
+        ? column
+        : sortKey(partitionKeySql(field.transform, place.field.type, column, `${HELPER_PREFIX}s`))
+    const how = ` ${field.direction.toUpperCase()} NULLS ${field.nullOrder === 'nulls-first' ? 'FIRST' : 'LAST'}`
+    return { sql: term, how }
+  })
 }
 
 function sortKey(key: PartitionKeySql): string {

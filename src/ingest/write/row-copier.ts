@@ -2,17 +2,20 @@ import { dirname, join } from 'node:path'
 import { makeFolders, throwIfCancelled } from '../../base/index.ts'
 import type { EngineSession, RunOptions } from '../../engine/index.ts'
 import type { Schema } from '../../iceberg/index.ts'
-import { quoteText } from '../sql.ts'
+import type { EnginePlan } from '../../memory/index.ts'
+import { quoteText, textOf } from '../sql.ts'
 import { type CopiedFile, type CopyStatement, runCopy } from './copy.ts'
 import { fieldIdsClause } from './field-ids.ts'
 import { fileError, removeFolder } from './files.ts'
 import type { Rung } from './ladder.ts'
+import { canDivideBy, sortIntoFiles } from './pass-sort.ts'
 import { HELPER_PREFIX, type Projection } from './projection.ts'
 import { bucketsFor, type WriteStrategy } from './strategy.ts'
 import { codecOf, targetSize } from './table-properties.ts'
 
 export interface CopierOptions {
   readonly session: EngineSession
+  readonly enginePlan: EnginePlan
   readonly projection: Projection
   readonly schema: Schema
   readonly properties: Readonly<Record<string, string>>
@@ -48,7 +51,28 @@ export class RowCopier {
     const { strategy } = rung
     if (strategy.kind === 'staged') yield* this.#staged(sql, strategy, rung, `${attempt}`, 0)
     else if (strategy.kind === 'direct') yield* this.#byPartition(sql, rung, true)
+    else if (rung.sort === 'passes') yield* this.#inPasses(sql, rung, `${attempt}`)
     else yield* this.#run(rung, true, { select: this.#sorted(sql), partitionBy: [] })
+  }
+
+  /** Sorted on disk by ranges of the first term of the order; then written in that order, by one thread. */
+  async *#inPasses(select: string, rung: Rung, path: string): AsyncGenerator<CopiedFile> {
+    const { session, enginePlan, projection, staging } = this.#options
+    const folder = join(staging, path)
+    await makeFolders(folder).catch((error: unknown) => {
+      throw fileError(`${folder} cannot be made`, error)
+    })
+    const keys = projection.sortTerms.map(({ how }, at) => ({ column: `${HELPER_PREFIX}s${at}`, how }))
+    const terms = projection.sortTerms.map(({ sql }, at) => `${sql} AS ${keys[at]?.column}`)
+    const rows = `SELECT *, ${terms.join(', ')} FROM (${select})`
+    const run = this.#runOptions(rung, true)
+    const keyType = await typeOf(session, rows, keys[0]?.column, run)
+    // Such keys (times with nanoseconds) cannot be written as bounds: their rows are sorted as a whole.
+    if (!canDivideBy(keyType)) return yield* this.#run(rung, true, { select: this.#sorted(select), partitionBy: [] })
+    const { columns } = projection
+    const sorted = await sortIntoFiles({ session, rows, columns, keys, keyType, folder, engine: enginePlan, run })
+    yield* this.#run(rung, false, { select: sorted.sql, partitionBy: [] })
+    await removeFolder(folder)
   }
 
   /** Rows into buckets by the hash of their partition, then bucket by bucket; one that is still too large again. */
@@ -166,4 +190,10 @@ export class RowCopier {
 
 function rowsOf(paths: readonly string[]): string {
   return `SELECT * FROM read_parquet([${paths.map(quoteText).join(', ')}], hive_partitioning = false)`
+}
+
+async function typeOf(session: EngineSession, select: string, column: string | undefined, run: RunOptions) {
+  const { signal } = run
+  const described = await session.all(`DESCRIBE ${select}`, signal === undefined ? {} : { signal })
+  return textOf(described.find((row) => row['column_name'] === column)?.['column_type'])
 }

@@ -1,4 +1,5 @@
 import { type Json, parseJson, printJson } from '../../base/index.ts'
+import type { SortKey } from '../../ingest/index.ts'
 
 /** A query that ends in a sort, taken apart: what it would answer in any order, and the order. */
 export interface SortedQuery {
@@ -7,12 +8,6 @@ export interface SortedQuery {
   /** Keys that are columns of their own there. */
   readonly added: number
   readonly keys: readonly SortKey[]
-}
-
-export interface SortKey {
-  readonly column: string
-  /** Direction and place of nulls, as they follow the key in SQL. */
-  readonly how: string
 }
 
 /**

@@ -10,17 +10,8 @@ import { partitionSpecOf, sortOrderOf } from './layout.ts'
 import { prepare, type QueryParts, type SessionState } from './query.ts'
 import { doneResult } from './results.ts'
 import { findTable, writtenTable } from './table-names.ts'
-import {
-  assignmentSql,
-  commit,
-  commitWritten,
-  type QueryColumn,
-  rowsText,
-  targetOf,
-  writableQuery,
-  writeRows,
-  writtenFigures,
-} from './write.ts'
+import { commit, commitWritten, rowsText, targetOf, writableQuery, writeRows, writtenFigures } from './write.ts'
+import type { QueryColumn } from './query-columns.ts'
 
 /** `CREATE TABLE` with columns, or `AS` a query: then the table appears with its rows, in one commit. */
 export async function runCreateTable(
@@ -55,7 +46,7 @@ export async function runCreateTable(
   const base = await parts.catalog.stageTable(identifier, requestOf(create, schema, statement))
   const target = targetOf(base)
   const targets = target.schema.fields.map((field, source) => ({ field, source }))
-  const rows = await writeRows(prepared, assignmentSql(query, targets), target, services, options, create.query, state)
+  const rows = await writeRows(prepared, query, targets, target, services, options, create.query, state)
   const committed = await commitWritten(
     rows,
     services,
@@ -152,7 +143,8 @@ async function replace(
   const targets = target.schema.fields.map((field, source) => ({ field, source }))
   const written = await writeRows(
     rows.prepared,
-    assignmentSql(rows.query, targets),
+    rows.query,
+    targets,
     target,
     services,
     options,

@@ -9,7 +9,8 @@ import { admit, planMemory } from './memory-plan.ts'
 import { prepare, type QueryParts, runOptions, type SessionState } from './query.ts'
 import { doneResult } from './results.ts'
 import { withinSort } from './sort-passes.ts'
-import { isOrdered, type QueryColumn, writableQuery, type WritableQuery } from './write.ts'
+import type { QueryColumn } from './query-columns.ts'
+import { isOrdered, writableQuery, type WritableQuery } from './write.ts'
 
 const FULL_ENGINE_SHARE = 1 / 32
 

@@ -7,16 +7,8 @@ import type { StatementText } from '../text/statements.ts'
 import { prepare, type QueryParts, type SessionState } from './query.ts'
 import { doneResult } from './results.ts'
 import { needTable } from './table-names.ts'
-import {
-  assignmentSql,
-  commitWritten,
-  type QueryColumn,
-  rowsText,
-  targetOf,
-  writableQuery,
-  writeRows,
-  writtenFigures,
-} from './write.ts'
+import { commitWritten, rowsText, targetOf, writableQuery, writeRows, writtenFigures } from './write.ts'
+import type { QueryColumn } from './query-columns.ts'
 
 /** `INSERT INTO` appends; `INSERT OVERWRITE` replaces the partitions that the rows fall into, or the whole unpartitioned table. */
 export async function runInsert(
@@ -35,15 +27,7 @@ export async function runInsert(
   await using prepared = await prepare(parts, insert.query, state, options)
   await using query = await writableQuery(prepared, options)
   const targets = assign(insert, target.schema, query.columns, tableText(identifier))
-  const written = await writeRows(
-    prepared,
-    assignmentSql(query, targets),
-    target,
-    services,
-    options,
-    insert.query,
-    state,
-  )
+  const written = await writeRows(prepared, query, targets, target, services, options, insert.query, state)
   const isOverwrite = insert.mode === 'overwrite'
   const isReplaceAll = isUnpartitioned(target.spec)
   if (written.files.length === 0 && (!isOverwrite || !isReplaceAll)) {

@@ -2,11 +2,12 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isIceboxError, makeFolders } from '../../base/index.ts'
 import type { EngineSession, RunOptions } from '../../engine/index.ts'
-import { type EnginePlan, type MemoryPlan, passesOfSort, rowGroupSize } from '../../memory/index.ts'
+import { canDivideBy, sortIntoFiles } from '../../ingest/index.ts'
+import type { EnginePlan, MemoryPlan } from '../../memory/index.ts'
 import type { QueryServices } from '../port.ts'
 import { readSortedQuery, type SortedQuery } from '../pruning/sorted-query.ts'
-import { quoteName, quoteText } from '../text/names.ts'
-import { columnsOf, type QueryColumn, textOf } from './write.ts'
+import { quoteText } from '../text/names.ts'
+import { columnsOf, type QueryColumn, textOf } from './query-columns.ts'
 
 /** Rows that lie on disk in their order: `sql` reads them so on one thread, or where the order of rows is kept. */
 export interface SortedRows extends AsyncDisposable {
@@ -28,16 +29,6 @@ export interface SortRequest {
   readonly services: Pick<QueryServices, 'scratch' | 'stagingDirectory'>
 }
 
-/** Types that Parquet gives back as they were, alone and in lists; with others (HUGEINT) a query is sorted as it is. */
-const KEPT =
-  /^(boolean|tinyint|smallint|integer|bigint|utinyint|usmallint|uinteger|ubigint|float|double|varchar|date|time|timestamp|timestamp with time zone|uuid|blob|decimal\(\d+,\d+\))$/i
-const SAMPLES_PER_PASS = 100
-/** A bound only divides: the beginning of a text does as well. */
-const BOUND_CHARACTERS = 64
-/** Where the ranges turn out too large, as often as that. */
-const MORE = 4
-const MOST_PASSES = 256
-
 /**
  * An external sort of any size: the rows go to disk with their keys, are sorted range by range of the first key, each range
  * within what the engine can sort, and are read in the order of the ranges. Undefined where the query is none that can be
@@ -55,9 +46,15 @@ export async function sortInPasses(request: SortRequest): Promise<SortedRows | u
   }
   try {
     await makeFolders(folder)
-    const { files, rowWidthBytes } = await new PassSort(request, query, folder).sort()
-    const columns = query.columns.map(({ name }) => quoteName(name)).join(', ')
-    return { sql: `SELECT ${columns} FROM ${filesText(files)}`, rowWidthBytes, [Symbol.asyncDispose]: dispose }
+    const sorted = await sortIntoFiles({
+      ...request,
+      rows: query.sql,
+      columns: query.columns.map(({ name }) => name),
+      keys: query.keys,
+      keyType: query.keyType,
+      folder,
+    })
+    return { ...sorted, [Symbol.asyncDispose]: dispose }
   } catch (error) {
     await dispose()
     throw error
@@ -100,129 +97,13 @@ async function readQuery({
     names.size === staged.length &&
     columns.every(({ name, type }, at) => staged[at]?.name === name && staged[at].type === type)
   const keyType = staged.find(({ name }) => name === sorted.keys[0]?.column)?.type
-  if (!isSame || keyType === undefined || !KEPT.test(keyType)) return undefined
+  if (!isSame || keyType === undefined || !canDivideBy(keyType)) return undefined
   return staged.every(({ type }) => isKept(type)) ? { ...sorted, sql: rows, columns, keyType } : undefined
 }
 
 /** Lists of what is kept, and no other nested types: their text is not worth taking apart here. Arrays come back as lists. */
 function isKept(type: string): boolean {
-  return KEPT.test(type.replace(/(\[\])+$/, ''))
-}
-
-class PassSort {
-  readonly #request: SortRequest
-  readonly #query: QueryToSort
-  readonly #folder: string
-  readonly #rows: string
-  readonly #run: RunOptions
-
-  constructor(request: SortRequest, query: QueryToSort, folder: string) {
-    this.#request = request
-    this.#query = query
-    this.#folder = folder
-    this.#rows = join(folder, 'rows.parquet')
-    const { parameters: _, ...run } = request.run
-    this.#run = run
-  }
-
-  /** Files that hold all rows in their order, one after the other. */
-  async sort(): Promise<{ readonly files: readonly string[]; readonly rowWidthBytes: number }> {
-    const { engine, run } = this.#request
-    const rows = await this.#copy(this.#query.sql, this.#rows, UNKNOWN_ROW_BYTES, { ...run, threads: engine.threads })
-    const width = await this.#rowWidth(rows)
-    let passes = Math.max(2, passesOfSort(rows * (width + HELD_ROW_BYTES), engine))
-    for (;;) {
-      try {
-        const files = await this.#sortRanges(await this.#ranges(passes), width)
-        await rm(this.#rows)
-        return { files, rowWidthBytes: width }
-      } catch (error) {
-        if (!isIceboxError(error, 'memory/exhausted') || passes >= MOST_PASSES) throw error
-        passes = Math.min(MOST_PASSES, passes * MORE)
-      }
-    }
-  }
-
-  async #rowWidth(rows: number): Promise<number> {
-    const [found] = await this.#request.session.all(
-      `SELECT sum(total_uncompressed_size)::DOUBLE AS bytes FROM parquet_metadata(${quoteText(this.#rows)})`,
-      this.#run,
-    )
-    return Math.max(1, Number(found?.['bytes'] ?? 0) / Math.max(1, rows))
-  }
-
-  async #sortRanges(ranges: readonly string[], rowWidthBytes: number): Promise<string[]> {
-    const by = this.#query.keys.map(({ column, how }) => `${quoteName(column)}${how}`).join(', ')
-    const columns = this.#query.columns.map(({ name }) => quoteName(name)).join(', ')
-    const files: string[] = []
-    for (const [at, range] of ranges.entries()) {
-      const file = join(this.#folder, `sorted-${at}.parquet`)
-      const select = `SELECT ${columns} FROM ${filesText([this.#rows])} WHERE ${range} ORDER BY ${by}`
-      const rows = await this.#copy(select, file, rowWidthBytes, { ...this.#run, threads: 1 })
-      if (rows > 0 || at === 0) files.push(file)
-    }
-    return files
-  }
-
-  /** Conditions on the first key, in the order of their rows. Every row meets one of them, and only one. */
-  async #ranges(passes: number): Promise<string[]> {
-    const { session } = this.#request
-    const { keyType, keys } = this.#query
-    const [{ column, how } = { column: '', how: '' }] = keys
-    const key = quoteName(column)
-    const bound = keyType === 'VARCHAR' ? `left(${key}, ${BOUND_CHARACTERS})` : key
-    const sampled = await session.all(
-      `SELECT CAST(k AS VARCHAR) AS t FROM (SELECT ${bound} AS k FROM ${filesText([this.#rows])} WHERE ${key} IS NOT NULL USING SAMPLE reservoir(${passes * SAMPLES_PER_PASS} ROWS) REPEATABLE (1)) ORDER BY k ASC`,
-      { ...this.#run, threads: 1 },
-    )
-    const texts = Array.from({ length: passes - 1 }, (_, at) =>
-      textOf(sampled[Math.floor(((at + 1) * sampled.length) / passes)]?.['t']),
-    )
-    const bounds = (sampled.length === 0 ? [] : [...new Set(texts)]).map(
-      (text) => `CAST(${quoteText(text)} AS ${keyType})`,
-    )
-    const ranges = bounds.map((from, at) => {
-      const below = bounds[at + 1]
-      return below === undefined ? `${key} >= ${from}` : `${key} >= ${from} AND ${key} < ${below}`
-    })
-    ranges.unshift(bounds[0] === undefined ? `${key} IS NOT NULL` : `${key} < ${bounds[0]}`)
-    const nulls = `${key} IS NULL`
-    // Where the nulls come and whether values go up or down also depends on settings: two rows tell.
-    const [first, second, third] = (
-      await session.all(
-        `SELECT n FROM (VALUES (NULL, 'null'), (1, 'low'), (2, 'high')) AS v(k, n) ORDER BY k${how}`,
-        this.#run,
-      )
-    ).map((row) => textOf(row['n']))
-    const low = first === 'null' ? second : first
-    if (low === 'high') ranges.reverse()
-    if (first === 'null') ranges.unshift(nulls)
-    else if (third === 'null') ranges.push(nulls)
-    return ranges
-  }
-
-  /** Rows written. */
-  async #copy(select: string, file: string, rowWidthBytes: number, run: RunOptions): Promise<number> {
-    const { engine, session } = this.#request
-    const rowGroup = rowGroupSize({ rowWidthBytes, targetBytes: engine.memoryLimitBytes * ROW_GROUP_SHARE })
-    // Dictionaries would make one value of the two zeros (decision 0017).
-    const [copied] = await session.all(
-      `COPY (${select}\n) TO ${quoteText(file)} (FORMAT parquet, COMPRESSION lz4_raw, ROW_GROUP_SIZE ${rowGroup}, DICTIONARY_SIZE_LIMIT 0, WRITE_BLOOM_FILTER false)`,
-      run,
-    )
-    return Number(copied?.['Count'] ?? 0)
-  }
-}
-
-/** Rows are measured when they lie on disk; until then they are taken to be wide. */
-const UNKNOWN_ROW_BYTES = 256
-/** Beside its values: pointers of texts, places of nulls, the key that is compared. */
-const HELD_ROW_BYTES = 32
-/** A sort fills the engine: what it reads and writes beside must be small. */
-const ROW_GROUP_SHARE = 1 / 64
-
-function filesText(files: readonly string[]): string {
-  return `read_parquet([${files.map(quoteText).join(', ')}], hive_partitioning = false)`
+  return canDivideBy(type.replace(/(\[\])+$/, ''))
 }
 
 /**

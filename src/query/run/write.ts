@@ -1,5 +1,4 @@
 import { IceboxError, isIceboxError } from '../../base/index.ts'
-import type { EngineSession, RunOptions, SqlValue } from '../../engine/index.ts'
 import { commitTarget, type TableIdentifier } from '../../catalog/index.ts'
 import {
   type CommitResult,
@@ -13,31 +12,22 @@ import {
   Transaction,
 } from '../../iceberg/index.ts'
 import { writeDataFiles, type WriteResult } from '../../ingest/index.ts'
-import { advised } from '../../memory/index.ts'
+import { advised, type MemoryPlan } from '../../memory/index.ts'
 import type { QueryServices, StatementOptions, TableScanReport } from '../port.ts'
 import { quoteName } from '../text/names.ts'
 import type { StatementText } from '../text/statements.ts'
 import { isKeyword } from '../text/tokenizer.ts'
 import { readType } from '../views/read-type.ts'
 import { admit, planMemory } from './memory-plan.ts'
+import { columnsOf, type QueryColumn } from './query-columns.ts'
 import { isUtc, type Prepared, runOptions, type SessionState } from './query.ts'
 import type { ChangeFigures } from './results.ts'
-
-export interface QueryColumn {
-  readonly name: string
-  /** DuckDB's text of the type. */
-  readonly type: string
-}
+import { withinSort } from './sort-passes.ts'
 
 /** A query whose rows are to be written: as text without parameters, and its columns. */
 export interface WritableQuery extends AsyncDisposable {
   readonly sql: string
   readonly columns: readonly QueryColumn[]
-}
-
-/** A text column of a result of our own statement. */
-export function textOf(value: SqlValue | undefined): string {
-  return typeof value === 'string' ? value : ''
 }
 
 const STAGED = 'temp."icebox·rows"'
@@ -68,17 +58,8 @@ export async function writableQuery(prepared: Prepared, options: StatementOption
   }
 }
 
-/** The columns that a query answers with. */
-export async function columnsOf(session: EngineSession, sql: string, run: RunOptions): Promise<QueryColumn[]> {
-  const rows = await session.all(`DESCRIBE ${sql}`, run)
-  return rows.map((row) => ({ name: textOf(row['column_name']), type: textOf(row['column_type']) }))
-}
-
 /** The SELECT whose columns are the table's: `sources[i]` is the place in the query of the table's field `i`. */
-export function assignmentSql(
-  query: WritableQuery,
-  targets: readonly { readonly field: NestedField; readonly source: number }[],
-): string {
+function assignmentSql(query: Pick<WritableQuery, 'sql' | 'columns'>, targets: readonly Assignment[]): string {
   const names = sourceNames(query, targets)
   const columns = targets.map(
     ({ field, source }) => `CAST(${names[source]} AS ${readType(field.type, field.name)}) AS ${quoteName(field.name)}`,
@@ -87,10 +68,7 @@ export function assignmentSql(
 }
 
 /** Casts that fail name their source: it is called as the column that it is written to. */
-function sourceNames(
-  query: WritableQuery,
-  targets: readonly { readonly field: NestedField; readonly source: number }[],
-): string[] {
+function sourceNames(query: Pick<WritableQuery, 'columns'>, targets: readonly Assignment[]): string[] {
   const names = query.columns.map((_, at) => targets.find(({ source }) => source === at)?.field.name ?? `c${at}`)
   const isUnique = new Set(names.map((name) => name.toLowerCase())).size === names.length
   return names.map((name, at) => quoteName(isUnique ? name : `c${at}`))
@@ -119,10 +97,17 @@ export function targetOf(loaded: LoadedTable): WriteTarget {
   }
 }
 
-/** Writes the rows of `select` as files of the table; nothing is committed. */
+/** Which column of the query, by its place, goes into which field of the table. */
+export interface Assignment {
+  readonly field: NestedField
+  readonly source: number
+}
+
+/** Writes the rows of a query as files of the table; nothing is committed. */
 export async function writeRows(
   prepared: Prepared,
-  select: string,
+  query: WritableQuery,
+  targets: readonly Assignment[],
   target: WriteTarget,
   services: QueryServices,
   options: StatementOptions,
@@ -135,16 +120,12 @@ export async function writeRows(
   const plan = await planMemory(prepared, order, services, options)
   using operation = await admit(services, 'write', plan, options)
   const { signal } = operation
-  try {
-    if (isTyped) {
-      // A person's time zone holds for their query and its casts, not for what is derived when files are written.
-      await session.run(`CREATE OR REPLACE TEMP TABLE ${TYPED.slice(5)} AS ${select}`, { signal })
-      await prepared.lease.inUtc()
-    }
-    return await writeDataFiles({
+  const { plan: engine } = await services.engine()
+  const write = (select: string): Promise<WriteResult> =>
+    writeDataFiles({
       session,
-      engine: { plan: advised((await services.engine()).plan, services.advice()) },
-      select: isTyped ? `SELECT * FROM ${TYPED}` : select,
+      engine: { plan: advised(engine, services.advice()) },
+      select,
       schema: target.schema,
       spec: target.spec,
       ...(target.sortOrder === undefined || target.sortOrder.fields.length === 0
@@ -159,6 +140,24 @@ export async function writeRows(
       signal,
       ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
     })
+  try {
+    if (isTyped) {
+      // A person's time zone holds for their query and its casts, not for what is derived when files are written.
+      const select = assignmentSql(query, targets)
+      await session.run(`CREATE OR REPLACE TEMP TABLE ${TYPED.slice(5)} AS ${select}`, { signal })
+      await prepared.lease.inUtc()
+      return await write(`SELECT * FROM ${TYPED}`)
+    }
+    const explain = (): Promise<MemoryPlan> => planMemory(prepared, order, services, options, true)
+    const sort = { session, sql: query.sql, run: { signal }, plan, explain, engine, services }
+    return await withinSort(
+      sort,
+      () => write(assignmentSql(query, targets)),
+      async (rows) => {
+        await using _ = rows
+        return await write(assignmentSql({ ...query, sql: rows.sql }, targets))
+      },
+    )
   } catch (error) {
     throw await prepared.explain(error)
   } finally {
