@@ -67,3 +67,51 @@ it('a lakehouse that was moved and relocated is whole for PyIceberg and DuckDB: 
   expect((await rowsOf(house, 'SELECT id::INTEGER FROM ns.t ORDER BY id')).flat()).toEqual([...ids, 11])
   expect(await rowsOf(house, 'SELECT count(*)::INTEGER FROM ns.empty')).toEqual([[1]])
 })
+
+it('so are tables of format v1 that PyIceberg wrote', async () => {
+  await using lake = await openInteropLake()
+  await lake.python(`
+    import pyarrow as pa
+    from pyiceberg.schema import Schema
+    from pyiceberg.types import LongType, NestedField, StringType
+    from pyiceberg.partitioning import PartitionField, PartitionSpec
+    from pyiceberg.transforms import IdentityTransform
+    c = catalog(args["lake"])
+    c.create_namespace("ns")
+    schema = Schema(NestedField(1, "id", LongType()), NestedField(2, "region", StringType()))
+    spec = PartitionSpec(PartitionField(source_id=2, field_id=1000, transform=IdentityTransform(), name="region"))
+    t = c.create_table("ns.old", schema, partition_spec=spec, properties={"format-version": "1"})
+    t.append(pa.table({"id": [1, 2], "region": ["a", "b"]}))
+    t.append(pa.table({"id": [3], "region": ["a"]}))
+    assert t.metadata.format_version == 1
+    done()
+  `)
+  await lake.house.close()
+  const moved = join(lake.root, 'moved')
+  await rename(lake.folder, moved)
+  await run(ICEBOX, ['-C', moved, 'table', 'relocate'])
+  const seen = await lake.python(
+    `
+    import pyarrow as pa
+    t = catalog(args["moved"]).load_table("ns.old")
+    t.append(pa.table({"id": [4], "region": ["c"]}))
+    history = [sorted(t.scan(snapshot_id=s.snapshot_id).to_arrow()["id"].to_pylist()) for s in t.metadata.snapshots]
+    duck = sorted(r[0] for r in duck().execute("SELECT id FROM iceberg_scan('%s')" % t.metadata_location).fetchall())
+    done({"version": t.metadata.format_version, "history": history, "duck": duck})
+    `,
+    { moved },
+  )
+  expect(seen).toEqual({
+    version: 1,
+    history: [
+      [1, 2],
+      [1, 2, 3],
+      [1, 2, 3, 4],
+    ],
+    duck: [1, 2, 3, 4],
+  })
+  await using house = await Lakehouse.open(moved)
+  expect((await rowsOf(house, "SELECT id::INTEGER FROM ns.old WHERE region <> 'b' ORDER BY id")).flat()).toEqual([
+    1, 3, 4,
+  ])
+})

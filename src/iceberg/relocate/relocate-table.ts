@@ -19,9 +19,9 @@ export interface RelocatedTable extends LoadedTable {
 
 /**
  * Writes the metadata of a table anew after its folder was moved: all locations in metadata, manifest lists and manifests
- * (Iceberg v2 and v3 name every file by its absolute location). Data files are not touched. The caller makes the returned
- * location current. Rejects `iceberg/unsupported` for v1 tables and for position delete files, which hold paths of data
- * files in their rows. What was written is removed when it fails.
+ * (Iceberg names every file by its absolute location). Data files are not touched. The caller makes the returned location
+ * current. Rejects `iceberg/unsupported` for position delete files, which hold paths of data files in their rows. What was
+ * written is removed when it fails.
  */
 export async function relocateTable(
   io: ObjectStore,
@@ -30,14 +30,7 @@ export async function relocateTable(
   nowMs: number,
 ): Promise<RelocatedTable> {
   const { metadata } = table
-  if (metadata.formatVersion === 1) {
-    throw new IceboxError('iceberg/unsupported', {
-      message: `the table at ${metadata.location} is of format v1, whose manifests this build does not write`,
-      remedy: 'move its folder back, or upgrade the table to v2 with the tool that wrote it',
-      context: { location: metadata.location },
-    })
-  }
-  const work = new Relocation(io, metadata, metadata.formatVersion, moved)
+  const work = new Relocation(io, metadata, moved)
   try {
     const snapshots: Snapshot[] = []
     for (const snapshot of metadata.snapshots) snapshots.push(await work.snapshot(snapshot))
@@ -77,16 +70,14 @@ class Relocation {
   readonly replaced: string[] = []
   private readonly io: ObjectStore
   private readonly metadata: TableMetadata
-  private readonly formatVersion: 2 | 3
   private readonly moved: MovedLocation
   private readonly folder: string
   /** Manifests are shared by snapshots: each is written once. */
   private readonly manifests = new Map<string, ManifestFile>()
 
-  constructor(io: ObjectStore, metadata: TableMetadata, formatVersion: 2 | 3, moved: MovedLocation) {
+  constructor(io: ObjectStore, metadata: TableMetadata, moved: MovedLocation) {
     this.io = io
     this.metadata = metadata
-    this.formatVersion = formatVersion
     this.moved = moved
     this.folder = metadataFolder(movedLocation(metadata.location, moved), {})
   }
@@ -104,7 +95,7 @@ class Relocation {
     for (const manifest of found) manifests.push(await this.manifest(manifest))
     const newList = `${this.folder}/snap-${snapshot.snapshotId}-relocated-${randomUUID()}.avro`
     await writeManifestList(this.io, newList, {
-      formatVersion: this.formatVersion,
+      formatVersion: this.metadata.formatVersion,
       snapshotId: snapshot.snapshotId,
       parentSnapshotId: snapshot.parentSnapshotId,
       sequenceNumber: snapshot.sequenceNumber,
@@ -133,7 +124,7 @@ class Relocation {
     const newPath = `${this.folder}/${randomUUID()}-relocated.avro`
     const entries = readManifest(this.io, { ...manifest, manifestPath: oldPath }, metadata.partitionSpecs, schema)
     const rewritten = await writeManifest(this.io, newPath, {
-      formatVersion: this.formatVersion,
+      formatVersion: this.metadata.formatVersion,
       spec,
       schema,
       content: manifest.content,
