@@ -70,7 +70,10 @@ export class RowCopier {
     // Such keys (times with nanoseconds) cannot be written as bounds: their rows are sorted as a whole.
     if (!canDivideBy(keyType)) return yield* this.#run(rung, true, { select: this.#sorted(select), partitionBy: [] })
     const { columns } = projection
+    // While rows are staged their order is nobody's, and keeping it would hold them by batches.
+    await session.run('SET preserve_insertion_order = false')
     const sorted = await sortIntoFiles({ session, rows, columns, keys, keyType, folder, engine: enginePlan, run })
+    await session.run('SET preserve_insertion_order = true')
     yield* this.#run(rung, false, { select: sorted.sql, partitionBy: [] })
     await removeFolder(folder)
   }
