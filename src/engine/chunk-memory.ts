@@ -14,8 +14,8 @@ const USUAL_ELEMENTS = 2
 const CHUNK_ROWS = 2048
 /** Of a text, what its vector holds of it: length, and the text itself or its place. */
 const TEXT_ENTRY_BYTES = 16
-/** Texts lie in blocks that are twice as large as the last one: 37 bytes for 18 on average. */
-const TEXT_SLACK = 2
+/** Texts of a vector lie in blocks, each twice as large as the last one, up to this. */
+const LARGEST_BLOCK_BYTES = 16 * 1024 * 1024
 /** The chunk that is computed, the one that waits for its reader, and what planning so many columns left. */
 const CHUNKS_AHEAD = 2.6
 /** Chunks below this are left to the engine's headroom. */
@@ -69,9 +69,15 @@ export class ChunkMemory {
     requireRoom(this.#nextBytes, this.#fixedBytes, this.#columns, this.#room)
   }
 
+  /** Whether the next chunk is to be computed when it is asked for and not ahead, which one thread does. */
+  get isTight(): boolean {
+    return isTight(this.#nextBytes, this.#room)
+  }
+
   /** A chunk of so many rows was handed out, with so many bytes of texts below it where that is known. */
   handedOut(rows: number, variableBytes: number): void {
-    this.#nextBytes = this.#fixedBytes + variableBytes * TEXT_SLACK
+    const unusedBytes = Math.min(variableBytes, LARGEST_BLOCK_BYTES * this.#columns)
+    this.#nextBytes = this.#fixedBytes + variableBytes + unusedBytes
     this.#partValues = 0
     const bytes = Math.max(rows * this.#rowBytes, variableBytes)
     // Such a chunk is read in parts, and its handle has grown old meanwhile: a young collection does not find it.
@@ -101,8 +107,12 @@ export function requireRoomForFirst(typeIds: readonly number[], room: ChunkRoom)
   const bytes = bytesOf(TEXT_BYTES) * CHUNKS_AHEAD
   if (bytes < WIDE_BYTES) return { isTight: false }
   requireRoom(bytes, bytesOf(TEXT_ENTRY_BYTES), typeIds.length, room)
-  const free = room.freeBytes()
-  return { isTight: free !== undefined && bytes > free * AHEAD_SHARE }
+  return { isTight: isTight(bytes, room) }
+}
+
+function isTight(bytes: number, room: ChunkRoom): boolean {
+  const free = bytes < WIDE_BYTES ? undefined : room.freeBytes()
+  return free !== undefined && bytes > free * AHEAD_SHARE
 }
 
 function requireRoom(chunkBytes: number, fixedBytes: number, columns: number, room: ChunkRoom): void {

@@ -83,6 +83,7 @@ export class Session implements EngineSession {
           signal: options.signal,
           maxValueBytes: options.maxValueBytes,
           room: this.#host.keeper,
+          useOneThread: () => threads.take(1),
           buffers: this.#host.buffers,
           execute: (act) => this.#execute(act, options),
           explainFailure: () => this.#explainFailure(sql, options),
