@@ -116,13 +116,15 @@ export class MemoryKeeper implements Disposable, ChunkRoom {
   #tick(): void {
     if (this.#allocator === undefined && !this.#isMissing) void this.#load()
     const nextMs = this.look()
-    const now = performance.now()
-    if (now >= this.#nextSpillLook) {
-      this.#nextSpillLook = now + SPILL_LOOK_MS
-      this.#governor.spilled(this.#spill.usedBytes())
-    }
+    if (performance.now() >= this.#nextSpillLook) void this.#lookAtSpill()
     if (this.#running > 0) return this.#schedule(nextMs)
     this.#giveBack()
+  }
+
+  async #lookAtSpill(): Promise<void> {
+    this.#nextSpillLook = Number.POSITIVE_INFINITY
+    this.#governor.spilled(await this.#spill.usedBytes())
+    this.#nextSpillLook = performance.now() + SPILL_LOOK_MS
   }
 
   /** Returns free pages and tells what is left; answers with the bytes that went back. */

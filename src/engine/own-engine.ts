@@ -182,7 +182,7 @@ export class OwnEngine implements Engine {
       usedBytes: new DataView(bytes.buffer, bytes.byteOffset, 8).getFloat64(0, true),
       limitBytes: this.memoryLimitBytes,
       residentBytes: (await this.#keeper.figures())?.residentBytes,
-      spilledBytes: spill.usedBytes(),
+      spilledBytes: await spill.usedBytes(),
     }
   }
 

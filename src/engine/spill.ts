@@ -1,5 +1,5 @@
-import { mkdir, readdir, readFile, rm, statfs } from 'node:fs/promises'
-import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { mkdir, readdir, readFile, rm, stat, statfs } from 'node:fs/promises'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { IceboxError, makeFolders, systemCode } from '../base/index.ts'
 
@@ -9,8 +9,8 @@ const MEMORY_FILE_SYSTEMS = new Set([0x0102_1994, 0x8584_58f6])
 /** A spill folder of this process: `<directory>/<pid>-<start time>`, so that another run can tell that it is stale. */
 export interface SpillFolder extends AsyncDisposable {
   readonly path: string
-  /** Bytes of files in it now. */
-  usedBytes(): number
+  /** Bytes of files in it now. Never rejects. */
+  usedBytes(): Promise<number>
 }
 
 /**
@@ -86,23 +86,20 @@ async function startTime(pid: number): Promise<string | undefined> {
   }
 }
 
-/** Synchronous on purpose: the folder holds a handful of files and is looked at a few times a second. */
-function sizeOf(path: string): number {
+/**
+ * Not synchronous: where the disk is busy a look into a folder that DuckDB makes and removes files in waits for the journal,
+ * and nobody keeps the engine's memory near its limit meanwhile.
+ */
+async function sizeOf(path: string): Promise<number> {
+  // Somebody may have removed the folder: then the statement that spills next says so, not who counts.
+  const names = await readdir(path).catch(() => [])
   let total = 0
-  for (const name of namesIn(path)) {
+  for (const name of names) {
     // A file may go while it is looked at.
-    total += (statSync(join(path, name), { throwIfNoEntry: false })?.blocks ?? 0) * 512
+    const found = await stat(join(path, name)).catch(() => undefined)
+    total += (found?.blocks ?? 0) * 512
   }
   return total
-}
-
-/** Somebody may have removed the folder: then the statement that spills next says so, not who counts. */
-function namesIn(path: string): readonly string[] {
-  try {
-    return readdirSync(path)
-  } catch {
-    return []
-  }
 }
 
 function spillError(path: string, cause: unknown): IceboxError {
