@@ -102,8 +102,7 @@ export class ChunkMemory {
  * computed when they are asked for and not ahead, which one thread does. Rejects (throws) `memory/exhausted`.
  */
 export function requireRoomForFirst(typeIds: readonly number[], room: ChunkRoom): { readonly isTight: boolean } {
-  const isLong = (id: number): boolean => id === TYPE.VARCHAR || id === TYPE.BLOB
-  const bytesOf = (text: number): number => CHUNK_ROWS * typeIds.reduce((sum, id) => sum + (isLong(id) ? text : 8), 0)
+  const bytesOf = (text: number): number => CHUNK_ROWS * typeIds.reduce((sum, id) => sum + (isTextId(id) ? text : 8), 0)
   const bytes = bytesOf(TEXT_BYTES) * CHUNKS_AHEAD
   if (bytes < WIDE_BYTES) return { isTight: false }
   requireRoom(bytes, bytesOf(TEXT_ENTRY_BYTES), typeIds.length, room)
@@ -131,8 +130,8 @@ function requireRoom(chunkBytes: number, fixedBytes: number, columns: number, ro
   })
 }
 
-function isText(type: EngineType): boolean {
-  return type.kind === 'plain' && (type.id === TYPE.VARCHAR || type.id === TYPE.BLOB)
+function isTextId(id: number): boolean {
+  return id === TYPE.VARCHAR || id === TYPE.BLOB
 }
 
 /** What a row takes in the vectors of a type; below texts and lists so much as `guess` says. */
@@ -140,7 +139,7 @@ function widthOf(type: EngineType, guess: { readonly text: number; readonly elem
   switch (type.kind) {
     case 'plain':
     case 'enum':
-      return isText(type) ? guess.text : 8
+      return isTextId(type.id) ? guess.text : 8
     case 'decimal':
       return 16
     case 'list':

@@ -45,7 +45,7 @@ export class MemoryKeeper implements Disposable, ChunkRoom {
     this.#unregister = options.governor.registerReliever({
       name: "the engine's allocator",
       rung: 'relieve',
-      relieve: () => this.#giveBack(),
+      relieve: () => this.giveBack(),
     })
   }
 
@@ -72,10 +72,6 @@ export class MemoryKeeper implements Disposable, ChunkRoom {
   freeBytes(): number | undefined {
     this.#governor.look?.()
     return this.#governor.freeBytes
-  }
-
-  giveBack(): void {
-    this.#giveBack()
   }
 
   /** What the allocator holds; undefined where it cannot be read. Loads it. */
@@ -118,7 +114,7 @@ export class MemoryKeeper implements Disposable, ChunkRoom {
     const nextMs = this.look()
     if (performance.now() >= this.#nextSpillLook) void this.#lookAtSpill()
     if (this.#running > 0) return this.#schedule(nextMs)
-    this.#giveBack()
+    this.giveBack()
   }
 
   async #lookAtSpill(): Promise<void> {
@@ -128,7 +124,7 @@ export class MemoryKeeper implements Disposable, ChunkRoom {
   }
 
   /** Returns free pages and tells what is left; answers with the bytes that went back. */
-  #giveBack(): number {
+  giveBack(): number {
     const allocator = this.#allocator
     if (allocator === undefined) return 0
     const before = allocator.read().residentBytes

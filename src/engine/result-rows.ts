@@ -33,7 +33,7 @@ export interface ResultRowsOptions {
   readonly signal: AbortSignal | undefined
   readonly maxValueBytes: number | undefined
   readonly room: ChunkRoom
-  /** Has the rows that follow computed by one thread, which does nothing ahead. */
+  /** Has the rows that follow computed by one thread, which does nothing ahead; once is enough. */
   readonly useOneThread: () => Promise<void>
   /** Runs a native call with the session's care. */
   readonly execute: <T>(act: () => Promise<T>) => Promise<T>
@@ -51,7 +51,6 @@ export class ResultRows implements ResultStream {
   #fetching: Promise<unknown> | undefined
   #closing: Promise<void> = Promise.resolve()
   #isStarted = false
-  #usesOneThread = false
   #rowsRead = 0
 
   constructor(options: ResultRowsOptions) {
@@ -163,10 +162,7 @@ export class ResultRows implements ResultStream {
           : checkValueSizes(binding, chunk, { columns, types }, this.#rowsRead, maxValueBytes)
       this.#rowsRead += rows
       this.#memory.handedOut(rows, variableBytes)
-      if (!this.#usesOneThread && this.#memory.isTight) {
-        this.#usesOneThread = true
-        await this.#options.useOneThread()
-      }
+      if (this.#memory.isTight) await this.#options.useOneThread()
       return { chunk, variableBytes }
     }
     const returnType: number = binding.result_return_type(result)

@@ -33,7 +33,8 @@ export interface SessionHost {
 }
 
 interface StatementThreads extends AsyncDisposable {
-  readonly take: (count: number) => Promise<void>
+  /** Nothing is computed ahead from now on. */
+  readonly useOne: () => Promise<void>
 }
 
 /** One connection. A statement at a time: others wait for it; a result stream that is open must be closed first. */
@@ -83,7 +84,7 @@ export class Session implements EngineSession {
           signal: options.signal,
           maxValueBytes: options.maxValueBytes,
           room: this.#host.keeper,
-          useOneThread: () => threads.take(1),
+          useOneThread: threads.useOne,
           buffers: this.#host.buffers,
           execute: (act) => this.#execute(act, options),
           explainFailure: () => this.#explainFailure(sql, options),
@@ -158,15 +159,20 @@ export class Session implements EngineSession {
     return turn
   }
 
-  /** The engine has the threads that the statement asks for, or takes later, until this is disposed. */
+  /** The engine has the threads that the statement asks for, or one later, until this is disposed. */
   async #withThreads({ threads }: RunOptions): Promise<StatementThreads> {
     const restores: (() => Promise<void>)[] = []
     const take = async (count: number): Promise<void> => {
       restores.push(await this.#host.useThreads(count))
     }
     if (threads !== undefined) await take(threads)
+    let isOne = false
     return {
-      take,
+      useOne: async () => {
+        if (isOne) return
+        isOne = true
+        await take(1)
+      },
       [Symbol.asyncDispose]: async () => {
         for (const restore of restores.splice(0).reverse()) await restore()
       },
@@ -178,7 +184,7 @@ export class Session implements EngineSession {
     if (options.isSmallResult === true) return await this.#execute(() => binding.query(connection, sql), options)
     const prepared = await this.#prepareLast(sql, options)
     try {
-      if (requireRoomForFirst(columnTypeIds(binding, prepared), keeper).isTight) await threads.take(1)
+      if (requireRoomForFirst(columnTypeIds(binding, prepared), keeper).isTight) await threads.useOne()
       return await this.#execute(() => binding.execute_prepared_streaming(prepared), options)
     } finally {
       binding.destroy_prepare_sync(prepared)

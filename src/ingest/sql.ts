@@ -1,5 +1,5 @@
 import { isIceboxError } from '../base/index.ts'
-import type { SqlValue } from '../engine/index.ts'
+import type { EngineSession, RunOptions, SqlValue } from '../engine/index.ts'
 
 /** An identifier of ours in DuckDB's quotes. */
 export function quoteIdentifier(name: string): string {
@@ -19,6 +19,11 @@ export function failedBy(error: unknown, mark: string): boolean {
   return isIceboxError(error) && error.message.split('\n')[0]?.endsWith(mark) === true
 }
 
+/** All rows of Parquet files of our own, one after the other. */
+export function readParquet(paths: readonly string[]): string {
+  return `read_parquet(${quoteList(paths)}, hive_partitioning = false)`
+}
+
 export function quoteList(texts: readonly string[]): string {
   return `[${texts.map(quoteText).join(', ')}]`
 }
@@ -36,4 +41,20 @@ export function textOf(value: SqlValue | undefined): string {
     typeof value === 'boolean'
     ? String(value)
     : ''
+}
+
+export interface DescribedColumn {
+  readonly name: string
+  /** DuckDB's text of the type. */
+  readonly type: string
+}
+
+/** The columns that a SELECT answers with. */
+export async function describeColumns(
+  session: EngineSession,
+  select: string,
+  run: RunOptions,
+): Promise<DescribedColumn[]> {
+  const rows = await session.all(`DESCRIBE ${select}`, run)
+  return rows.map((row) => ({ name: textOf(row['column_name']), type: textOf(row['column_type']) }))
 }

@@ -4,7 +4,7 @@ import { IceboxError } from '../../src/base/index.ts'
 import { planStatement } from '../../src/memory/index.ts'
 import { openWithin } from '../../src/query/run/memory-plan.ts'
 import type { Prepared } from '../../src/query/run/query.ts'
-import { textOf } from '../../src/query/run/query-columns.ts'
+import { textOf } from '../../src/query/run/result-text.ts'
 import { openQueryLake, type QueryLake } from './query-lake.ts'
 
 let lake: QueryLake

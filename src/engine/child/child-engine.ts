@@ -143,11 +143,11 @@ export class ChildEngine implements Engine {
     await removeStale(this.#options.spillDirectory)
   }
 
-  /** A process that is not there holds nothing, and one that is ending gives all back. */
   async giveBack(): Promise<void> {
     await this.#relieve(Number.MAX_SAFE_INTEGER)
   }
 
+  /** A process that is not there holds nothing, and one that is ending gives all back. */
   async #relieve(bytes: number): Promise<number> {
     const running = await this.#running.catch(() => undefined)
     if (running === undefined || running.channel.lost !== undefined) return 0

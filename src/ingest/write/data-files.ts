@@ -3,7 +3,7 @@ import { IceboxError, isIceboxError, makeFolders } from '../../base/index.ts'
 import type { Engine, EngineSession, RunOptions } from '../../engine/index.ts'
 import { type DataFile, metadataFolder, type PartitionSpec, type Schema, type SortOrder } from '../../iceberg/index.ts'
 import { joinUri, localPath } from '../../storage/index.ts'
-import { textOf } from '../sql.ts'
+import { describeColumns } from '../sql.ts'
 import { fileError, removeFolder } from './files.ts'
 import { firstRung } from './first-rung.ts'
 import type { JournalEntry, WriteJournal } from './journal.ts'
@@ -78,7 +78,9 @@ export async function writeDataFiles(request: WriteRequest): Promise<WriteResult
 async function write(request: WriteRequest, usesDictionaries: boolean): Promise<WriteResult> {
   const dataLocation = request.properties['write.data.path'] ?? joinUri(request.location, 'data')
   const dataFolder = localPath(dataLocation)
-  const selectColumns = await columnsOf(request.session, request.select, request.signal)
+  const { session, select, signal } = request
+  const described = await describeColumns(session, select, signal === undefined ? {} : { signal })
+  const selectColumns = described.map(({ name }) => name)
   const projection = project({ ...request, selectColumns, refusesNegativeZero: usesDictionaries })
   for (const key of projection.keys) await key.sql.register?.(request.session)
   const rowWidthBytes = request.rowWidthBytes ?? estimateWidth(request.schema)
@@ -125,11 +127,6 @@ async function write(request: WriteRequest, usesDictionaries: boolean): Promise<
   }
 }
 
-async function columnsOf(session: EngineSession, select: string, signal: AbortSignal | undefined): Promise<string[]> {
-  const rows = await session.all(`DESCRIBE ${select}`, signal === undefined ? {} : { signal })
-  return rows.map((row) => textOf(row['column_name']))
-}
-
 /** Bytes of a row when nothing was sampled: strings as 24, numbers as 8. */
 function estimateWidth(schema: Schema): number {
   return schema.fields.reduce(
@@ -162,13 +159,7 @@ class Writer {
     this.#isOrdered = request.preserveOrder === true || projection.orderBy !== ''
     this.#output = join(data.dataFolder, `.icebox-${writeId}`)
     const staging = join(request.stagingDirectory, `write-${writeId}`)
-    this.#copier = new RowCopier({
-      ...request,
-      enginePlan: request.engine.plan,
-      projection,
-      output: this.#output,
-      staging,
-    })
+    this.#copier = new RowCopier({ ...request, projection, output: this.#output, staging })
     this.#placement = new Placement({ ...request, keys: projection.keys, dataLocation: data.dataLocation, writeId })
   }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { isIceboxError } from '../../base/index.ts'
 import type { EngineSession, RunOptions } from '../../engine/index.ts'
 import { type EnginePlan, passesOfSort, rowGroupSize } from '../../memory/index.ts'
-import { quoteIdentifier, quoteText, textOf } from '../sql.ts'
+import { quoteIdentifier, quoteText, readParquet, textOf } from '../sql.ts'
 
 export interface SortKey {
   readonly column: string
@@ -58,7 +58,7 @@ const MOST_PASSES = 256
 export async function sortIntoFiles(request: PassSortRequest): Promise<SortedFiles> {
   const { files, rowWidthBytes } = await new PassSort(request).sort()
   const columns = request.columns.map(quoteIdentifier).join(', ')
-  return { sql: `SELECT ${columns} FROM ${filesText(files)}`, rowWidthBytes }
+  return { sql: `SELECT ${columns} FROM ${readParquet(files)}`, rowWidthBytes }
 }
 
 class PassSort {
@@ -106,7 +106,7 @@ class PassSort {
     const files: string[] = []
     for (const [at, range] of ranges.entries()) {
       const file = join(folder, `sorted-${at}.parquet`)
-      const select = `SELECT ${columns} FROM ${filesText([this.#rows])} WHERE ${range} ORDER BY ${by}`
+      const select = `SELECT ${columns} FROM ${readParquet([this.#rows])} WHERE ${range} ORDER BY ${by}`
       const rows = await this.#copy(select, file, rowWidthBytes, { ...this.#run, threads: 1 })
       if (rows > 0 || at === 0) files.push(file)
     }
@@ -120,7 +120,7 @@ class PassSort {
     const key = quoteIdentifier(column)
     const bound = keyType === 'VARCHAR' ? `left(${key}, ${BOUND_CHARACTERS})` : key
     const sampled = await session.all(
-      `SELECT CAST(k AS VARCHAR) AS t FROM (SELECT ${bound} AS k FROM ${filesText([this.#rows])} WHERE ${key} IS NOT NULL USING SAMPLE reservoir(${passes * SAMPLES_PER_PASS} ROWS) REPEATABLE (1)) ORDER BY k ASC`,
+      `SELECT CAST(k AS VARCHAR) AS t FROM (SELECT ${bound} AS k FROM ${readParquet([this.#rows])} WHERE ${key} IS NOT NULL USING SAMPLE reservoir(${passes * SAMPLES_PER_PASS} ROWS) REPEATABLE (1)) ORDER BY k ASC`,
       { ...this.#run, threads: 1 },
     )
     const texts = Array.from({ length: passes - 1 }, (_, at) =>
@@ -168,7 +168,3 @@ const UNKNOWN_ROW_BYTES = 256
 const HELD_ROW_BYTES = 32
 /** A sort fills the engine: what it reads and writes beside must be small. */
 const ROW_GROUP_SHARE = 1 / 64
-
-function filesText(files: readonly string[]): string {
-  return `read_parquet([${files.map(quoteText).join(', ')}], hive_partitioning = false)`
-}

@@ -1,9 +1,8 @@
 import { dirname, join } from 'node:path'
 import { makeFolders, throwIfCancelled } from '../../base/index.ts'
-import type { EngineSession, RunOptions } from '../../engine/index.ts'
+import type { Engine, EngineSession, RunOptions } from '../../engine/index.ts'
 import type { Schema } from '../../iceberg/index.ts'
-import type { EnginePlan } from '../../memory/index.ts'
-import { quoteText, textOf } from '../sql.ts'
+import { describeColumns, readParquet } from '../sql.ts'
 import { type CopiedFile, type CopyStatement, runCopy } from './copy.ts'
 import { fieldIdsClause } from './field-ids.ts'
 import { fileError, removeFolder } from './files.ts'
@@ -15,7 +14,7 @@ import { codecOf, targetSize } from './table-properties.ts'
 
 export interface CopierOptions {
   readonly session: EngineSession
-  readonly enginePlan: EnginePlan
+  readonly engine: Pick<Engine, 'plan'>
   readonly projection: Projection
   readonly schema: Schema
   readonly properties: Readonly<Record<string, string>>
@@ -57,7 +56,7 @@ export class RowCopier {
 
   /** Sorted on disk by ranges of the first term of the order; then written in that order, by one thread. */
   async *#inPasses(select: string, rung: Rung, path: string): AsyncGenerator<CopiedFile> {
-    const { session, enginePlan, projection, staging } = this.#options
+    const { session, engine, projection, staging, signal } = this.#options
     const folder = join(staging, path)
     await makeFolders(folder).catch((error: unknown) => {
       throw fileError(`${folder} cannot be made`, error)
@@ -66,13 +65,14 @@ export class RowCopier {
     const terms = projection.sortTerms.map(({ sql }, at) => `${sql} AS ${keys[at]?.column}`)
     const rows = `SELECT *, ${terms.join(', ')} FROM (${select})`
     const run = this.#runOptions(rung, true)
-    const keyType = await typeOf(session, rows, keys[0]?.column, run)
+    const described = await describeColumns(session, rows, signal === undefined ? {} : { signal })
+    const keyType = described.find(({ name }) => name === keys[0]?.column)?.type ?? ''
     // Such keys (times with nanoseconds) cannot be written as bounds: their rows are sorted as a whole.
     if (!canDivideBy(keyType)) return yield* this.#run(rung, true, { select: this.#sorted(select), partitionBy: [] })
     const { columns } = projection
     // While rows are staged their order is nobody's, and keeping it would hold them by batches.
     await session.run('SET preserve_insertion_order = false')
-    const sorted = await sortIntoFiles({ session, rows, columns, keys, keyType, folder, engine: enginePlan, run })
+    const sorted = await sortIntoFiles({ session, rows, columns, keys, keyType, folder, engine: engine.plan, run })
     await session.run('SET preserve_insertion_order = true')
     yield* this.#run(rung, false, { select: sorted.sql, partitionBy: [] })
     await removeFolder(folder)
@@ -192,11 +192,5 @@ export class RowCopier {
 }
 
 function rowsOf(paths: readonly string[]): string {
-  return `SELECT * FROM read_parquet([${paths.map(quoteText).join(', ')}], hive_partitioning = false)`
-}
-
-async function typeOf(session: EngineSession, select: string, column: string | undefined, run: RunOptions) {
-  const { signal } = run
-  const described = await session.all(`DESCRIBE ${select}`, signal === undefined ? {} : { signal })
-  return textOf(described.find((row) => row['column_name'] === column)?.['column_type'])
+  return `SELECT * FROM ${readParquet(paths)}`
 }

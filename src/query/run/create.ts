@@ -1,6 +1,7 @@
 import { IceboxError, isIceboxError } from '../../base/index.ts'
 import { type CreateTableRequest, type TableIdentifier, tableText } from '../../catalog/index.ts'
 import { type NestedField, sameSpec, type Schema, schemaOf, typeToString } from '../../iceberg/index.ts'
+import type { DescribedColumn } from '../../ingest/index.ts'
 import type { CreateTable } from '../parse/ast.ts'
 import { Cursor } from '../parse/cursor.ts'
 import { FieldIds, parseTypeAt } from '../parse/types.ts'
@@ -11,7 +12,6 @@ import { prepare, type QueryParts, type SessionState } from './query.ts'
 import { doneResult } from './results.ts'
 import { findTable, writtenTable } from './table-names.ts'
 import { commit, commitWritten, rowsText, targetOf, writableQuery, writeRows, writtenFigures } from './write.ts'
-import type { QueryColumn } from './query-columns.ts'
 
 /** `CREATE TABLE` with columns, or `AS` a query: then the table appears with its rows, in one commit. */
 export async function runCreateTable(
@@ -173,7 +173,7 @@ function shape(fields: readonly NestedField[]): string {
 }
 
 /** The columns of a query as those of a table. Rejects `source/columns`, `schema/unsupported-type`. */
-export function schemaOfQuery(columns: readonly QueryColumn[]): Schema {
+export function schemaOfQuery(columns: readonly DescribedColumn[]): Schema {
   const ids = new FieldIds()
   const seen = new Map<string, string>()
   const fields = columns.map(({ name, type }): NestedField => {

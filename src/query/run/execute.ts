@@ -18,7 +18,7 @@ import { allowedSetting, createStatement, describeTable, showSchemas, showTables
 import { findTable, needTable, writtenTable } from './table-names.ts'
 import { canSortInPasses, type SortedRows, withinSort } from './sort-passes.ts'
 import { startTimeout } from './timeout.ts'
-import { textOf } from './query-columns.ts'
+import { textOf } from './result-text.ts'
 
 export interface Executed {
   readonly result: StatementResult

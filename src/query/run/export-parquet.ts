@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import type { RunOptions, SqlValue } from '../../engine/index.ts'
-import { isNegativeZero, refusingNegativeZero } from '../../ingest/index.ts'
+import { type DescribedColumn, isNegativeZero, refusingNegativeZero } from '../../ingest/index.ts'
 import { estimateRowBytes, type MemoryPlan, rowGroupSize } from '../../memory/index.ts'
 import type { Meter, QueryServices, StatementOptions, StatementResult } from '../port.ts'
 import { quoteName, quoteText } from '../text/names.ts'
@@ -9,7 +9,6 @@ import { admit, planMemory } from './memory-plan.ts'
 import { prepare, type QueryParts, runOptions, type SessionState } from './query.ts'
 import { doneResult } from './results.ts'
 import { withinSort } from './sort-passes.ts'
-import type { QueryColumn } from './query-columns.ts'
 import { isOrdered, writableQuery, type WritableQuery } from './write.ts'
 
 const FULL_ENGINE_SHARE = 1 / 32
@@ -86,7 +85,7 @@ export async function runExport(
  * How the two zeros stay two in the file: DuckDB's dictionaries would make one of them (decision 0017). What is watched
  * for -0.0 goes through a SELECT more, which does not keep an order, and needs names that differ.
  */
-function zerosOf(columns: readonly QueryColumn[], isOrdered: boolean): 'none' | 'watched' | 'without dictionaries' {
+function zerosOf(columns: readonly DescribedColumn[], isOrdered: boolean): 'none' | 'watched' | 'without dictionaries' {
   const real = columns.filter(({ type }) => /\b(FLOAT|DOUBLE)\b/.test(type))
   if (real.length === 0) return 'none'
   const names = new Set(columns.map(({ name }) => name.toLowerCase()))
@@ -101,6 +100,6 @@ function watchingZeros({ sql, columns }: WritableQuery): string {
   return `SELECT * REPLACE (${values.join(', ')}) FROM (${sql}\n)`
 }
 
-function isReal({ type }: QueryColumn): boolean {
+function isReal({ type }: DescribedColumn): boolean {
   return type === 'DOUBLE' || type === 'FLOAT'
 }

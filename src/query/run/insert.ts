@@ -1,6 +1,7 @@
 import { IceboxError } from '../../base/index.ts'
 import { tableText } from '../../catalog/index.ts'
 import { isUnpartitioned, type NestedField, type Schema } from '../../iceberg/index.ts'
+import type { DescribedColumn } from '../../ingest/index.ts'
 import type { Insert } from '../parse/ast.ts'
 import type { Meter, QueryServices, StatementOptions, StatementResult } from '../port.ts'
 import type { StatementText } from '../text/statements.ts'
@@ -8,7 +9,6 @@ import { prepare, type QueryParts, type SessionState } from './query.ts'
 import { doneResult } from './results.ts'
 import { needTable } from './table-names.ts'
 import { commitWritten, rowsText, targetOf, writableQuery, writeRows, writtenFigures } from './write.ts'
-import type { QueryColumn } from './query-columns.ts'
 
 /** `INSERT INTO` appends; `INSERT OVERWRITE` replaces the partitions that the rows fall into, or the whole unpartitioned table. */
 export async function runInsert(
@@ -71,7 +71,7 @@ export async function runInsert(
 export function assign(
   insert: Pick<Insert, 'columns' | 'byName'>,
   schema: Schema,
-  columns: readonly QueryColumn[],
+  columns: readonly DescribedColumn[],
   table: string,
 ): { field: NestedField; source: number }[] {
   if (insert.byName) {

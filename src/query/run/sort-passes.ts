@@ -2,12 +2,12 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isIceboxError, makeFolders } from '../../base/index.ts'
 import type { EngineSession, RunOptions } from '../../engine/index.ts'
-import { canDivideBy, sortIntoFiles } from '../../ingest/index.ts'
+import { canDivideBy, type DescribedColumn, describeColumns, sortIntoFiles } from '../../ingest/index.ts'
 import type { EnginePlan, MemoryPlan } from '../../memory/index.ts'
 import type { QueryServices } from '../port.ts'
 import { readSortedQuery, type SortedQuery } from '../pruning/sorted-query.ts'
 import { quoteText } from '../text/names.ts'
-import { columnsOf, type QueryColumn, textOf } from './query-columns.ts'
+import { textOf } from './result-text.ts'
 
 /** Rows that lie on disk in their order: `sql` reads them so on one thread, or where the order of rows is kept. */
 export interface SortedRows extends AsyncDisposable {
@@ -69,7 +69,7 @@ export async function canSortInPasses(request: Pick<SortRequest, 'session' | 'sq
 interface QueryToSort extends SortedQuery {
   /** The rows in any order, keys after the columns. */
   readonly sql: string
-  readonly columns: readonly QueryColumn[]
+  readonly columns: readonly DescribedColumn[]
   readonly keyType: string
 }
 
@@ -80,7 +80,7 @@ async function readQuery({
 }: Pick<SortRequest, 'session' | 'sql' | 'run'>): Promise<QueryToSort | undefined> {
   const { signal } = run
   const quiet = signal === undefined ? {} : { signal }
-  const columns = await columnsOf(session, sql, run)
+  const columns = await describeColumns(session, sql, run)
   const [serialized] = await session.all(`SELECT json_serialize_sql(${quoteText(sql)}) AS v`, quiet)
   const sorted = readSortedQuery(
     textOf(serialized?.['v']),
@@ -89,7 +89,7 @@ async function readQuery({
   if (sorted === undefined) return undefined
   const [written] = await session.all(`SELECT json_deserialize_sql(${quoteText(sorted.rows)}) AS v`, quiet)
   const rows = textOf(written?.['v'])
-  const staged = await columnsOf(session, rows, run)
+  const staged = await describeColumns(session, rows, run)
   const names = new Set(staged.map(({ name }) => name.toLowerCase()))
   // What DuckDB wrote of its own reading must mean the same, and each column have a name of its own in a file.
   const isSame =

@@ -11,7 +11,7 @@ import {
   type SortOrder,
   Transaction,
 } from '../../iceberg/index.ts'
-import { writeDataFiles, type WriteResult } from '../../ingest/index.ts'
+import { type DescribedColumn, describeColumns, writeDataFiles, type WriteResult } from '../../ingest/index.ts'
 import { advised, type MemoryPlan } from '../../memory/index.ts'
 import type { QueryServices, StatementOptions, TableScanReport } from '../port.ts'
 import { quoteName } from '../text/names.ts'
@@ -19,7 +19,6 @@ import type { StatementText } from '../text/statements.ts'
 import { isKeyword } from '../text/tokenizer.ts'
 import { readType } from '../views/read-type.ts'
 import { admit, planMemory } from './memory-plan.ts'
-import { columnsOf, type QueryColumn } from './query-columns.ts'
 import { isUtc, type Prepared, runOptions, type SessionState } from './query.ts'
 import type { ChangeFigures } from './results.ts'
 import { withinSort } from './sort-passes.ts'
@@ -27,7 +26,7 @@ import { withinSort } from './sort-passes.ts'
 /** A query whose rows are to be written: as text without parameters, and its columns. */
 export interface WritableQuery extends AsyncDisposable {
   readonly sql: string
-  readonly columns: readonly QueryColumn[]
+  readonly columns: readonly DescribedColumn[]
 }
 
 const STAGED = 'temp."icebox·rows"'
@@ -48,7 +47,7 @@ export async function writableQuery(prepared: Prepared, options: StatementOption
     const described = /^summarize\b/i.test(sql) ? `SELECT * FROM (${sql}\n)` : sql
     return {
       sql,
-      columns: await columnsOf(session, described, signal === undefined ? {} : { signal }),
+      columns: await describeColumns(session, described, signal === undefined ? {} : { signal }),
       [Symbol.asyncDispose]: async () => {
         if (isStaged) await session.run(`DROP TABLE IF EXISTS ${STAGED}`)
       },
