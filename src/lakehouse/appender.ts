@@ -80,6 +80,11 @@ export class Appender implements AsyncDisposable {
   }
 }
 
+/** Rows in memory that wait for the disk: a share of the budget, within bounds. */
+const WINDOW = { share: 1 / 64, mostBytes: 16_000_000 }
+/** As text, of the budget: committed at 256MB to 2GB with room to spare (docs/decisions/0021-appends-in-the-pool.md). */
+const ROW_SHARE = 1 / 48
+
 /** What `lake.appender` is made of. */
 export class Appenders {
   readonly #hub: StreamHub
@@ -87,14 +92,16 @@ export class Appenders {
   constructor(parts: {
     readonly folder: LakeFolder
     readonly configuration: Configuration
+    readonly budgetBytes: number
     readonly catalog: StreamParts['catalog']
     readonly io: StreamParts['io']
     readonly governor: StreamParts['governor']
+    readonly buffers: StreamParts['buffers']
     readonly services: (operation: string) => Promise<IngestServices>
     /** What pauses sources while memory is short. */
     readonly sources: SourcesPort
   }) {
-    const { folder, configuration, ...rest } = parts
+    const { folder, configuration, budgetBytes, ...rest } = parts
     const { values } = configuration
     this.#hub = new StreamHub({
       ...rest,
@@ -102,6 +109,8 @@ export class Appenders {
       commitBytes: values['performance.streaming.commit_size'],
       commitIntervalMs: values['performance.streaming.commit_interval'],
       maxConcurrent: values['performance.streaming.max_concurrent'],
+      mostRowBytes: budgetBytes * ROW_SHARE,
+      windowBytes: Math.min(WINDOW.mostBytes, budgetBytes * WINDOW.share),
       clock: MONOTONIC_CLOCK,
     })
   }

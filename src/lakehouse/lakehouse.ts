@@ -59,7 +59,18 @@ export class Lakehouse implements CommandLakehouse {
     this.#lifetime = governor.bill('lakehouse', { isBackground: true })
     const services = (operation: string) => ingestServices(parts, operation)
     const { sources } = governor
-    this.#appenders = new Appenders({ folder, configuration, catalog, io, governor, services, sources })
+    const { pool: buffers, budgetBytes } = parts.process
+    this.#appenders = new Appenders({
+      folder,
+      configuration,
+      catalog,
+      io,
+      governor,
+      services,
+      sources,
+      buffers,
+      budgetBytes,
+    })
   }
 
   /**

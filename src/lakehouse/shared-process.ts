@@ -1,8 +1,10 @@
 import { availableParallelism } from 'node:os'
+import { setTimeout } from 'node:timers/promises'
 import { isIceboxError } from '../base/index.ts'
 import { cappedPoolSize } from '../config/index.ts'
 import { allocatorControl, type Engine, type LaunchOptions, openEngine } from '../engine/index.ts'
 import {
+  collectGarbage,
   type EnginePlan,
   expectedBaseBytes,
   Governor,
@@ -35,6 +37,11 @@ export interface ProcessNeeds {
 /** What the tree takes more when the engine runs apart, file pages counted once: 15 to 25 MiB (docs/decisions/0014-engine-process.md). */
 const CHILD_BASE_BYTES = 24 * 1024 * 1024
 
+/** A process that grew by more since the lakehouse was opened has garbage, perhaps: a collection takes 11 ms at least. */
+const WORTH_COLLECTING_BYTES = 16 * 1024 * 1024
+/** Array buffers are freed in the background, within 20 ms. */
+const SWEEP_MS = 20
+
 /**
  * What a process has once, shared by the lakehouses open in it: the governor of its budget, and the engine, which is
  * started by the first statement that needs it, with the threads and the spill folder of the first lakehouse. Closed when
@@ -47,6 +54,7 @@ export class SharedProcess {
   /** Buffers outside the V8 heap: Arrow batches, on their way out or between processes. */
   readonly pool: SlabPool
   readonly #first: ProcessNeeds
+  readonly #openedAtBytes = ownMemory().rssBytes
   readonly #users = new Set<ProcessNeeds>()
   #engine: Promise<Engine> | undefined
   /** What the process takes beside the engine's limit, as last planned with. */
@@ -58,7 +66,7 @@ export class SharedProcess {
     const { budgetBytes, monitoringIntervalMs, pressure } = first
     this.governor = Governor.create({
       budgetBytes,
-      baseBytes: ownMemory().rssBytes,
+      baseBytes: this.#openedAtBytes,
       pressure,
       ...(monitoringIntervalMs !== undefined && { monitoringIntervalMs }),
     })
@@ -109,7 +117,7 @@ export class SharedProcess {
     if (this.#engine !== undefined) return this.#engine
     const starting = this.#start()
     this.#engine = starting
-    // Forgotten after it was kept: a plan that is refused fails before `#start` first waits.
+    // Forgotten after it was kept: a plan that is refused may fail before `#start` first waits.
     starting.catch(() => {
       if (this.#engine === starting) this.#engine = undefined
     })
@@ -130,6 +138,7 @@ export class SharedProcess {
 
   async #start(): Promise<Engine> {
     const { spillDirectory, maxSpillBytes, engine = 'own', launch } = this.#first
+    if (ownMemory().rssBytes - this.#openedAtBytes > WORTH_COLLECTING_BYTES) await this.#giveBack()
     this.governor.look()
     this.#baseBytes = expectedBaseBytes() + (engine === 'child' ? CHILD_BASE_BYTES : 0)
     return await openEngine({
@@ -141,6 +150,13 @@ export class SharedProcess {
       buffers: this.pool,
       ...(launch === undefined ? {} : { child: launch }),
     })
+  }
+
+  /** What the process holds for no use would be taken for its base, and from the engine, as long as that runs. */
+  async #giveBack(): Promise<void> {
+    this.pool.trim(0)
+    collectGarbage('major')
+    await setTimeout(SWEEP_MS)
   }
 
   #plan(budgetBytes: number): EnginePlan {

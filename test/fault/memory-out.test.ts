@@ -1,12 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { tableFromIPC } from 'apache-arrow'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ICEBOX, iceboxJson } from '../e2e/support/cli.ts'
-import { errorOf, procStatus } from './support/lake.ts'
+import { errorOf } from './support/lake.ts'
+import { type Watched, watched } from './support/watched.ts'
 
 const BUDGET = 256_000_000
 const ROWS = 20_000_000
@@ -30,40 +30,14 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-interface Watched {
-  readonly code: number | null
-  readonly signal: NodeJS.Signals | null
-  readonly out: string
-  readonly err: string
-  /** VmHWM as it was last seen from outside. */
-  readonly peakBytes: number
-  readonly bytesOut: number
-}
-
-/** Looks at a process's high-water mark until it ends; keeps at most 64 kB of what it prints. */
-async function watched(child: ChildProcess): Promise<Watched> {
-  let out = ''
-  let err = ''
-  let bytesOut = 0
-  child.stdout?.on('data', (chunk: Buffer) => {
-    bytesOut += chunk.byteLength
-    if (out.length < 65_536) out += chunk.toString('latin1')
-  })
-  child.stderr?.on('data', (chunk: Buffer) => {
-    err += chunk.toString('utf8')
-  })
-  const closed = once(child, 'close')
-  let peakBytes = 0
-  while (child.exitCode === null && child.signalCode === null) {
-    peakBytes = Math.max(peakBytes, (await procStatus(child.pid ?? 0, 'VmHWM')) ?? 0)
-    await new Promise((next) => setTimeout(next, 5))
-  }
-  await closed
-  return { code: child.exitCode, signal: child.signalCode, out, err, peakBytes, bytesOut }
-}
+/** Of what is printed. */
+const KEPT_BYTES = 65_536
 
 const icebox = (args: readonly string[]): Promise<Watched> =>
-  watched(spawn(ICEBOX, ['-C', lake, 'sql', '--memory', '256MB', ...args], { stdio: ['ignore', 'pipe', 'pipe'] }))
+  watched(
+    spawn(ICEBOX, ['-C', lake, 'sql', '--memory', '256MB', ...args], { stdio: ['ignore', 'pipe', 'pipe'] }),
+    KEPT_BYTES,
+  )
 
 function within(ran: Watched): void {
   expect(ran.signal, ran.err).toBe(null)
@@ -100,7 +74,7 @@ describe('20M rows out under a budget of 256MB', () => {
       for await (const statement of lake.run('select * from m.fact')) { ${read} }
       console.log(rows)`.replace('await using lake', 'const lake')
     const args = ['--input-type=module', '-e', `${script}\nawait lake.close()`]
-    const ran = await watched(spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] }))
+    const ran = await watched(spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] }), KEPT_BYTES)
     within(ran)
     expect(ran.out.trim(), ran.err).toBe(String(ROWS))
     console.log(`${_name}: peak ${(ran.peakBytes / 1e6).toFixed(0)} MB`)

@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ICEBOX } from '../e2e/support/cli.ts'
 import { startEngine } from '../integration/support/engine.ts'
-import { type FaultLake, faultLake, procStatus } from './support/lake.ts'
+import { type FaultLake, faultLake } from './support/lake.ts'
+import { type Watched, watched } from './support/watched.ts'
 
 const BUDGET = 256_000_000
 
@@ -66,40 +66,9 @@ async function writeParquet(name: string, rows: number, columns: number): Promis
   )
 }
 
-interface Watched {
-  readonly code: number | null
-  readonly signal: NodeJS.Signals | null
-  readonly out: string
-  readonly err: string
-  /** VmHWM as it was last seen from outside. */
-  readonly peakBytes: number
-}
-
-/** Runs a command under the budget and looks at its high-water mark until it ends. */
-async function watched(args: readonly string[], budget = '256MB'): Promise<Watched> {
-  const child = spawn(ICEBOX, [...args, '--memory', budget, '--json'], {
-    cwd: lake.path,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const out: Buffer[] = []
-  const err: Buffer[] = []
-  child.stdout.on('data', (chunk: Buffer) => out.push(chunk))
-  child.stderr.on('data', (chunk: Buffer) => err.push(chunk))
-  const closed = once(child, 'close')
-  let peakBytes = 0
-  while (child.exitCode === null && child.signalCode === null) {
-    peakBytes = Math.max(peakBytes, (await procStatus(child.pid ?? 0, 'VmHWM')) ?? 0)
-    await new Promise((next) => setTimeout(next, 2))
-  }
-  await closed
-  return {
-    code: child.exitCode,
-    signal: child.signalCode,
-    out: Buffer.concat(out).toString('utf8'),
-    err: Buffer.concat(err).toString('utf8'),
-    peakBytes,
-  }
-}
+/** Runs a command under the budget. */
+const icebox = (args: readonly string[], budget = '256MB'): Promise<Watched> =>
+  watched(spawn(ICEBOX, [...args, '--memory', budget, '--json'], { cwd: lake.path, stdio: ['ignore', 'pipe', 'pipe'] }))
 
 const SHAPES: readonly (readonly [string, ...string[]])[] = [
   ['import of 200 columns', 'import', 'm.wide', '../wide.csv'],
@@ -133,7 +102,7 @@ describe('under a budget of 256MB', () => {
   it('a sort larger than the engine can merge finishes, in passes', async () => {
     const text = ['i', 'id', 'i * 7 + id'].map((seed) => `md5((${seed})::varchar)`).join(' || ')
     const sql = `select id, ${text} || note as t from a.parts, range(16) r(i) order by t`
-    const ran = await watched(['sql', sql, '--output', '../sorted.parquet'], '220MB')
+    const ran = await icebox(['sql', sql, '--output', '../sorted.parquet'], '220MB')
     expect(ran.code, `${ran.out}${ran.err}`).toBe(0)
     expect(ran.peakBytes).toBeLessThanOrEqual(220_000_000)
     expect(await lake.remains()).toEqual([])
@@ -146,7 +115,7 @@ describe('under a budget of 256MB', () => {
   it('CREATE TABLE AS a sort larger than the engine can merge keeps its order in the files', async () => {
     const text = ['i', 'id', 'i * 7 + id'].map((seed) => `md5((${seed})::varchar)`).join(' || ')
     const sql = `create table a.ordered as select id, ${text} || note as t from a.parts, range(16) r(i) order by t`
-    const ran = await watched(['sql', sql], '220MB')
+    const ran = await icebox(['sql', sql], '220MB')
     expect(ran.code, `${ran.out}${ran.err}`).toBe(0)
     expect(ran.peakBytes).toBeLessThanOrEqual(220_000_000)
     expect(await lake.remains()).toEqual([])
@@ -162,7 +131,7 @@ describe('under a budget of 256MB', () => {
   })
 
   it.each(SHAPES)('%s stays inside, or is refused with the bytes', async (_name, ...args) => {
-    const ran = await watched(args)
+    const ran = await icebox(args)
     expect(ran.signal, ran.err).toBe(null)
     expect(ran.peakBytes, `peak of ${args.join(' ')}: ${ran.peakBytes}`).toBeLessThanOrEqual(BUDGET)
     expect(await lake.remains()).toEqual([])
@@ -227,7 +196,7 @@ describe('long values and many columns stay inside the budget', () => {
     async (budget, file, flags, at) => {
       const outcome = WIDE[at]?.[2] ?? { rows: -1 }
       const words = flags === '' ? [] : flags.split(' ')
-      const ran = await watched(['import', `w.t${at}`, `../${file}`, ...words], `${budget}MB`)
+      const ran = await icebox(['import', `w.t${at}`, `../${file}`, ...words], `${budget}MB`)
       console.log(`${file} at ${budget}MB: ${(ran.peakBytes / 1e6).toFixed(0)} MB`)
       expect(ran.signal, ran.err).toBe(null)
       expect(ran.peakBytes, `peak of ${file} at ${budget}MB: ${ran.peakBytes}`).toBeLessThanOrEqual(budget * 1e6)

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path'
 import { afterAll, describe, expect, it, vi } from 'vitest'
 import { Lakehouse } from '../../src/lakehouse/index.ts'
 import { StreamHub } from '../../src/ingest/index.ts'
+import { SlabPool } from '../../src/memory/index.ts'
 import { openKit } from '../integration/ingest-kit.ts'
 import { type FaultLake, faultLake, filesBelow } from './support/lake.ts'
 import { smallDisk } from './support/mount.ts'
@@ -266,6 +267,14 @@ describe('the wall clock', () => {
       commitIntervalMs: 60_000,
       maxConcurrent: 4,
       sources: { whenOpen: async () => {} },
+      buffers: new SlabPool({
+        budget: { tryReserve: () => ({ release: () => undefined }) },
+        poolSizeBytes: 0,
+        maxBytes: 64 * MB,
+        defragThreshold: 0.5,
+      }),
+      windowBytes: MB,
+      mostRowBytes: MB,
       clock: {
         after: (ms, call) => {
           const timer = { atMs: nowMs + ms, call }

@@ -12,6 +12,7 @@ import {
   schemaToJson,
   Transaction,
 } from '../../iceberg/index.ts'
+import type { EnginePlan } from '../../memory/index.ts'
 import { localPath } from '../../storage/index.ts'
 import { needDiskSpace } from '../execute/disk-space.ts'
 import type { IngestServices } from '../plan/services.ts'
@@ -21,9 +22,9 @@ import { project } from '../write/projection.ts'
 import { type FoundTable, findTable, type StreamTable } from './find-table.ts'
 import { heldKeys, KEYS_PROPERTY, printKeys } from './keys.ts'
 import { markOf, markProperty, RANGE_PROPERTY } from './mark.ts'
+import { rowsOnly } from './rows-only.ts'
 import { rowsSelect, type SegmentGroup } from './rows-select.ts'
 import type { SealedSegment } from './segment-file.ts'
-import { withoutFrames } from './without-frames.ts'
 
 /** Segments of a stream that go into the table together. */
 export interface SegmentBatch {
@@ -47,6 +48,10 @@ const TRIES = 5
 const SCAN_BYTES = 2_000_000
 /** Parquet of NDJSON rows, measured on the appender's own: 0.1 to 0.3; disk is asked for with room to spare. */
 const ROWS_TO_PARQUET = 0.5
+/** What DuckDB's reader takes for each thread; a vector has the rows of one at most. */
+const JSON_BUFFER_BYTES = 32 * 1024 * 1024
+/** Rows are wide when so many of them fill this part of the engine's memory; the writer takes eight times their bytes. */
+const WIDE_ROWS = { atOnce: 256, share: 32 }
 
 /**
  * Puts the rows of segments into their table by one commit, which also says how far the stream is in the table (invariant
@@ -155,7 +160,7 @@ async function write(
   const entry = await services.journal.begin({ folders: (id) => [scratch(id)] })
   const folder = scratch(entry.writeId)
   try {
-    const select = rowsSelect(await groupsOf(segments, repeated, folder), schema)
+    const select = rowsSelect(await groupsOf(segments, repeated, folder, services.engine.plan), schema)
     const partitions = isUnpartitioned(spec) ? undefined : await countPartitions(session, select, schema, spec)
     const order = metadata.sortOrders.find((some) => some.orderId === metadata.defaultSortOrderId)
     return await writeDataFiles({
@@ -187,23 +192,38 @@ function specOf({ metadata }: LoadedTable): PartitionSpec {
   })
 }
 
-/** Segments by the schema of their rows; those with appends that are left out are copied without them first. */
+/**
+ * Segments by the schema of their rows. Those with appends that are left out, or with rows of which a vector would take
+ * much of the engine's memory, are copied first: a vector holds rows of one file, and no frame has to be filtered out,
+ * for which DuckDB gathers up to 2,048 rows however wide they are.
+ */
 async function groupsOf(
   segments: readonly SealedSegment[],
   repeated: ReadonlySet<number>,
   scratch: string,
+  { memoryLimitBytes }: EnginePlan,
 ): Promise<SegmentGroup[]> {
-  const groups = new Map<string, { schema: Schema; paths: string[]; longest: number }>()
-  for (const segment of segments) {
-    const kept = segment.frames.filter(({ sequence }) => !repeated.has(sequence))
-    if (kept.length === 0) continue
-    const path =
-      kept.length === segment.frames.length ? segment.path : await withoutFrames(segment.path, repeated, scratch)
+  const kept = segments
+    .map((segment) => ({ segment, frames: segment.frames.filter(({ sequence }) => !repeated.has(sequence)) }))
+    .filter(({ frames }) => frames.length > 0)
+  const longest = kept.reduce(
+    (most, { frames }) => frames.reduce((more, frame) => Math.max(more, frame.longest), most),
+    0,
+  )
+  const fileBytes = Math.min(JSON_BUFFER_BYTES, memoryLimitBytes / WIDE_ROWS.share)
+  const isWide = longest * WIDE_ROWS.atOnce > fileBytes
+  const groups = new Map<string, { schema: Schema; paths: string[]; longest: number; hasFrames: boolean }>()
+  for (const { segment, frames } of kept) {
     const text = printJson(schemaToJson(segment.schema))
-    const group = groups.get(text) ?? { schema: segment.schema, paths: [], longest: 0 }
-    group.paths.push(path)
-    for (const { longest } of kept) group.longest = Math.max(group.longest, longest)
+    const group = groups.get(text) ?? { schema: segment.schema, paths: [], longest, hasFrames: false }
     groups.set(text, group)
+    if (isWide || frames.length < segment.frames.length) {
+      const copies = { without: repeated, fileBytes: isWide ? fileBytes : Number.POSITIVE_INFINITY, folder: scratch }
+      group.paths.push(...(await rowsOnly(segment.path, copies)))
+    } else {
+      group.paths.push(segment.path)
+      group.hasFrames = true
+    }
   }
   return [...groups.values()]
 }

@@ -1,25 +1,21 @@
 import { crc32 } from 'node:zlib'
 import { formatBytes, IceboxError, nearestNames } from '../../base/index.ts'
 import { type Schema, typeToString } from '../../iceberg/index.ts'
+import type { Lease } from '../../memory/index.ts'
 import { encoderOf, type EncodeValue, isMissing, isRecord } from './encode-value.ts'
+import { type EncodedRows, HeldRows, leaseText, PassingRows, releaseAll, type RowBuffers } from './encoded-rows.ts'
 
-/** Rows of one append as they are written into the spool. */
-export interface EncodedRows {
-  /** NDJSON: an object a line, members by field id; NULL is left out. */
-  readonly body: Uint8Array
-  readonly rows: number
-  readonly longest: number
-  readonly crc: number
-}
-
-/** What one append may hold: it is in memory as a whole, since it is kept as a whole or not at all. */
+/** What one append may hold. It is kept as a whole or not at all. */
 export const MAX_APPEND_BYTES = 64_000_000
-/** Text is turned into bytes in pieces of about this many characters. */
-const PIECE_CHARACTERS = 1 << 20
+/** Larger ones are encoded twice rather than held in memory. */
+const MOST_HELD_BYTES = 4_000_000
+/** Text is turned into bytes in pieces of about this many characters: strings so short die young in V8's heap. */
+const PIECE_CHARACTERS = 1 << 16
 
 /** Checks rows against a schema and writes them down. Made once for a schema, used for every append. */
 export class RowEncoder {
   readonly schema: Schema
+  readonly #mostRowBytes: number
   readonly #names: ReadonlySet<string>
   readonly #columns: readonly {
     readonly name: string
@@ -29,8 +25,10 @@ export class RowEncoder {
     readonly encode: EncodeValue
   }[]
 
-  constructor(schema: Schema) {
+  /** `mostRowBytes`: a longer row could be kept, but not be read again within the budget. */
+  constructor(schema: Schema, mostRowBytes: number) {
     this.schema = schema
+    this.#mostRowBytes = Math.min(mostRowBytes, MAX_APPEND_BYTES)
     this.#names = new Set(schema.fields.map((field) => field.name))
     this.#columns = schema.fields.map((field) => ({
       name: field.name,
@@ -42,31 +40,52 @@ export class RowEncoder {
   }
 
   /**
-   * Rejects `source/row` naming row (from 0), column, value and rule, and `usage/invalid` for more than
-   * {@link MAX_APPEND_BYTES}.
+   * Throws `source/row` naming row (from 0), column, value and rule, `usage/invalid` for more than
+   * {@link MAX_APPEND_BYTES}, `memory/refused` where there is no buffer; then nothing is held.
    */
-  encode(rows: readonly unknown[]): EncodedRows {
-    const pieces: Buffer[] = []
-    let text = ''
+  encode(rows: readonly unknown[], into: RowBuffers): EncodedRows {
+    let leases: Lease[] | undefined = []
+    let largest = 0
     let bytes = 0
     let longest = 0
-    const flush = () => {
-      const piece = Buffer.from(text)
-      pieces.push(piece)
-      bytes += piece.length
-      text = ''
-      if (bytes > MAX_APPEND_BYTES) throw tooLarge(rows.length)
+    let crc = 0
+    try {
+      for (const { text, longestLine } of this.#texts(rows)) {
+        const size = Buffer.byteLength(text)
+        bytes += size
+        if (bytes > MAX_APPEND_BYTES) throw tooLarge(rows.length)
+        largest = Math.max(largest, size)
+        longest = Math.max(longest, longestLine)
+        crc = crc32(text, crc)
+        if (bytes > MOST_HELD_BYTES) {
+          releaseAll(leases ?? [])
+          leases = undefined
+        }
+        leases?.push(leaseText(text, size, into))
+      }
+      // At most three bytes a UTF-16 unit; the exact length is not worth a second pass.
+      const count = { rows: rows.length, bytes, longest: Math.min(longest * 3, bytes), crc }
+      if (leases !== undefined) return new HeldRows(count, leases)
+      return new PassingRows(count, largest, () => this.#texts(rows), into)
+    } catch (error) {
+      releaseAll(leases ?? [])
+      throw error
     }
+  }
+
+  /** The lines, several together. */
+  *#texts(rows: readonly unknown[]): Generator<{ readonly text: string; readonly longestLine: number }, void> {
+    let text = ''
+    let longestLine = 0
     for (const [at, row] of rows.entries()) {
       const line = this.#row(row, at)
-      // At most three bytes a UTF-16 unit; the exact length is not worth a second pass.
-      longest = Math.max(longest, line.length * 3)
+      longestLine = Math.max(longestLine, line.length)
       text += line
-      if (text.length >= PIECE_CHARACTERS) flush()
+      if (text.length < PIECE_CHARACTERS) continue
+      yield { text, longestLine }
+      text = ''
     }
-    flush()
-    const body = pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces)
-    return { body, rows: rows.length, longest: Math.min(longest, body.length), crc: crc32(body) }
+    if (text !== '') yield { text, longestLine }
   }
 
   #row(row: unknown, at: number): string {
@@ -80,6 +99,7 @@ export class RowEncoder {
         if (column.required) throw this.#missing(at, column.name, row)
         continue
       }
+      if (this.#isTooLong(value)) throw this.#tooLong(at, column.name)
       const text = column.encode(value)
       if (typeof text !== 'string') {
         throw badRow(
@@ -89,11 +109,29 @@ export class RowEncoder {
         )
       }
       line += (line === '{' ? '' : ',') + column.start + text
+      if (this.#isTooLong(line)) throw this.#tooLong(at, column.name)
     }
     // Counted first: names are looked up one by one only where something is left over.
     const names = Object.keys(row)
     if (names.length > used) for (const name of names) if (!this.#names.has(name)) throw this.#unknown(at, name)
     return `${line}}\n`
+  }
+
+  #isTooLong(value: unknown): boolean {
+    if (typeof value === 'string') return value.length > this.#mostRowBytes
+    return value instanceof Uint8Array && value.length > this.#mostRowBytes
+  }
+
+  #tooLong(at: number, column: string): IceboxError {
+    const most = formatBytes(this.#mostRowBytes)
+    return badRow(
+      at,
+      `row ${at}, column '${column}': the row takes more than ${most} as text`,
+      { column, limitBytes: this.#mostRowBytes },
+      this.#mostRowBytes < MAX_APPEND_BYTES
+        ? 'raise performance.memory.max_usage: a row may take a 48th of it'
+        : 'keep such values in files of their own, and their paths in the table',
+    )
   }
 
   #unknown(at: number, name: string): IceboxError {
@@ -123,7 +161,7 @@ export class RowEncoder {
 function badRow(
   row: number,
   message: string,
-  context: Record<string, string | null>,
+  context: Record<string, string | number | null>,
   remedy = 'mend the row: nothing of this append was kept',
 ): IceboxError {
   return new IceboxError('source/row', { message, remedy, context: { row, ...context } })

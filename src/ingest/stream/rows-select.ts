@@ -8,6 +8,8 @@ export interface SegmentGroup {
   readonly paths: readonly string[]
   /** Bytes of the longest row, or more. */
   readonly longest: number
+  /** Among the rows stand the frames of their appends. */
+  readonly hasFrames: boolean
 }
 
 const LEAST_OBJECT_BYTES = 1_000_000
@@ -21,7 +23,7 @@ export function rowsSelect(groups: readonly SegmentGroup[], current: Schema): st
   return groups.map((group) => groupSelect(group, current)).join(' UNION ALL ')
 }
 
-function groupSelect({ schema, paths, longest }: SegmentGroup, current: Schema): string {
+function groupSelect({ schema, paths, longest, hasFrames }: SegmentGroup, current: Schema): string {
   const columns = current.fields.map((field) => {
     const written = schema.fields.find((some) => some.id === field.id)
     const value =
@@ -38,7 +40,8 @@ function groupSelect({ schema, paths, longest }: SegmentGroup, current: Schema):
     `maximum_object_size = ${Math.max(LEAST_OBJECT_BYTES, longest + 1)}`,
     `columns = ${columnsMap([['#', 'VARCHAR'], ...schema.fields.map((field): [string, string] => [String(field.id), writtenType(field.type)])])}`,
   ]
-  return `SELECT ${columns.join(', ')} FROM read_json(${settings.join(', ')}) WHERE "#" IS NULL`
+  const rows = hasFrames ? ' WHERE "#" IS NULL' : ''
+  return `SELECT ${columns.join(', ')} FROM read_json(${settings.join(', ')})${rows}`
 }
 
 /** The SQL type of the JSON that `encoderOf` writes for a type. */

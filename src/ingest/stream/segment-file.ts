@@ -5,7 +5,7 @@ import { parseSchema, type Schema, schemaToJson } from '../../iceberg/index.ts'
 import { parseJson, printJson } from '../../base/index.ts'
 import { fileError, syncPath } from '../write/files.ts'
 import { checkedLine, type Frame, frameLine, scanSegment } from './frame.ts'
-import type { EncodedRows } from './encode-rows.ts'
+import type { EncodedRows } from './encoded-rows.ts'
 
 /** A segment that is written no more. */
 export interface SealedSegment {
@@ -73,33 +73,23 @@ export class OpenSegment {
 
   /**
    * Writes appends and flushes them to the disk together; gives their frames. After a rejection (`storage/full`,
-   * `storage/io`) the segment is as before.
+   * `storage/io`, `usage/invalid` for rows that were changed) the segment is as before.
    */
   async append(group: readonly PendingAppend[]): Promise<readonly Frame[]> {
     if (this.#broken !== undefined) throw this.#broken
-    const parts: Uint8Array[] = []
-    const frames: Frame[] = []
-    for (const { rows, key } of group) {
-      const frame: Frame = {
-        sequence: this.#nextSequence + frames.length,
-        rows: rows.rows,
-        bytes: rows.body.length,
-        longest: rows.longest,
-        key,
-        crc: rows.crc,
-      }
-      frames.push(frame)
-      parts.push(Buffer.from(frameLine(frame)), rows.body)
-    }
-    const bytes = parts.reduce((sum, part) => sum + part.length, 0)
+    const frames = group.map(({ rows, key }, at) => ({ sequence: this.#nextSequence + at, key, ...rows.count }))
+    let end = this.#durableBytes
     try {
-      await writeAll(this.#handle, parts, this.#durableBytes)
+      for (const [at, frame] of frames.entries()) {
+        end = await writeAt(this.#handle, Buffer.from(frameLine(frame)), end)
+        for (const piece of group[at]?.rows.pieces() ?? []) end = await writeAt(this.#handle, piece, end)
+      }
       await this.#handle.datasync()
     } catch (error) {
       await this.#cut()
-      throw fileError(`rows cannot be written to ${this.#path}`, error)
+      throw error instanceof IceboxError ? error : fileError(`rows cannot be written to ${this.#path}`, error)
     }
-    this.#durableBytes += bytes
+    this.#durableBytes = end
     this.#nextSequence += frames.length
     this.#frames.push(...frames)
     return frames
@@ -135,15 +125,12 @@ export class OpenSegment {
   }
 }
 
-async function writeAll(handle: FileHandle, parts: readonly Uint8Array[], position: number): Promise<void> {
-  let at = position
-  for (const part of parts) {
-    for (let done = 0; done < part.length; ) {
-      const { bytesWritten } = await handle.write(part, done, part.length - done, at)
-      done += bytesWritten
-      at += bytesWritten
-    }
+/** Where the bytes end. */
+async function writeAt(handle: FileHandle, bytes: Uint8Array, start: number): Promise<number> {
+  for (let done = 0; done < bytes.length; ) {
+    done += (await handle.write(bytes, done, bytes.length - done, start + done)).bytesWritten
   }
+  return start + bytes.length
 }
 
 /**

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import type { Schema } from '../../iceberg/index.ts'
-import type { EncodedRows } from './encode-rows.ts'
+import type { EncodedRows } from './encoded-rows.ts'
 import type { Frame } from './frame.ts'
 import { OpenSegment, type PendingAppend, type SealedSegment } from './segment-file.ts'
 
@@ -52,7 +52,7 @@ export class Spool {
     const written = new Promise<Frame>((resolve, reject) => {
       this.#waiting.push({ rows, key, schema, resolve, reject })
     })
-    this.#waitingBytes += rows.body.length
+    this.#waitingBytes += rows.count.bytes
     this.#drain()
     return await written
   }
@@ -60,11 +60,6 @@ export class Spool {
   /** Ends the segment that is written to, so that all rows on disk are in {@link sealed}. */
   seal(): Promise<void> {
     return this.#exclusive(() => this.#seal())
-  }
-
-  /** Resolves when what waits now is on disk, or was refused. */
-  written(): Promise<void> {
-    return this.#exclusive(async () => {})
   }
 
   /** After the commit that holds them. Files that cannot be removed now are when the stream ends: the table knows them. */
@@ -99,10 +94,11 @@ export class Spool {
     })
   }
 
-  /** All that wait, up to where the schema changed. */
+  /** All that wait, up to where the schema changed. Rows that are encoded while they are written may fail, alone. */
   #takeGroup(): Waiting[] {
     const first = this.#waiting[0]
-    const end = this.#waiting.findIndex((some) => some.schema !== first?.schema)
+    if (first?.rows.isHeld === false) return this.#waiting.splice(0, 1)
+    const end = this.#waiting.findIndex((some) => some.schema !== first?.schema || !some.rows.isHeld)
     return this.#waiting.splice(0, end < 0 ? this.#waiting.length : end)
   }
 
@@ -119,7 +115,7 @@ export class Spool {
       for (const { reject } of group) reject(error)
       return
     } finally {
-      this.#waitingBytes -= group.reduce((sum, { rows }) => sum + rows.body.length, 0)
+      this.#waitingBytes -= group.reduce((sum, { rows }) => sum + rows.count.bytes, 0)
     }
     // The rows are safe: a seal that fails is tried again by whoever needs it.
     if (this.#open.bytes >= this.#segmentBytes) await this.#seal().catch(() => undefined)

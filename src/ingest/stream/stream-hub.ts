@@ -1,8 +1,9 @@
 import type { TableIdentifier } from '../../catalog/index.ts'
 import { Gate } from '../../engine/index.ts'
 import { recoverStreams, type StreamRecovery } from './recover-streams.ts'
+import { RowWindow } from './row-window.ts'
 import { createStream } from './stream-folder.ts'
-import { type StreamParts, TableStream } from './table-stream.ts'
+import { type SharedLimits, type StreamParts, TableStream } from './table-stream.ts'
 
 /** A way into a table's stream; the stream ends with the last of them. */
 export interface StreamHandle {
@@ -22,13 +23,16 @@ const SIGN_OF_LIFE_MS = 60_000
 /** The streams of a lakehouse in this process: one a table, shared by all that append to it, so that their rows gather. */
 export class StreamHub {
   readonly #parts: StreamParts
-  readonly #gate: Gate
+  readonly #shared: SharedLimits
   readonly #streams = new Map<string, Shared>()
   #cancelSign: (() => void) | undefined
 
   constructor(parts: StreamParts) {
     this.#parts = parts
-    this.#gate = new Gate(parts.maxConcurrent)
+    this.#shared = {
+      gate: new Gate(parts.maxConcurrent),
+      window: new RowWindow(parts.windowBytes),
+    }
   }
 
   /** Commits what dead processes left in the spool. */
@@ -78,7 +82,7 @@ export class StreamHub {
     const table = await catalog.loadTable(identifier)
     const folder = await createStream(spoolDirectory, { identifier, uuid: table.metadata.tableUuid })
     this.#keepSigning()
-    return new TableStream(folder, table, this.#parts, this.#gate)
+    return new TableStream(folder, table, this.#parts, this.#shared)
   }
 
   #keepSigning(): void {

@@ -1,15 +1,19 @@
-import { cancelledError, formatBytes, IceboxError, isIceboxError, throwIfCancelled } from '../../base/index.ts'
+import { formatBytes, IceboxError, isIceboxError } from '../../base/index.ts'
 import { commitTarget } from '../../catalog/index.ts'
 import type { Gate } from '../../engine/index.ts'
 import { type LoadedTable, type Schema, schemaOf, Transaction } from '../../iceberg/index.ts'
+import type { BufferAllocator } from '../../memory/index.ts'
 import type { IngestServices } from '../plan/services.ts'
+import { cancellable } from './cancellable.ts'
 import type { Clock } from './clock.ts'
 import { Committer } from './committer.ts'
-import { type EncodedRows, RowEncoder } from './encode-rows.ts'
+import { RowEncoder } from './encode-rows.ts'
+import type { EncodedRows } from './encoded-rows.ts'
 import { findTable } from './find-table.ts'
 import type { Frame } from './frame.ts'
 import { heldKeys, keyDigest } from './keys.ts'
 import { markOf, markProperty } from './mark.ts'
+import type { RowWindow } from './row-window.ts'
 import { Spool } from './spool.ts'
 import { removeSegments, removeStream, type StreamFolder } from './stream-folder.ts'
 
@@ -32,6 +36,12 @@ export interface StreamParts extends Pick<IngestServices, 'catalog' | 'io' | 'go
   /** `performance.streaming.max_concurrent` */
   readonly maxConcurrent: number
   readonly sources: SourcesPort
+  /** Where rows are until they are on disk. */
+  readonly buffers: BufferAllocator
+  /** Appends of all streams wait while rows of so many bytes are there. */
+  readonly windowBytes: number
+  /** A longer row is refused. */
+  readonly mostRowBytes: number
   readonly clock: Clock
 }
 
@@ -49,17 +59,24 @@ export interface AppendResult {
   readonly isRepeated: boolean
 }
 
+/** What the streams of a lakehouse share. */
+export interface SharedLimits {
+  /** Of commits at once. */
+  readonly gate: Gate
+  readonly window: RowWindow
+}
+
 interface KnownKey {
   readonly crc: number
   /** Undefined for one that a snapshot holds. */
   readonly frame: Promise<Frame> | undefined
 }
 
-/** Appends wait while so many bytes wait for the disk. */
-const MOST_WAITING_BYTES = 16_000_000
 /** Appends wait while so many times the commit size is on disk and not in the table. */
 const MOST_UNCOMMITTED_SIZES = 4
 const MOST_KEY_CHARACTERS = 512
+/** An append gives up when memory it waited for was taken by others as often. */
+const MOST_REFUSALS = 5
 
 /** The rows on their way into one table, from all appenders of this process that are open on it. */
 export class TableStream {
@@ -67,6 +84,7 @@ export class TableStream {
   readonly #stream: StreamFolder
   readonly #spool: Spool
   readonly #committer: Committer
+  readonly #window: RowWindow
   readonly #consumer: string
   readonly #keys = new Map<string, KnownKey>()
   readonly #underWay = new Set<Promise<unknown>>()
@@ -74,17 +92,18 @@ export class TableStream {
   #keysAppended = 0
   #closing: Promise<void> | undefined
 
-  constructor(stream: StreamFolder, table: LoadedTable, parts: StreamParts, gate: Gate) {
+  constructor(stream: StreamFolder, table: LoadedTable, parts: StreamParts, shared: SharedLimits) {
     const { namespace, name } = stream.table.identifier
     this.#parts = parts
+    this.#window = shared.window
     this.#stream = stream
     this.#consumer = `stream ${[...namespace, name].join('.')}`
-    this.#encoder = new RowEncoder(schemaOf(table.metadata))
+    this.#encoder = new RowEncoder(schemaOf(table.metadata), parts.mostRowBytes)
     this.#spool = new Spool({ folder: stream.path, segmentBytes: parts.commitBytes })
     this.#committer = new Committer({
       ...parts,
       stream,
-      gate,
+      gate: shared.gate,
       spool: this.#spool,
       services: () => parts.services(this.#consumer),
       onCommitted: (now) => this.#refresh(now),
@@ -116,15 +135,29 @@ export class TableStream {
     if (key !== undefined && (key === '' || key.length > MOST_KEY_CHARACTERS)) throw badKey(key)
     await this.#parts.sources.whenOpen(signal)
     await this.#room(signal)
-    const { encoded, schema } = await this.#encode(rows)
-    if (encoded.rows === 0) return { rows: 0, isRepeated: false }
+    const { rows: added, frame, isRepeated } = await this.#spoolOnce(rows, key, signal)
+    if (ack === 'committed' && frame !== undefined) await this.#committer.commit(frame.sequence)
+    return { rows: added, isRepeated }
+  }
+
+  /** Holds the rows in memory until they are on disk. `frame`: undefined for no rows, and for a key that a snapshot holds. */
+  async #spoolOnce(
+    rows: readonly unknown[],
+    key: string | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<AppendResult & { readonly frame: Frame | undefined }> {
+    const { encoded, schema } = await this.#encode(rows, signal)
+    using _encoded = encoded
+    using _held = this.#window.hold(encoded.heldBytes)
+    const { count } = encoded
+    if (count.rows === 0) return { rows: 0, isRepeated: false, frame: undefined }
     const digest = key === undefined ? null : keyDigest(key)
     const known = digest === null ? undefined : this.#keys.get(digest)
-    if (known !== undefined && known.crc !== encoded.crc) throw otherRows(key ?? '')
-    const written = known === undefined ? this.#write(encoded, schema, digest, signal) : known.frame
-    const frame = await written
-    if (ack === 'committed' && frame !== undefined) await this.#committer.commit(frame.sequence)
-    return known === undefined ? { rows: encoded.rows, isRepeated: false } : { rows: 0, isRepeated: true }
+    if (known === undefined) {
+      return { rows: count.rows, isRepeated: false, frame: await this.#write(encoded, schema, digest) }
+    }
+    if (known.crc !== count.crc) throw otherRows(key ?? '')
+    return { rows: 0, isRepeated: true, frame: await known.frame }
   }
 
   /** Resolves when all that was acknowledged before the call is in the table. Rejects `stream/uncommitted`. */
@@ -164,17 +197,9 @@ export class TableStream {
   }
 
   /** One append, its key known from now on so that a second one with it waits for this one. */
-  #write(encoded: EncodedRows, schema: Schema, digest: string | null, signal: AbortSignal | undefined): Promise<Frame> {
-    const write = async () => {
-      using _held = await this.#parts.governor.reserve({
-        consumer: `${this.#consumer}/rows`,
-        bytes: encoded.body.length,
-        ...(signal === undefined ? {} : { signal }),
-      })
-      return await this.#spool.append(encoded, digest, schema)
-    }
-    const written = write()
-    if (digest !== null) this.#keys.set(digest, { crc: encoded.crc, frame: written })
+  #write(encoded: EncodedRows, schema: Schema, digest: string | null): Promise<Frame> {
+    const written = this.#spool.append(encoded, digest, schema)
+    if (digest !== null) this.#keys.set(digest, { crc: encoded.count.crc, frame: written })
     return written.then(
       (frame) => {
         if (digest !== null) this.#keysAppended++
@@ -188,14 +213,13 @@ export class TableStream {
     )
   }
 
-  /** Waits while too much is unsynced or uncommitted. Rejects with why commits fail when they do. */
+  /** Waits while too much is uncommitted. Rejects with why commits fail when they do. */
   async #room(signal: AbortSignal | undefined): Promise<void> {
     const mostBytes = this.#parts.commitBytes * MOST_UNCOMMITTED_SIZES
     while (this.#spool.bytes + this.#spool.waitingBytes > mostBytes) {
       await cancellable(this.#committer.attempt(), signal)
       if (this.#committer.error !== undefined) throw this.#full(mostBytes, this.#committer.error)
     }
-    while (this.#spool.waitingBytes > MOST_WAITING_BYTES) await cancellable(this.#spool.written(), signal)
   }
 
   #full(mostBytes: number, cause: IceboxError): IceboxError {
@@ -208,17 +232,41 @@ export class TableStream {
     })
   }
 
-  /** Columns may have been added since the last look at the table: what does not fit is tried on those of now. */
-  async #encode(rows: readonly unknown[]): Promise<{ encoded: EncodedRows; schema: Schema }> {
-    try {
-      return { encoded: this.#encoder.encode(rows), schema: this.#encoder.schema }
-    } catch (error) {
-      if (!isIceboxError(error, 'source/row')) throw error
-      const before = this.#encoder
-      this.#useSchema((await findTable(this.#parts.catalog, this.#stream.table)).table)
-      if (this.#encoder === before) throw error
-      return { encoded: this.#encoder.encode(rows), schema: this.#encoder.schema }
+  /**
+   * Columns may have been added since the last look at the table: what does not fit is tried on those of now. Waits while
+   * other appends hold much, and for memory that others have for now.
+   */
+  async #encode(
+    rows: readonly unknown[],
+    signal: AbortSignal | undefined,
+  ): Promise<{ encoded: EncodedRows; schema: Schema }> {
+    for (let refusals = 0; ; ) {
+      while (this.#window.isFull) await this.#window.changed(signal)
+      const encoder = this.#encoder
+      try {
+        const into = { buffers: this.#parts.buffers, consumer: `${this.#consumer}/rows` }
+        return { encoded: encoder.encode(rows, into), schema: encoder.schema }
+      } catch (error) {
+        if (isIceboxError(error, 'source/row')) {
+          this.#useSchema((await findTable(this.#parts.catalog, this.#stream.table)).table)
+          if (this.#encoder === encoder) throw error
+        } else if (isIceboxError(error, 'memory/refused') && refusals++ < MOST_REFUSALS) {
+          await this.#memory(error, signal)
+        } else throw error
+      }
     }
+  }
+
+  /** Waits until what a buffer was refused for can be had. */
+  async #memory(refusal: IceboxError, signal: AbortSignal | undefined): Promise<void> {
+    const { slabBytes } = refusal.context
+    if (typeof slabBytes !== 'number') throw refusal
+    const reservation = await this.#parts.governor.reserve({
+      consumer: `${this.#consumer}/rows`,
+      bytes: slabBytes,
+      ...(signal === undefined ? {} : { signal }),
+    })
+    reservation.release()
   }
 
   #refresh(table: LoadedTable): void {
@@ -230,7 +278,8 @@ export class TableStream {
 
   #useSchema({ metadata }: LoadedTable): void {
     const schema = schemaOf(metadata)
-    if (schema.schemaId !== this.#encoder.schema.schemaId) this.#encoder = new RowEncoder(schema)
+    if (schema.schemaId !== this.#encoder.schema.schemaId)
+      this.#encoder = new RowEncoder(schema, this.#parts.mostRowBytes)
   }
 }
 
@@ -250,21 +299,6 @@ export async function finishStream(
     await transaction.removeProperties([markProperty(stream.id)]).commit()
   }
   await removeStream(stream)
-}
-
-async function cancellable(wait: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-  if (signal === undefined) return await wait
-  throwIfCancelled(signal)
-  let stop = () => {}
-  const cancelled = new Promise<never>((_, reject) => {
-    stop = () => reject(cancelledError(signal))
-    signal.addEventListener('abort', stop, { once: true })
-  })
-  try {
-    await Promise.race([wait, cancelled])
-  } finally {
-    signal.removeEventListener('abort', stop)
-  }
 }
 
 function closed(stream: string): IceboxError {

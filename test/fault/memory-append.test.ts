@@ -1,0 +1,80 @@
+import { spawn } from 'node:child_process'
+import { resolve } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type FaultLake, faultLake } from './support/lake.ts'
+import { watched } from './support/watched.ts'
+
+const MB = 1_000_000
+const LIBRARY = resolve(import.meta.dirname, '../../dist/lakehouse.js')
+const PROGRAM = resolve(import.meta.dirname, 'support/append-wide.mjs')
+/** What bin/icebox sets. */
+const LAUNCHED = {
+  MALLOC_ARENA_MAX: '1',
+  MALLOC_TRIM_THRESHOLD_: '16777216',
+  MALLOC_MMAP_THRESHOLD_: '4194304',
+}
+
+let lake: FaultLake
+beforeAll(async () => {
+  lake = await faultLake()
+  await lake.json(['sql', 'create schema s'])
+})
+afterAll(() => lake[Symbol.asyncDispose]())
+
+interface Job {
+  readonly memory: string
+  readonly appends: number
+  readonly atOnce: number
+  readonly rows: number
+  readonly characters: number
+  /** A query that runs meanwhile. */
+  readonly beside?: string
+}
+
+async function append(job: Job) {
+  await lake.json(['sql', 'drop table if exists s.t'])
+  await lake.json(['sql', 'create table s.t (id bigint, text varchar)'])
+  const args = ['--max-semi-space-size=4', PROGRAM, LIBRARY, lake.path, JSON.stringify(job)]
+  const ran = await watched(
+    spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...LAUNCHED } }),
+  )
+  expect([ran.code, ran.signal], ran.err).toEqual([0, null])
+  const said: unknown = JSON.parse(ran.out)
+  return { said, peakBytes: ran.peakBytes }
+}
+
+const GROUPS =
+  'select count(*)::int as n from (select i % 3000000 as k, count(*) as c from range(6000000) t(i) group by k)'
+
+const JOBS: readonly (readonly [string, number, Job])[] = [
+  ['50 MB each, eight at once', 256 * MB, { memory: '256MB', appends: 16, atOnce: 8, rows: 1_000, characters: 50_000 }],
+  ['of rows of 5 MB, two at once', 256 * MB, { memory: '256MB', appends: 30, atOnce: 2, rows: 1, characters: 5 * MB }],
+  [
+    'of rows of 10 MB, four at once',
+    512 * MB,
+    { memory: '512MB', appends: 20, atOnce: 4, rows: 1, characters: 10 * MB },
+  ],
+  [
+    'of rows of 1 MB, eight at once, beside a group by that goes to disk',
+    256 * MB,
+    { memory: '256MB', appends: 100, atOnce: 8, rows: 3, characters: MB, beside: GROUPS },
+  ],
+]
+
+describe('appends', () => {
+  it.each(JOBS)('%s, stay inside the budget, and all rows are in the table', async (_what, budgetBytes, job) => {
+    const { said, peakBytes } = await append(job)
+    const rows = job.appends * job.rows
+    expect(said).toMatchObject({ refusals: {}, found: { ids: rows, characters: rows * job.characters } })
+    if (job.beside !== undefined) expect(said).toMatchObject({ answer: [{ n: 3_000_000 }] })
+    expect(peakBytes).toBeLessThan(budgetBytes)
+    console.log(`${_what}: peak ${(peakBytes / MB).toFixed(0)} MB`)
+  })
+
+  it('of a row that the budget could not read again are refused, and hold up nothing', async () => {
+    const job = { memory: '256MB', appends: 3, atOnce: 1, rows: 1, characters: 6 * MB }
+    const { said, peakBytes } = await append(job)
+    expect(said).toMatchObject({ refusals: { 'source/row': 3 }, found: { ids: 0 } })
+    expect(peakBytes).toBeLessThan(256 * MB)
+  })
+})
