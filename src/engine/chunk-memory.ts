@@ -5,6 +5,10 @@ import type { EngineType } from './types.ts'
 
 /** Chunks of this many bytes together are worth a young collection (about half a millisecond). */
 const COLLECT_BYTES = 8 * 1024 * 1024
+/** Rows with so many bytes of text are read one by one: their chunk and what is made of them grow old meanwhile. */
+const LONG_ROW_BYTES = 4_096
+/** Of such rows: worth a collection of all, which alone finds what has grown old. */
+const LONG_COLLECT_BYTES = 16 * 1024 * 1024
 /** A text's place in a vector and its content on average. */
 const TEXT_BYTES = 48
 /** Of a list, where nobody has looked. */
@@ -47,6 +51,7 @@ export class ChunkMemory {
   readonly #columns: number
   readonly #room: ChunkRoom
   #bytes = 0
+  #longBytes = 0
   #partValues = 0
   /** The last chunk was. */
   #isWide = false
@@ -65,7 +70,10 @@ export class ChunkMemory {
 
   /** A chunk is about to be asked for. Rejects (throws) `memory/exhausted` where it has no room, after making some. */
   beforeFetch(): void {
-    if (this.#isWide) collectGarbage('major')
+    if (this.#isWide || this.#longBytes >= LONG_COLLECT_BYTES) {
+      collectGarbage('major')
+      this.#longBytes = 0
+    }
     requireRoom(this.#nextBytes, this.#fixedBytes, this.#columns, this.#room)
   }
 
@@ -82,6 +90,7 @@ export class ChunkMemory {
     const bytes = Math.max(rows * this.#rowBytes, variableBytes)
     // Such a chunk is read in parts, and its handle has grown old meanwhile: a young collection does not find it.
     this.#isWide = bytes >= COLLECT_BYTES
+    if (variableBytes >= rows * LONG_ROW_BYTES) this.#longBytes += variableBytes
     this.#bytes += this.#isWide ? 0 : bytes
     if (this.#bytes < COLLECT_BYTES) return
     this.#bytes = 0

@@ -56,6 +56,8 @@ export interface TableScanReport {
   readonly deleteFiles: number
   /** Sizes of the files read. */
   readonly dataBytes: number
+  /** Bytes of a row in the file where rows are widest, as it lies on disk; 0 where no file is large enough to tell. */
+  readonly rowBytes: number
   readonly manifestBytes: number
 }
 

@@ -1,7 +1,11 @@
 import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { createWriteStream } from 'node:fs'
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { tableFromIPC } from 'apache-arrow'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ICEBOX, iceboxJson } from '../e2e/support/cli.ts'
@@ -147,6 +151,42 @@ describe('what is wide, long or deep, under a budget of 256MB', () => {
     const ran = await written(texts(1000), 'arrow')
     within(ran)
     if (ran.code !== 0) expect(errorOf(ran).code).toBe('memory/exhausted')
+  })
+
+  describe('of a table with texts of 1 MB, of which DuckDB would gather 2,048', () => {
+    beforeAll(async () => {
+      const path = join(folder, 'long.csv')
+      const rows = function* () {
+        yield 'id,text\n'
+        for (let id = 0; id < 300; id++) yield `${id},${randomBytes(750_000).toString('base64')}\n`
+      }
+      await pipeline(Readable.from(rows()), createWriteStream(path))
+      await iceboxJson(['import', 'm.long', path, '--memory', '256MB'], { cwd: lake })
+      await rm(path)
+    }, 120_000)
+
+    it.each([
+      ['a filter', 150, 'select * from m.long where id % 2 = 0'],
+      ['a join', 150, 'select * from m.long join (select id from m.long where id % 2 = 0) using (id)'],
+      [
+        'a join on the texts side',
+        100,
+        'select x.id, y.text from m.long x join m.long y using (id) where x.id % 3 = 0',
+      ],
+    ])('%s passes', async (_what, rows, query) => {
+      for (const format of ['csv', 'arrow']) {
+        const ran = await icebox([query, '--format', format])
+        within(ran)
+        expect(ran.code, ran.err).toBe(0)
+        expect(ran.bytesOut).toBeGreaterThan(rows * 1_000_000)
+      }
+    })
+
+    it('a filter passes into another table', async () => {
+      const ran = await icebox(['create table m.half as select * from m.long where id % 2 = 0'])
+      within(ran)
+      expect(ran.code, ran.err).toBe(0)
+    })
   })
 
   it.each(['ndjson', 'arrow'])('nesting 60 deep as %s', async (format) => {

@@ -81,35 +81,56 @@ describe('a query that runs out of memory before its first row', () => {
     { operators: [], scannedBytes: 0 },
     { memoryLimitBytes: 5e8, threads: 2, copyThreads: 4, purgeAboveBytes: undefined },
   )
-  const failing = (code: 'memory/exhausted' | 'sql/syntax', tried: (number | undefined)[]): Prepared =>
-    ({
-      sql: 'select 1',
-      maxValueBytes: undefined,
-      explain: async (error: unknown) => error,
-      lease: {
-        session: {
-          stream: (_: string, { threads }: { threads?: number }) => {
-            tried.push(threads)
-            return threads === 1 ? Promise.resolve('rows') : Promise.reject(new IceboxError(code, { message: 'no' }))
-          },
+  type Tried = { readonly threads: number | undefined; readonly gathers: boolean }[]
+  const failing = (code: 'memory/exhausted' | 'sql/syntax', tried: Tried, gathers = true): Prepared => {
+    const lease = {
+      gathers,
+      gather: async (mayGather: boolean) => {
+        lease.gathers = mayGather
+      },
+      session: {
+        stream: (_: string, { threads }: { threads?: number }) => {
+          tried.push({ threads, gathers: lease.gathers })
+          return threads === 1 && !lease.gathers
+            ? Promise.resolve('rows')
+            : Promise.reject(new IceboxError(code, { message: 'no' }))
         },
       },
-    }) as unknown as Prepared
+    }
+    const prepared = { sql: 'select 1', maxValueBytes: undefined, explain: async (error: unknown) => error, lease }
+    return prepared as unknown as Prepared
+  }
 
-  it('is tried once more with one thread', async () => {
-    const tried: (number | undefined)[] = []
-    expect(await openWithin(failing('memory/exhausted', tried), plan, 2, {})).toBe('rows')
-    expect(tried).toEqual([4, 1])
-  })
+  it.each([
+    [4, true],
+    [4, false],
+    [1, true],
+  ])(
+    'with %s threads, gathering chunks: %s, is tried once more with one that gathers nothing',
+    async (threads, gathers) => {
+      const tried: Tried = []
+      expect(await openWithin(failing('memory/exhausted', tried, gathers), { ...plan, threads }, 2, {})).toBe('rows')
+      expect(tried).toEqual([
+        { threads, gathers },
+        { threads: 1, gathers: false },
+      ])
+    },
+  )
 
-  it('and not for any other error, nor when it was cancelled', async () => {
-    const tried: (number | undefined)[] = []
+  it('and not when it was tried so at first, for any other error, nor when it was cancelled', async () => {
+    const tried: Tried = []
+    const again = failing('memory/exhausted', tried, false)
+    await expect(openWithin(again, { ...plan, threads: 1 }, 1, {})).rejects.toMatchObject({ code: 'memory/exhausted' })
     await expect(openWithin(failing('sql/syntax', tried), plan, 2, {})).rejects.toMatchObject({ code: 'sql/syntax' })
     const signal = AbortSignal.abort()
     await expect(openWithin(failing('memory/exhausted', tried), plan, 2, { signal })).rejects.toMatchObject({
       code: 'memory/exhausted',
     })
-    expect(tried).toEqual([4, 4])
+    expect(tried).toEqual([
+      { threads: undefined, gathers: false },
+      { threads: 4, gathers: true },
+      { threads: 4, gathers: true },
+    ])
   })
 })
 

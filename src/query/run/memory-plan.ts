@@ -64,7 +64,7 @@ export function admit(
   return services.admit(kind, Math.min(plan.limitBytes, plan.wantedBytes), signal)
 }
 
-/** Opens the rows with the threads of the plan; where memory ran out before the first row, once more with one thread. */
+/** Opens the rows as planned; where memory ran out before the first row, once more with one thread, gathering nothing. */
 export async function openWithin(
   prepared: Prepared,
   plan: MemoryPlan,
@@ -74,7 +74,10 @@ export async function openWithin(
   try {
     return await openStream(prepared, prepared.sql, options, plan.threads === usualThreads ? undefined : plan.threads)
   } catch (error) {
-    if (plan.threads === 1 || !isIceboxError(error, 'memory/exhausted') || options.signal?.aborted === true) throw error
+    const { lease } = prepared
+    const isLast = plan.threads === 1 && !lease.gathers
+    if (isLast || !isIceboxError(error, 'memory/exhausted') || options.signal?.aborted === true) throw error
+    await lease.gather(false)
     return await openStream(prepared, prepared.sql, options, 1)
   }
 }

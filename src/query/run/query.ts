@@ -1,5 +1,5 @@
 import type { Catalog } from '../../catalog/index.ts'
-import type { ArrowOptions, ResultStream, RunOptions } from '../../engine/index.ts'
+import type { ArrowOptions, Engine, ResultStream, RunOptions } from '../../engine/index.ts'
 import { IceboxError } from '../../base/index.ts'
 import type { ManifestCache } from '../../iceberg/index.ts'
 import type { ObjectStore } from '../../storage/index.ts'
@@ -13,6 +13,7 @@ import type { StatementText } from '../text/statements.ts'
 import type { ShapeCache } from '../views/shape.ts'
 import type { Space, Spaces, ViewRequest } from '../views/space.ts'
 import { explainError } from './errors.ts'
+import { mayGather } from './gathering.ts'
 import { bareLimit, dataView, EVERYTHING, isWorthProbing, probe, probeView, type ScanNeed } from './scan-plan.ts'
 import type { Lease, SessionPool } from './sessions.ts'
 import { systemView } from './system-tables.ts'
@@ -21,6 +22,7 @@ import { systemView } from './system-tables.ts'
 export interface QueryParts {
   readonly catalog: Catalog
   readonly io: ObjectStore
+  readonly engine: () => Promise<Engine>
   readonly sessions: SessionPool
   readonly spaces: Spaces
   readonly shapes: ShapeCache
@@ -136,6 +138,8 @@ export async function prepare(
     if (views.length > 0 || defaultNamespace !== undefined) scans = await enter(withNamespace(views, defaultNamespace))
     else await lease.use(undefined)
     await parts.spaces.trim(lease.session, parts.sessions)
+    const widest = scans.reduce((most, scan) => Math.max(most, scan.rowBytes), 0)
+    await lease.gather(mayGather(widest, (await parts.engine()).plan))
     const { maxValueBytes } = parts
     return { lease, tables, scans, maxValueBytes, sql: sent, replacements, explain, [Symbol.asyncDispose]: dispose }
   } catch (error) {

@@ -32,6 +32,7 @@ export class QueryRunner implements AsyncDisposable {
     this.#parts = {
       catalog: services.catalog,
       io: services.io,
+      engine: services.engine,
       sessions: new SessionPool(services.engine, { maxIdle: IDLE_SESSIONS }),
       spaces: new Spaces(SPACE_LIMITS),
       shapes: new ShapeCache({ maxFiles: MOST_SHAPES }),

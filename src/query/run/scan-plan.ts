@@ -10,6 +10,7 @@ import {
 } from '../../iceberg/index.ts'
 import { localPath } from '../../storage/index.ts'
 import type { TableScanReport } from '../port.ts'
+import { widestRow } from './gathering.ts'
 import { type PlanReading, probeCardinality, readPlan, scanColumn } from '../pruning/plan.ts'
 import type { ResolvedTable } from '../resolve/resolved-table.ts'
 import { mentionsKeyword, quoteName } from '../text/names.ts'
@@ -197,6 +198,7 @@ export async function planTable(
     filesPruned: filesTotal === undefined ? filesPruned : filesTotal - tasks.length,
     deleteFiles,
     dataBytes: tasks.reduce((sum, task) => sum + Number(task.dataFile.fileSizeInBytes), 0),
+    rowBytes: widestRow(tasks.map((task) => task.dataFile)),
     manifestBytes: bytesRead,
   }
   return { tasks, report }

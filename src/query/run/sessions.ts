@@ -8,6 +8,9 @@ export interface Lease {
   inUtc(): Promise<void>
   /** Makes the space's views what names mean; undefined: no tables at all. */
   use(database: string | undefined, schema?: string): Promise<void>
+  /** Whether operators gather small chunks into vectors, until the session is given back. */
+  gather(mayGather: boolean): Promise<void>
+  readonly gathers: boolean
   /** Gives the session back; a session whose state is in doubt is closed. */
   release(): Promise<void>
 }
@@ -16,6 +19,7 @@ interface Pooled {
   readonly session: EngineSession
   current: string
   settings: ReadonlyMap<string, string>
+  gathers: boolean
 }
 
 const HOME = 'memory'
@@ -38,6 +42,7 @@ export class SessionPool {
       session: await (await this.#engine()).session(),
       current: HOME,
       settings: new Map<string, string>(),
+      gathers: true,
     }
     try {
       await applySettings(pooled, settings)
@@ -51,6 +56,10 @@ export class SessionPool {
       session: pooled.session,
       inUtc: () => applySettings(pooled, new Map([...pooled.settings, ['TimeZone', 'UTC']])),
       use: (database, schema) => use(pooled, database, schema),
+      gather: (mayGather) => gather(pooled, mayGather),
+      get gathers() {
+        return pooled.gathers
+      },
       release: async () => {
         if (isReleased) return
         isReleased = true
@@ -110,6 +119,12 @@ async function use(pooled: Pooled, database: string | undefined, schema?: string
   if (pooled.current === target) return
   await pooled.session.run(`USE ${target}`)
   pooled.current = target
+}
+
+async function gather(pooled: Pooled, mayGather: boolean): Promise<void> {
+  if (pooled.gathers === mayGather) return
+  await pooled.session.run(`SET SESSION enable_caching_operators = ${mayGather}`)
+  pooled.gathers = mayGather
 }
 
 async function applySettings(pooled: Pooled, settings: ReadonlyMap<string, string>): Promise<void> {
