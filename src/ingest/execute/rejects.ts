@@ -11,7 +11,7 @@ import { badValues } from '../read/csv-errors.ts'
 import { csvSelect, onlyWhere } from '../read/csv-select.ts'
 import type { ColumnMapping, CsvDescription, JsonDescription, SourceDescription } from '../read/description.ts'
 import { lineNumbers } from '../read/json-lines.ts'
-import { goodJsonRow, jsonColumns, ndjsonLines } from '../read/json-select.ts'
+import { goodJsonRow, isBlankLine, jsonColumns, ndjsonLines } from '../read/json-select.ts'
 import type { SelectOptions } from '../read/source-select.ts'
 import { quoteIdentifier, textOf } from '../sql.ts'
 import { fileError } from '../write/files.ts'
@@ -152,7 +152,7 @@ async function* rejectedLines(
     (column) => description.shape.fields.find((field) => field.name === column.source)?.shape.kind === 'leaf',
   )
   const verdict = verdictSql(leaves, (column) => `s.${quoteIdentifier(column.source)}`)
-  const isBlank = "line IS NULL OR trim(line) = ''"
+  const isBlank = isBlankLine('line')
   for (const path of description.paths) {
     const one = { ...description, paths: [path] }
     const judged = `SELECT line, NOT (${isBlank}) AS counts, CASE WHEN ${isBlank} THEN NULL WHEN s IS NULL THEN '${BROKEN_ROW}' ELSE ${verdict} END AS bad FROM ${ndjsonLines(one, scene.read)}`
