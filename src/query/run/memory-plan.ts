@@ -26,7 +26,9 @@ export async function planMemory(
   options: StatementOptions,
   always = false,
 ): Promise<MemoryPlan> {
-  const engine = advised((await services.engine()).plan, services.advice())
+  const now = advised((await services.engine()).plan, services.advice())
+  // A vector of wide rows for each thread is much of the engine's memory, whatever is done with them.
+  const engine = prepared.areRowsWide ? { ...now, copyThreads: now.threads } : now
   const scannedBytes = sum(prepared.scans.map((scan) => scan.dataBytes))
   const isSmall = prepared.tables.length > 0 && scannedBytes < engine.memoryLimitBytes * SMALL_SHARE
   const mayHold = mentionsKeyword(query.tokens, 'ORDER', 'GROUP', 'JOIN', 'OVER', 'DISTINCT', 'FROM')

@@ -45,6 +45,8 @@ export interface Prepared extends AsyncDisposable {
   readonly lease: Lease
   readonly tables: readonly ResolvedTable[]
   readonly scans: readonly TableScanReport[]
+  /** Rows of its tables are passed on as they come; see {@link mayGather}. */
+  readonly areRowsWide: boolean
   /** The statement's text as the engine gets it. */
   readonly sql: string
   readonly replacements: readonly Replacement[]
@@ -139,9 +141,20 @@ export async function prepare(
     else await lease.use(undefined)
     await parts.spaces.trim(lease.session, parts.sessions)
     const widest = scans.reduce((most, scan) => Math.max(most, scan.rowBytes), 0)
-    await lease.gather(mayGather(widest, (await parts.engine()).plan))
+    const areRowsWide = !mayGather(widest, (await parts.engine()).plan)
+    await lease.gather(!areRowsWide)
     const { maxValueBytes } = parts
-    return { lease, tables, scans, maxValueBytes, sql: sent, replacements, explain, [Symbol.asyncDispose]: dispose }
+    return {
+      lease,
+      tables,
+      scans,
+      areRowsWide,
+      maxValueBytes,
+      sql: sent,
+      replacements,
+      explain,
+      [Symbol.asyncDispose]: dispose,
+    }
   } catch (error) {
     await dispose()
     throw await explain(error)
