@@ -82,6 +82,8 @@ export class Appender implements AsyncDisposable {
 
 /** Rows in memory that wait for the disk: a share of the budget, within bounds. */
 const WINDOW = { share: 1 / 64, mostBytes: 16_000_000 }
+/** Of the budget for each commit at once: the reader of its rows takes 32 MiB a thread, and the writer as much. */
+const COMMIT_BUDGET_BYTES = 250_000_000
 /** As text, of the budget: committed at 256MB to 2GB with room to spare (docs/decisions/0021-appends-in-the-pool.md). */
 const ROW_SHARE = 1 / 48
 
@@ -108,7 +110,10 @@ export class Appenders {
       spoolDirectory: join(folder.state, 'spool'),
       commitBytes: values['performance.streaming.commit_size'],
       commitIntervalMs: values['performance.streaming.commit_interval'],
-      maxConcurrent: values['performance.streaming.max_concurrent'],
+      maxConcurrent: Math.max(
+        1,
+        Math.min(values['performance.streaming.max_concurrent'], Math.floor(budgetBytes / COMMIT_BUDGET_BYTES)),
+      ),
       mostRowBytes: budgetBytes * ROW_SHARE,
       windowBytes: Math.min(WINDOW.mostBytes, budgetBytes * WINDOW.share),
       clock: MONOTONIC_CLOCK,

@@ -2,6 +2,7 @@ import { IceboxError, messageOf } from '../../base/index.ts'
 import type { Gate } from '../../engine/index.ts'
 import type { LoadedTable } from '../../iceberg/index.ts'
 import type { IngestServices } from '../plan/services.ts'
+import { besideOthers } from './beside-others.ts'
 import type { Clock } from './clock.ts'
 import { commitSegments } from './commit.ts'
 import { MOST_KEYS } from './keys.ts'
@@ -135,17 +136,10 @@ export class Committer {
     const segments = firstSegments(spool.sealed, commitBytes * MOST_COMMIT_SIZES)
     const last = segments.at(-1)?.frames.at(-1)?.sequence
     if (last === undefined) return
-    await gate.enter()
-    try {
-      const { table, snapshotId } = await commitSegments(
-        { streamId: stream.id, table: stream.table, segments, hold: () => stream.owner.hold() },
-        await services(),
-      )
-      this.#lastSnapshotId = snapshotId ?? this.#lastSnapshotId
-      this.#parts.onCommitted(table)
-    } finally {
-      gate.leave()
-    }
+    const batch = { streamId: stream.id, table: stream.table, segments, hold: () => stream.owner.hold() }
+    const { table, snapshotId } = await besideOthers(gate, async () => commitSegments(batch, await services()))
+    this.#lastSnapshotId = snapshotId ?? this.#lastSnapshotId
+    this.#parts.onCommitted(table)
     await spool.remove(segments)
     this.#committedSequence = last
     this.#committedKeys += segments.reduce(

@@ -146,9 +146,9 @@ export class TableStream {
     key: string | undefined,
     signal: AbortSignal | undefined,
   ): Promise<AppendResult & { readonly frame: Frame | undefined }> {
-    const { encoded, schema } = await this.#encode(rows, signal)
+    const { encoded, held, schema } = await this.#encode(rows, signal)
     using _encoded = encoded
-    using _held = this.#window.hold(encoded.heldBytes)
+    using _held = held
     const { count } = encoded
     if (count.rows === 0) return { rows: 0, isRepeated: false, frame: undefined }
     const digest = key === undefined ? null : keyDigest(key)
@@ -239,13 +239,15 @@ export class TableStream {
   async #encode(
     rows: readonly unknown[],
     signal: AbortSignal | undefined,
-  ): Promise<{ encoded: EncodedRows; schema: Schema }> {
+  ): Promise<{ encoded: EncodedRows; held: Disposable; schema: Schema }> {
     for (let refusals = 0; ; ) {
       while (this.#window.isFull) await this.#window.changed(signal)
       const encoder = this.#encoder
       try {
         const into = { buffers: this.#parts.buffers, consumer: `${this.#consumer}/rows` }
-        return { encoded: encoder.encode(rows, into), schema: encoder.schema }
+        const encoded = encoder.encode(rows, into)
+        // In the same turn as the look at the window: those who wait with this one see it.
+        return { encoded, held: this.#window.hold(encoded.heldBytes), schema: encoder.schema }
       } catch (error) {
         if (isIceboxError(error, 'source/row')) {
           this.#useSchema((await findTable(this.#parts.catalog, this.#stream.table)).table)
