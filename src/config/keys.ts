@@ -98,7 +98,8 @@ const KEYS = {
     default: '4',
     min: 1,
     max: 10_000,
-    effect: 'Streams that are committed at once, one for each 250 MB of the budget at most; the rows of further ones wait on disk.',
+    effect:
+      'Streams that are committed at once, one for each 250 MB of the budget at most; the rows of further ones wait on disk.',
   },
   'performance.streaming.backpressure.enabled': {
     type: 'boolean',
