@@ -1,4 +1,4 @@
-import { formatBytes, IceboxError } from '../base/index.ts'
+import { formatBytes, IceboxError, isIceboxError } from '../base/index.ts'
 import type { BufferAllocator, EnginePlan } from '../memory/index.ts'
 import { HeapBuffers } from './arrow-out/heap-buffers.ts'
 import { prepareEnvironment } from './allocator.ts'
@@ -176,7 +176,11 @@ export class OwnEngine implements Engine {
 
   async memory(): Promise<EngineMemory> {
     const { binding, connection, spill } = this.#parts
-    const result = await binding.query(connection, 'SELECT sum(memory_usage_bytes)::DOUBLE FROM duckdb_memory()')
+    const result = await binding
+      .query(connection, 'SELECT sum(memory_usage_bytes)::DOUBLE FROM duckdb_memory()')
+      .catch((error: unknown) => {
+        throw engineError(error, { memoryLimitBytes: this.memoryLimitBytes })
+      })
     const bytes = binding.vector_get_data(binding.data_chunk_get_vector(binding.result_get_chunk(result, 0), 0), 8)
     return {
       usedBytes: new DataView(bytes.buffer, bytes.byteOffset, 8).getFloat64(0, true),
@@ -232,9 +236,15 @@ export class OwnEngine implements Engine {
     }
   }
 
+  /** Where other statements have all memory it stays as it is until the next change: a wish for threads is no reason to fail. */
   async #setThreads(): Promise<void> {
     const { binding, connection } = this.#parts
     const { count } = this.#threadWishes.at(-1) ?? { count: this.threads }
-    await binding.query(connection, `SET GLOBAL threads = ${count}`)
+    try {
+      await binding.query(connection, `SET GLOBAL threads = ${count}`)
+    } catch (error) {
+      const told = engineError(error, { memoryLimitBytes: this.memoryLimitBytes })
+      if (!isIceboxError(told, 'memory/')) throw told
+    }
   }
 }

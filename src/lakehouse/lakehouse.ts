@@ -139,6 +139,7 @@ export class Lakehouse implements CommandLakehouse {
       report({ phase: 'inspect', rows: undefined, bytesRead: undefined, bytesTotal: undefined, fraction: undefined })
       const outcome = await planAndImport(request, services, {
         signal: running.signal,
+        hold: (bytes, capacityBytes) => running.hold(bytes, capacityBytes),
         ...(onProgress !== undefined && { onProgress: report }),
       })
       return { ...outcome, ...meter.figures() }

@@ -8,8 +8,13 @@ import {
   planImport,
 } from '../ingest/index.ts'
 
+/** What looking at a source takes of the engine: the sample of NDJSON ten times the texts of a buffer of 2 MiB, of two threads. */
+const INSPECTION_BYTES = 40 * 1024 * 1024
+
 export interface ImportWatch {
   readonly signal?: AbortSignal
+  /** Awaited before the copy, with what it plans to take of the engine's memory. Rejects `cancelled`. */
+  readonly hold: (bytes: number, capacityBytes: number) => Promise<void>
   readonly onProgress?: (step: ImportStep) => void
 }
 
@@ -20,10 +25,16 @@ export interface ImportWatch {
 export async function planAndImport(
   request: ImportRequest,
   services: IngestServices,
-  watch: ImportWatch,
+  { hold, ...watch }: ImportWatch,
 ): Promise<ImportOutcome> {
-  const run = async () =>
-    executeImport(await planImport(request, services), { table: request.table, services, ...watch })
+  const { memoryLimitBytes } = services.engine.plan
+  const run = async () => {
+    await hold(INSPECTION_BYTES, memoryLimitBytes)
+    const plan = await planImport(request, services)
+    // Of a pipe only the beginning is known.
+    await hold(plan.memory?.wantedBytes ?? memoryLimitBytes / 2, memoryLimitBytes)
+    return await executeImport(plan, { table: request.table, services, ...watch })
+  }
   try {
     return await run()
   } catch (error) {

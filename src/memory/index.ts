@@ -32,6 +32,7 @@ export type { SourceGate } from './pressure/sources.ts'
 export {
   type HoldingKind,
   type HoldingOperator,
+  heldBytes,
   type MemoryPlan,
   memoryPlanText,
   planImportMemory,

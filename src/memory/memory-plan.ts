@@ -85,6 +85,11 @@ export function planStatement(needs: StatementNeeds, engine: EnginePlan): Memory
   }
 }
 
+/** What a statement keeps of the engine's memory from others while it runs; 0 for one that only passes rows on. */
+export function heldBytes({ operators }: MemoryPlan): number {
+  return Math.ceil(sum(operators.map(bytesOf)) / HELD_SHARE)
+}
+
 /** Parts in which rows of so many bytes are sorted within the engine's limit. */
 export function passesOfSort(bytes: number, { memoryLimitBytes }: Pick<EnginePlan, 'memoryLimitBytes'>): number {
   return Math.max(1, Math.ceil(bytes / (memoryLimitBytes ** 2 / SORT_RATIO)))

@@ -1,5 +1,6 @@
 import { formatBytes, IceboxError } from '../../base/index.ts'
 import { Gate } from './gate.ts'
+import { Turns } from './turns.ts'
 
 export interface OperationOptions {
   /** The first level of its consumers' names: `import 3`. */
@@ -15,6 +16,13 @@ export interface RunningOperation extends Disposable {
   readonly name: string
   /** Fires with the caller's signal, and with `memory/exhausted` where the operation must end for the budget. */
   readonly signal: AbortSignal
+  /**
+   * To be awaited before it takes memory of the engine: resolves when what others plan to hold leaves room, in order of
+   * arrival. Nobody waits for less than an eighth of the engine. What it held before is let go first. Rejects `cancelled`.
+   */
+  hold(bytes: number, capacityBytes: number): Promise<void>
+  /** Others need not wait for it any longer: it has its rows, and is as fast as who reads them and may start others. */
+  letGo(): void
 }
 
 /** What an operation was found to use, beside its plan. */
@@ -46,12 +54,18 @@ export function largestOvercommitted(
 interface Running {
   readonly options: OperationOptions
   readonly controller: AbortController
+  /** For its turn: it has nothing yet. */
+  isWaiting: boolean
 }
+
+/** Of the engine: less is no reason to wait for anybody. */
+const LITTLE_SHARE = 1 / 8
 
 /** The operations that run, and the gate before them. */
 export class Operations {
   readonly #running = new Set<Running>()
   readonly #gate = new Gate(() => undefined)
+  readonly #turns = new Turns()
 
   get names(): readonly string[] {
     return [...this.#running].map(({ options }) => options.name)
@@ -74,13 +88,28 @@ export class Operations {
   async start(options: OperationOptions): Promise<RunningOperation> {
     if (this.#running.size > 0 || this.#gate.waiting > 0) await this.#gate.whenOpen(options.signal)
     const controller = new AbortController()
-    const running: Running = { options, controller }
+    const running: Running = { options, controller, isWaiting: false }
     this.#running.add(running)
-    const { signal } = options
+    const signal =
+      options.signal === undefined ? controller.signal : AbortSignal.any([options.signal, controller.signal])
+    let held: Disposable | undefined
+    const letGo = () => held?.[Symbol.dispose]()
     return {
       name: options.name,
-      signal: signal === undefined ? controller.signal : AbortSignal.any([signal, controller.signal]),
+      signal,
+      hold: async (bytes, capacityBytes) => {
+        letGo()
+        if (bytes < capacityBytes * LITTLE_SHARE) return
+        running.isWaiting = true
+        try {
+          held = await this.#turns.take({ bytes: Math.min(bytes, capacityBytes), capacityBytes }, signal)
+        } finally {
+          running.isWaiting = false
+        }
+      },
+      letGo,
       [Symbol.dispose]: () => {
+        letGo()
         this.#running.delete(running)
         this.#admitIfIdle()
       },
@@ -93,7 +122,7 @@ export class Operations {
     sharedBytes: number,
     figures: { readonly usedBytes: number; readonly budgetBytes: number },
   ): OperationUse | undefined {
-    const candidates = [...this.#running].filter(({ controller }) => !controller.signal.aborted)
+    const candidates = [...this.#running].filter((running) => !running.controller.signal.aborted && !running.isWaiting)
     const found = largestOvercommitted(
       candidates.map(({ options }) => ({ ...options, heldBytes: heldBy(options.name) })),
       sharedBytes,

@@ -202,6 +202,7 @@ async function runQuery(
         return openStream(prepared, rows.sql, bound, 1)
       },
     )
+    operation.letGo()
     const explain = (error: unknown): Promise<unknown> => prepared.explain(error)
     return streamResult({ kind: 'select', stream, scans: prepared.scans, arrow: parts.arrow, meter, explain, release })
   } catch (error) {

@@ -1,6 +1,6 @@
 import { isIceboxError } from '../../base/index.ts'
 import type { ResultStream } from '../../engine/index.ts'
-import { advised, type MemoryPlan, planStatement, type RunningOperation } from '../../memory/index.ts'
+import { advised, heldBytes, type MemoryPlan, planStatement, type RunningOperation } from '../../memory/index.ts'
 import type { QueryServices, StatementOptions } from '../port.ts'
 import { readHoldingOperators } from '../pruning/holding-operators.ts'
 import { mentionsKeyword } from '../text/names.ts'
@@ -12,6 +12,8 @@ const SMALL_SHARE = 0.25
 const TINY_BYTES = 16_000_000
 /** A column of a row that is held, at least: a number with its share of pointers and validity. */
 const COLUMN_BYTES = 12
+/** What writing Parquet takes of the engine, beside what the rows' query holds. */
+const WRITER_SHARE = 1 / 2
 /** Rows are held in this many times the bytes that they have in a file: 193 bytes a row for 150 of zstd (10M wide strings). */
 const HELD_FACTOR = 1.5
 
@@ -56,14 +58,25 @@ export async function planMemory(
   )
 }
 
-/** Lets a statement in, by its plan; what it takes of the engine is never more than the engine has. */
-export function admit(
+/**
+ * Lets a statement in, by its plan; what it takes of the engine is never more than the engine has. One that holds much waits
+ * while others do. Rejects `cancelled`.
+ */
+export async function admit(
   services: Pick<QueryServices, 'admit'>,
-  kind: string,
+  kind: 'select' | 'write' | 'export',
   plan: MemoryPlan,
   { signal }: StatementOptions,
 ): Promise<RunningOperation> {
-  return services.admit(kind, Math.min(plan.limitBytes, plan.wantedBytes), signal)
+  const { limitBytes } = plan
+  const operation = await services.admit(kind, Math.min(limitBytes, plan.wantedBytes), signal)
+  try {
+    await operation.hold(kind === 'select' ? heldBytes(plan) : heldBytes(plan) + limitBytes * WRITER_SHARE, limitBytes)
+    return operation
+  } catch (error) {
+    operation[Symbol.dispose]()
+    throw error
+  }
 }
 
 /** Opens the rows as planned; where memory ran out before the first row, once more with one thread, gathering nothing. */
