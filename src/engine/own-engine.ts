@@ -1,4 +1,4 @@
-import { formatBytes, IceboxError, isIceboxError } from '../base/index.ts'
+import { formatBytes, IceboxError } from '../base/index.ts'
 import type { BufferAllocator, EnginePlan } from '../memory/index.ts'
 import { HeapBuffers } from './arrow-out/heap-buffers.ts'
 import { prepareEnvironment } from './allocator.ts'
@@ -244,7 +244,7 @@ export class OwnEngine implements Engine {
       await binding.query(connection, `SET GLOBAL threads = ${count}`)
     } catch (error) {
       const told = engineError(error, { memoryLimitBytes: this.memoryLimitBytes })
-      if (!isIceboxError(told, 'memory/')) throw told
+      if (told.code !== 'memory/exhausted') throw told
     }
   }
 }
