@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { IceboxError, isIceboxError, printJson } from '../../base/index.ts'
+import { IceboxError, isIceboxError } from '../../base/index.ts'
 import { commitTarget } from '../../catalog/index.ts'
 import type { EngineSession } from '../../engine/index.ts'
 import {
@@ -9,10 +9,8 @@ import {
   type PartitionSpec,
   type Schema,
   schemaOf,
-  schemaToJson,
   Transaction,
 } from '../../iceberg/index.ts'
-import type { EnginePlan } from '../../memory/index.ts'
 import { localPath } from '../../storage/index.ts'
 import { needDiskSpace } from '../execute/disk-space.ts'
 import type { IngestServices } from '../plan/services.ts'
@@ -22,9 +20,9 @@ import { project } from '../write/projection.ts'
 import { type FoundTable, findTable, type StreamTable } from './find-table.ts'
 import { heldKeys, KEYS_PROPERTY, printKeys } from './keys.ts'
 import { markOf, markProperty, RANGE_PROPERTY } from './mark.ts'
-import { rowsOnly } from './rows-only.ts'
-import { rowsSelect, type SegmentGroup } from './rows-select.ts'
+import { rowsSelect } from './rows-select.ts'
 import type { SealedSegment } from './segment-file.ts'
+import { groupSegments } from './segment-groups.ts'
 
 /** Segments of a stream that go into the table together. */
 export interface SegmentBatch {
@@ -48,11 +46,6 @@ const TRIES = 5
 const SCAN_BYTES = 2_000_000
 /** Parquet of NDJSON rows, measured on the appender's own: 0.1 to 0.3; disk is asked for with room to spare. */
 const ROWS_TO_PARQUET = 0.5
-/** What DuckDB's reader takes for each thread; a vector has the rows of one at most. */
-const JSON_BUFFER_BYTES = 32 * 1024 * 1024
-/** Rows are wide when so many of them fill this part of the engine's memory; the writer takes eight times their bytes. */
-const WIDE_ROWS = { atOnce: 256, share: 32 }
-
 /**
  * Puts the rows of segments into their table by one commit, which also says how far the stream is in the table (invariant
  * N10): whatever was committed before, by this process or one that died, is left out. Appends whose key a snapshot of the
@@ -160,7 +153,7 @@ async function write(
   const entry = await services.journal.begin({ folders: (id) => [scratch(id)] })
   const folder = scratch(entry.writeId)
   try {
-    const select = rowsSelect(await groupsOf(segments, repeated, folder, services.engine.plan), schema)
+    const select = rowsSelect(await groupSegments(segments, repeated, folder, services.engine.plan), schema)
     const partitions = isUnpartitioned(spec) ? undefined : await countPartitions(session, select, schema, spec)
     const order = metadata.sortOrders.find((some) => some.orderId === metadata.defaultSortOrderId)
     return await writeDataFiles({
@@ -190,42 +183,6 @@ function specOf({ metadata }: LoadedTable): PartitionSpec {
   throw new IceboxError('iceberg/invalid-metadata', {
     message: `the metadata names a partition spec ${metadata.defaultSpecId} that it does not hold`,
   })
-}
-
-/**
- * Segments by the schema of their rows. Those with appends that are left out, or with rows of which a vector would take
- * much of the engine's memory, are copied first: a vector holds rows of one file, and no frame has to be filtered out,
- * for which DuckDB gathers up to 2,048 rows however wide they are.
- */
-async function groupsOf(
-  segments: readonly SealedSegment[],
-  repeated: ReadonlySet<number>,
-  scratch: string,
-  { memoryLimitBytes }: EnginePlan,
-): Promise<SegmentGroup[]> {
-  const kept = segments
-    .map((segment) => ({ segment, frames: segment.frames.filter(({ sequence }) => !repeated.has(sequence)) }))
-    .filter(({ frames }) => frames.length > 0)
-  const longest = kept.reduce(
-    (most, { frames }) => frames.reduce((more, frame) => Math.max(more, frame.longest), most),
-    0,
-  )
-  const fileBytes = Math.min(JSON_BUFFER_BYTES, memoryLimitBytes / WIDE_ROWS.share)
-  const isWide = longest * WIDE_ROWS.atOnce > fileBytes
-  const groups = new Map<string, { schema: Schema; paths: string[]; longest: number; hasFrames: boolean }>()
-  for (const { segment, frames } of kept) {
-    const text = printJson(schemaToJson(segment.schema))
-    const group = groups.get(text) ?? { schema: segment.schema, paths: [], longest, hasFrames: false }
-    groups.set(text, group)
-    if (isWide || frames.length < segment.frames.length) {
-      const copies = { without: repeated, fileBytes: isWide ? fileBytes : Number.POSITIVE_INFINITY, folder: scratch }
-      group.paths.push(...(await rowsOnly(segment.path, copies)))
-    } else {
-      group.paths.push(segment.path)
-      group.hasFrames = true
-    }
-  }
-  return [...groups.values()]
 }
 
 /** Exact, by a second reading of what is a commit's worth of rows: few partitions are written many times faster. */
