@@ -128,6 +128,7 @@ export class Lakehouse implements CommandLakehouse {
     const { governor, budgetBytes } = this.#parts.process
     const operation = `import ${++this.#operations}`
     const { onProgress, signal } = options
+    governor.tidy()
     // Everything beyond the process itself: an import that keeps its plan is over it only when the budget is.
     const planBytes = Math.max(0, budgetBytes - governor.heldBy('process'))
     using running = await governor.operation({ name: operation, planBytes, ...(signal !== undefined && { signal }) })

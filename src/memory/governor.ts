@@ -228,6 +228,14 @@ export class Governor implements Disposable {
     return this.#ladder.operations.start(options)
   }
 
+  /**
+   * Between operations of seconds: collects V8's garbage where it grew by 3 MiB. Handles of the engine are among it, each some
+   * bytes to V8 and up to 100 kB of native memory, so that 50 imports held 20 MB of either before V8 saw a reason.
+   */
+  tidy(): void {
+    this.#ladder.tidy()
+  }
+
   /** Starts the bill of an operation; its reservations carry its name as their first level. */
   bill(operation: string, options: BillOptions = {}): BillMeter {
     const meter = new BillMeter(

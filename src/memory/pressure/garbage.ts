@@ -26,22 +26,40 @@ function findCollector(): Collect {
 
 /** A heap that grew by less since the last collection is not worth the pause. */
 const LEAST_GROWTH_BYTES = 8 * 1024 * 1024
+/** Between operations nobody waits for it. */
+const LEAST_IDLE_GROWTH_BYTES = 3 * 1024 * 1024
 const SWEEP_MS = 20
 
 /** Gives back what is garbage in V8's heap; answers with the bytes by which the process shrank. */
 export class GarbageReliever {
   readonly name = "V8's heap"
   readonly rung = 'relieve'
-  #afterLastBytes = 0
+  #afterLastBytes = heldBytes(process.memoryUsage())
 
   async relieve(): Promise<number> {
-    const before = process.memoryUsage()
-    if (before.heapUsed + before.external - this.#afterLastBytes < LEAST_GROWTH_BYTES) return 0
-    collectGarbage('major')
+    const { rss } = process.memoryUsage()
+    if (!this.#collect(LEAST_GROWTH_BYTES)) return 0
     // Array buffers go in the background: none at once, 160 MB within 20 ms.
     await setTimeout(SWEEP_MS)
     const now = process.memoryUsage()
-    this.#afterLastBytes = now.heapUsed + now.external
-    return Math.max(0, before.rss - now.rss)
+    this.#afterLastBytes = heldBytes(now)
+    return Math.max(0, rss - now.rss)
   }
+
+  /** Between operations: collects what they left. */
+  tidy(): void {
+    this.#collect(LEAST_IDLE_GROWTH_BYTES)
+  }
+
+  /** Collects where that is worth the pause; answers whether it did. */
+  #collect(leastGrowthBytes: number): boolean {
+    if (heldBytes(process.memoryUsage()) - this.#afterLastBytes < leastGrowthBytes) return false
+    collectGarbage('major')
+    this.#afterLastBytes = heldBytes(process.memoryUsage())
+    return true
+  }
+}
+
+function heldBytes({ heapUsed, external }: NodeJS.MemoryUsage): number {
+  return heapUsed + external
 }

@@ -56,6 +56,10 @@ export class PressureLadder {
     this.#onRelieved = options.onRelieved
   }
 
+  tidy(): void {
+    this.#garbage.tidy()
+  }
+
   get advice(): Advice {
     return this.#advice
   }
