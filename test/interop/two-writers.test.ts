@@ -69,8 +69,8 @@ it('loses no commit of an Icebox process and a PyIceberg process that change one
   const { 'catalog/commit-conflict': lost = 0, ...otherFailures } = record(failures)
   expect(otherFailures).toEqual({})
   expect(Number(lost)).toBeLessThanOrEqual(mine / 20)
-  expect(mine).toBeGreaterThan(30)
-  expect(appended).toBeGreaterThan(10)
+  expect(mine).toBeGreaterThan(10)
+  expect(appended).toBeGreaterThan(2)
   // They did meet; otherwise this shows nothing.
   expect(Number(answer.conflicts)).toBeGreaterThan(0)
 
