@@ -1,11 +1,9 @@
 import { IceboxError, isIceboxError, throwIfCancelled } from '../base/index.ts'
+import { VECTOR_ROWS } from '../memory/index.ts'
 import { type ArrowData, writeArrow } from './arrow-vector.ts'
 import type { Appender, Binding, Connection } from './binding.ts'
 import { engineError } from './errors.ts'
 import { type EngineType, readType } from './types.ts'
-
-/** Rows of DuckDB's vectors. */
-const VECTOR_ROWS = 2_048
 
 /** What is read of an apache-arrow `RecordBatch`. */
 interface ArrowBatch {

@@ -1,5 +1,5 @@
 import { formatBytes, IceboxError } from '../base/index.ts'
-import { collectGarbage } from '../memory/index.ts'
+import { collectGarbage, VECTOR_ROWS } from '../memory/index.ts'
 import { TYPE } from './binding.ts'
 import type { EngineType } from './types.ts'
 
@@ -14,8 +14,6 @@ const TEXT_BYTES = 48
 /** Of a list, where nobody has looked. */
 const USUAL_ELEMENTS = 2
 
-/** Rows of a chunk (DuckDB's STANDARD_VECTOR_SIZE): its vectors are made for all of them, however few come. */
-const CHUNK_ROWS = 2048
 /** Of a text, what its vector holds of it: length, and the text itself or its place. */
 const TEXT_ENTRY_BYTES = 16
 /** Texts of a vector lie in blocks, each twice as large as the last one, up to this. */
@@ -62,8 +60,8 @@ export class ChunkMemory {
     const rowBytes = (text: number, elements: number): number =>
       types.reduce((sum, type) => sum + widthOf(type, { text, elements }), 0)
     this.#rowBytes = rowBytes(TEXT_BYTES, USUAL_ELEMENTS)
-    // What texts and lists hold is measured when they are there.
-    this.#fixedBytes = CHUNK_ROWS * rowBytes(TEXT_ENTRY_BYTES, 0)
+    // Vectors are made for all of a chunk's rows, however few come; what texts and lists hold is measured when they are there.
+    this.#fixedBytes = VECTOR_ROWS * rowBytes(TEXT_ENTRY_BYTES, 0)
     this.#columns = types.length
     this.#room = room
   }
@@ -111,7 +109,8 @@ export class ChunkMemory {
  * computed when they are asked for and not ahead, which one thread does. Rejects (throws) `memory/exhausted`.
  */
 export function requireRoomForFirst(typeIds: readonly number[], room: ChunkRoom): { readonly isTight: boolean } {
-  const bytesOf = (text: number): number => CHUNK_ROWS * typeIds.reduce((sum, id) => sum + (isTextId(id) ? text : 8), 0)
+  const bytesOf = (text: number): number =>
+    VECTOR_ROWS * typeIds.reduce((sum, id) => sum + (isTextId(id) ? text : 8), 0)
   const bytes = bytesOf(TEXT_BYTES) * CHUNKS_AHEAD
   if (bytes < WIDE_BYTES) return { isTight: false }
   requireRoom(bytes, bytesOf(TEXT_ENTRY_BYTES), typeIds.length, room)
@@ -133,7 +132,7 @@ function requireRoom(chunkBytes: number, fixedBytes: number, columns: number, ro
   if (hasRoom()) return
   const freeBytes = room.freeBytes() ?? 0
   throw new IceboxError('memory/exhausted', {
-    message: `${CHUNK_ROWS} rows of this result, which are computed together, need ${formatBytes(bytes)} for ${columns} columns, and ${formatBytes(freeBytes)} of the budget are free`,
+    message: `${VECTOR_ROWS} rows of this result, which are computed together, need ${formatBytes(bytes)} for ${columns} columns, and ${formatBytes(freeBytes)} of the budget are free`,
     remedy: 'ask for fewer columns at once, or raise performance.memory.max_usage',
     context: { askedBytes: bytes, freeBytes, columns },
   })

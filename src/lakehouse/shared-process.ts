@@ -1,10 +1,9 @@
 import { availableParallelism } from 'node:os'
-import { setTimeout } from 'node:timers/promises'
 import { isIceboxError } from '../base/index.ts'
 import { cappedPoolSize } from '../config/index.ts'
 import { allocatorControl, type Engine, type LaunchOptions, openEngine } from '../engine/index.ts'
 import {
-  collectGarbage,
+  collectAndSweep,
   type EnginePlan,
   expectedBaseBytes,
   Governor,
@@ -39,8 +38,6 @@ const CHILD_BASE_BYTES = 24 * 1024 * 1024
 
 /** A process that grew by more since the lakehouse was opened has garbage, perhaps: a collection takes 11 ms at least. */
 const WORTH_COLLECTING_BYTES = 16 * 1024 * 1024
-/** Array buffers are freed in the background, within 20 ms. */
-const SWEEP_MS = 20
 
 /**
  * What a process has once, shared by the lakehouses open in it: the governor of its budget, and the engine, which is
@@ -155,8 +152,7 @@ export class SharedProcess {
   /** What the process holds for no use would be taken for its base, and from the engine, as long as that runs. */
   async #giveBack(): Promise<void> {
     this.pool.trim(0)
-    collectGarbage('major')
-    await setTimeout(SWEEP_MS)
+    await collectAndSweep()
   }
 
   #plan(budgetBytes: number): EnginePlan {

@@ -8,6 +8,7 @@ export {
   estimateRowBytes,
   planCopy,
   rowGroupSize,
+  VECTOR_ROWS,
 } from './copy-plan.ts'
 export {
   type AllocatorControl,
@@ -23,7 +24,7 @@ export type { Leak } from './pool/leaks.ts'
 export type { SlabMemory } from './pool/slab-memory.ts'
 export { type SlabBudget, SlabPool, type SlabPoolOptions } from './pool/slab-pool.ts'
 export type { PoolStatistics } from './pool/statistics.ts'
-export { collectGarbage } from './pressure/garbage.ts'
+export { collectAndSweep, collectGarbage } from './pressure/garbage.ts'
 export type { PressureEvent, PressureListener } from './pressure/ladder.ts'
 export type { OperationOptions, RunningOperation } from './pressure/operations.ts'
 export type { Reliever } from './pressure/relievers.ts'

@@ -10,7 +10,7 @@ import {
   columnName,
   transformCall,
 } from '../../iceberg/index.ts'
-import { advised, planImportMemory } from '../../memory/index.ts'
+import { advised, planImportMemory, VECTOR_ROWS } from '../../memory/index.ts'
 import { inspectArrow } from '../inspect/arrow.ts'
 import { type CsvOptions, inspectCsv, type InspectScene } from '../inspect/csv.ts'
 import { inspectJson } from '../inspect/json.ts'
@@ -55,9 +55,6 @@ export interface ImportRequest {
 
 /** Footers that take more than this are worth giving back what reading them left. */
 const LARGE_FOOTERS = 4_000_000
-
-/** So many rows are one piece to the engine, and stay in order. */
-const VECTOR_ROWS = 2_048
 
 /**
  * Decides everything about an import without changing anything: reads heads, footers and a bounded sample. Standard input
@@ -160,6 +157,7 @@ async function planPrepared(
       ? undefined
       : await countPartitions(inspection, columns.mapping, fields, layout.spec, session, notes)
   const isOrdered = request.preserveOrder === true || layout.sortBy.length > 0
+  // A vector of rows is one piece to the engine, and stays in order.
   const isSmall = (inspection.estimatedRows ?? Number.POSITIVE_INFINITY) <= VECTOR_ROWS
   if (prepared.spooled?.pipe !== undefined)
     notes.push('standard input is imported while it is read: types and sizes are told from its beginning')

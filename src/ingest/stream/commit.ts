@@ -46,6 +46,7 @@ const TRIES = 5
 const SCAN_BYTES = 2_000_000
 /** Parquet of NDJSON rows, measured on the appender's own: 0.1 to 0.3; disk is asked for with room to spare. */
 const ROWS_TO_PARQUET = 0.5
+
 /**
  * Puts the rows of segments into their table by one commit, which also says how far the stream is in the table (invariant
  * N10): whatever was committed before, by this process or one that died, is left out. Appends whose key a snapshot of the

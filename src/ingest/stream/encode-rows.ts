@@ -44,7 +44,7 @@ export class RowEncoder {
    * {@link MAX_APPEND_BYTES}, `memory/refused` where there is no buffer; then nothing is held.
    */
   encode(rows: readonly unknown[], into: RowBuffers): EncodedRows {
-    let leases: Lease[] | undefined = []
+    const leases: Lease[] = []
     let largest = 0
     let bytes = 0
     let longest = 0
@@ -57,18 +57,15 @@ export class RowEncoder {
         largest = Math.max(largest, size)
         longest = Math.max(longest, longestLine)
         crc = crc32(text, crc)
-        if (bytes > MOST_HELD_BYTES) {
-          releaseAll(leases ?? [])
-          leases = undefined
-        }
-        leases?.push(leaseText(text, size, into))
+        if (bytes <= MOST_HELD_BYTES) leases.push(leaseText(text, size, into))
+        else releaseAll(leases.splice(0))
       }
       // At most three bytes a UTF-16 unit; the exact length is not worth a second pass.
       const count = { rows: rows.length, bytes, longest: Math.min(longest * 3, bytes), crc }
-      if (leases !== undefined) return new HeldRows(count, leases)
+      if (bytes <= MOST_HELD_BYTES) return new HeldRows(count, leases)
       return new PassingRows(count, largest, () => this.#texts(rows), into)
     } catch (error) {
-      releaseAll(leases ?? [])
+      releaseAll(leases)
       throw error
     }
   }

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path'
 import { makeFolders } from '../../base/index.ts'
 import { fileError } from '../write/files.ts'
 import { scanSegment } from './frame.ts'
+import { readerOf } from './segment-file.ts'
 
 export interface RowsOnly {
   /** Sequences of appends that are left out. */
@@ -23,12 +24,7 @@ export async function rowsOnly(path: string, { without, fileBytes, folder }: Row
     await makeFolders(folder)
     const from = await open(path, 'r')
     try {
-      const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES)
-      const read = async (offset: number, length: number) => {
-        const into = length <= buffer.length ? buffer : Buffer.alloc(length)
-        const { bytesRead } = await from.read(into, 0, length, offset)
-        return into.subarray(0, bytesRead)
-      }
+      const read = readerOf(from)
       for (const { sequence, bytes, end } of (await scanSegment(read)).frames) {
         if (without.has(sequence)) continue
         for (let at = end - bytes; at < end; at += CHUNK_BYTES)

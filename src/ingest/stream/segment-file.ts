@@ -133,6 +133,16 @@ async function writeAt(handle: FileHandle, bytes: Uint8Array, start: number): Pr
   return start + bytes.length
 }
 
+/** Most reads share one buffer: what one gives is valid until the next. */
+export function readerOf(handle: FileHandle): (offset: number, length: number) => Promise<Buffer> {
+  const buffer = Buffer.allocUnsafeSlow(1 << 20)
+  return async (offset, length) => {
+    const into = length <= buffer.length ? buffer : Buffer.alloc(length)
+    const { bytesRead } = await handle.read(into, 0, length, offset)
+    return into.subarray(0, bytesRead)
+  }
+}
+
 /**
  * A segment of a process that is gone, sealed: what a kill or a power loss tore off is cut. Undefined, and the file is
  * the caller's to remove, where it holds nothing. Rejects `stream/damaged` for a sealed segment that is not whole: every
@@ -143,12 +153,7 @@ export async function takeOver(path: string): Promise<SealedSegment | undefined>
     const handle = await open(path, 'r+')
     try {
       const { size } = await handle.stat()
-      const buffer = Buffer.allocUnsafeSlow(1 << 20)
-      const scan = await scanSegment(async (offset, length) => {
-        const into = length <= buffer.length ? buffer : Buffer.alloc(length)
-        const { bytesRead } = await handle.read(into, 0, length, offset)
-        return into.subarray(0, bytesRead)
-      })
+      const scan = await scanSegment(readerOf(handle))
       const isSealed = path.endsWith(SEALED)
       if (isSealed && scan.validBytes < size) throw damaged(path, scan.validBytes, size)
       if (scan.header === undefined || scan.frames.length === 0) return undefined

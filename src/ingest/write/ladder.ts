@@ -1,4 +1,5 @@
 import { formatBytes, IceboxError } from '../../base/index.ts'
+import { VECTOR_ROWS } from '../../memory/index.ts'
 import type { WriteStrategy } from './strategy.ts'
 
 /** What one attempt at writing does; the next rung needs less memory and more time (design/memory.md section 4). */
@@ -12,7 +13,6 @@ export interface Rung {
   readonly sort?: 'whole' | 'passes' | undefined
 }
 
-const VECTOR_ROWS = 2_048
 /** The last resort: what is more is divided again, and again. */
 const FEW_AT_ONCE = { kind: 'staged', buckets: 8, atOnce: 16 } as const
 

@@ -1,3 +1,5 @@
+import { VECTOR_ROWS } from '../../memory/index.ts'
+
 /** How rows get into the files of their partitions. A value: printed by `--dry-run`, followed by the writer. */
 export type WriteStrategy =
   /** One COPY, files by size. */
@@ -28,7 +30,6 @@ const LEAST_AT_ONCE = 16
 const FILL = 0.75
 /** Where nothing is known, staging counts; buckets can be divided again. */
 const UNKNOWN_BUCKETS = 16
-const VECTOR_ROWS = 2048
 
 /**
  * The cheapest strategy that fits: an open partition holds a vector of 2,048 rows of every column a thread, so

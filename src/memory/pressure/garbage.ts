@@ -24,42 +24,46 @@ function findCollector(): Collect {
   return typeof found === 'function' ? (...options) => void Reflect.apply(found, undefined, options) : () => undefined
 }
 
+const SWEEP_MS = 20
+
+/** Collects all, and waits until array buffers are back, too: those go in the background, 160 MB within 20 ms. */
+export async function collectAndSweep(): Promise<void> {
+  collectGarbage('major')
+  await setTimeout(SWEEP_MS)
+}
+
 /** A heap that grew by less since the last collection is not worth the pause. */
 const LEAST_GROWTH_BYTES = 8 * 1024 * 1024
 /** Between operations nobody waits for it. */
 const LEAST_IDLE_GROWTH_BYTES = 3 * 1024 * 1024
-const SWEEP_MS = 20
 
 /** Gives back what is garbage in V8's heap; answers with the bytes by which the process shrank. */
 export class GarbageReliever {
   readonly name = "V8's heap"
   readonly rung = 'relieve'
-  #afterLastBytes = heldBytes(process.memoryUsage())
+  #afterLastBytes = heldBytes()
 
   async relieve(): Promise<number> {
+    if (!this.#hasGrownBy(LEAST_GROWTH_BYTES)) return 0
     const { rss } = process.memoryUsage()
-    if (!this.#collect(LEAST_GROWTH_BYTES)) return 0
-    // Array buffers go in the background: none at once, 160 MB within 20 ms.
-    await setTimeout(SWEEP_MS)
-    const now = process.memoryUsage()
-    this.#afterLastBytes = heldBytes(now)
-    return Math.max(0, rss - now.rss)
+    await collectAndSweep()
+    this.#afterLastBytes = heldBytes()
+    return Math.max(0, rss - process.memoryUsage().rss)
   }
 
   /** Between operations: collects what they left. */
   tidy(): void {
-    this.#collect(LEAST_IDLE_GROWTH_BYTES)
+    if (!this.#hasGrownBy(LEAST_IDLE_GROWTH_BYTES)) return
+    collectGarbage('major')
+    this.#afterLastBytes = heldBytes()
   }
 
-  /** Collects where that is worth the pause; answers whether it did. */
-  #collect(leastGrowthBytes: number): boolean {
-    if (heldBytes(process.memoryUsage()) - this.#afterLastBytes < leastGrowthBytes) return false
-    collectGarbage('major')
-    this.#afterLastBytes = heldBytes(process.memoryUsage())
-    return true
+  #hasGrownBy(bytes: number): boolean {
+    return heldBytes() - this.#afterLastBytes >= bytes
   }
 }
 
-function heldBytes({ heapUsed, external }: NodeJS.MemoryUsage): number {
+function heldBytes(): number {
+  const { heapUsed, external } = process.memoryUsage()
   return heapUsed + external
 }

@@ -1,5 +1,5 @@
-/** DuckDB's vectors. */
-const VECTOR_ROWS = 2_048
+import { VECTOR_ROWS } from '../../memory/index.ts'
+
 /** Texts take up to so many times the bytes that zstd leaves of them; beyond that a row's width is not seen. */
 const UNPACKED = 8
 /** Of the engine's memory: what its threads gather is not counted by it. */
