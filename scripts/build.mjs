@@ -9,6 +9,7 @@ const entries = {
   lakehouse: 'src/lakehouse/index.ts',
   iceberg: 'src/iceberg/index.ts',
   'engine-child': 'src/lakehouse/engine-child.ts',
+  'divide-worker': 'src/ingest/divide/worker.ts',
   cli: 'src/cli/main.ts',
   demo: 'scripts/demo.ts',
   'bench-concurrent': 'src/bench/programs/concurrent.ts',

@@ -5,6 +5,8 @@ import { catalogStep, interrupted, sightOf, type Step, WRITE_STEPS } from './sup
 
 const ROWS = 20_000
 const BASE_ROWS = 1_200
+/** Two partitions of so many are divided as text. */
+const DIVIDED_ROWS = 110_000
 /** Beside those at every step: kills at any time. */
 const RANDOM_KILLS = 3
 /** A step may pass between two looks. */
@@ -81,6 +83,25 @@ const VICTIMS: readonly Victim[] = [
       {
         name: 'first staged bucket',
         reached: (now) => now.below('.icebox/spill').some((name) => name.endsWith('.parquet')),
+      },
+      ...WRITE_STEPS.slice(2),
+    ],
+  },
+  {
+    name: 'import by month, its text divided',
+    prepare: async (lake) => {
+      const line = (id: number) => `${id},2024-0${1 + (id % 2)}-05,note number ${id}\n`
+      const text = Array.from({ length: DIVIDED_ROWS }, (_, id) => line(id)).join('')
+      await writeFile(lake.folder.in('divided.csv'), `id,d,note\n${text}`)
+    },
+    makesTable: true,
+    args: (table, key) => ['import', table, '../divided.csv', '--key', key, '--partition-by', 'month(d)'],
+    after: () => [DIVIDED_ROWS, sumOf(DIVIDED_ROWS)],
+    hasKey: true,
+    steps: [
+      {
+        name: 'first part of the text',
+        reached: (now) => now.below('.icebox/spill').some((name) => /\d-\d+\.csv$/.test(name)),
       },
       ...WRITE_STEPS.slice(2),
     ],

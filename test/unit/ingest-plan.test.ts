@@ -358,6 +358,17 @@ describe('how partitions are written', () => {
     expect(chooseStrategy({ ...base, partitions: undefined })).toMatchObject({ kind: 'staged' })
   })
 
+  it('as divided text where it can be divided and the parts are worth it', () => {
+    const divisible = { ...base, partitions: 84, divisibleRows: 12_000_000 }
+    expect(chooseStrategy(divisible)).toEqual({ kind: 'divided' })
+    expect(chooseStrategy({ ...divisible, memoryLimitBytes: 60 * 1024 * 1024 })).toEqual({ kind: 'divided' })
+    expect(chooseStrategy({ ...divisible, divisibleRows: undefined })).toEqual({ kind: 'direct' })
+    expect(chooseStrategy({ ...divisible, divisibleRows: 84 * 49_999 })).toEqual({ kind: 'direct' })
+    expect(chooseStrategy({ ...divisible, partitions: 1 })).toEqual({ kind: 'direct' })
+    expect(chooseStrategy({ ...divisible, partitions: undefined })).toMatchObject({ kind: 'staged' })
+    expect(chooseStrategy({ ...divisible, partitions: 161, divisibleRows: 1e9 })).toMatchObject({ kind: 'staged' })
+  })
+
   it('when memory runs out each attempt needs less than the one before', () => {
     const rungs = ladder({ threads: 2, rowGroupSize: 65_536, strategy: { kind: 'direct' } })
     expect(rungs.map((rung) => [rung.threads, rung.rowGroupSize, rung.strategy.kind])).toEqual([

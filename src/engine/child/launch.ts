@@ -3,9 +3,8 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { Socket } from 'node:net'
 import { delimiter, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { IceboxError } from '../../base/index.ts'
+import { IceboxError, packagedScript } from '../../base/index.ts'
 import type { EnginePlan } from '../../memory/index.ts'
 
 const run = promisify(execFile)
@@ -107,17 +106,10 @@ function isOnPath(program: string): boolean {
   return (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)))
 }
 
-/**
- * Beside this file where it is bundled, or one folder above: chunks lie in a folder of their own. Run from its source it
- * takes what was built last.
- */
 function findEntry(): string {
-  const isSource = import.meta.url.endsWith('.ts')
-  for (const place of isSource ? ['../../../dist/engine-child.js'] : ['./engine-child.js', '../engine-child.js']) {
-    const path = fileURLToPath(new URL(place, import.meta.url))
-    if (existsSync(path)) return path
-  }
-  throw unavailable('its script engine-child.js is not in this installation')
+  const path = packagedScript('engine-child.js')
+  if (path === undefined) throw unavailable('its script engine-child.js is not in this installation')
+  return path
 }
 
 export function unavailable(why: string, cause?: unknown): IceboxError {

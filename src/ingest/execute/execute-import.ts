@@ -10,6 +10,7 @@ import { KEY_PROPERTY, SOURCE_PROPERTY } from '../plan/import-key.ts'
 import type { ImportPlan } from '../plan/import-plan.ts'
 import type { Pipe } from '../source/pipe.ts'
 import { explainCsvError } from '../read/csv-errors.ts'
+import type { SourceDescription } from '../read/description.ts'
 import { NUL_MARK, READ_AS_TEXT } from '../read/csv-select.ts'
 import { unknownKeysSql } from '../read/json-select.ts'
 import { explainJsonError } from '../read/json-errors.ts'
@@ -22,6 +23,7 @@ import { CHECK_MARK } from '../inspect/checked-cast.ts'
 import { type WriteResult, writeDataFiles } from '../write/data-files.ts'
 import { writtenFilesBytes } from '../write/packed-metrics.ts'
 import { needDiskSpace } from './disk-space.ts'
+import { dividableText } from './dividable-text.ts'
 import type { ExecuteOptions } from './execute-options.ts'
 import { wereParsedExactly } from './parsed-numbers.ts'
 import { openTarget, sameChange, type Target } from './target.ts'
@@ -68,8 +70,11 @@ async function importInto(plan: ImportPlan, options: ExecuteOptions): Promise<Im
   try {
     const { metadata } = target.base
     await needDiskSpace(localPath(metadata.location), plan.estimate.tableBytes)
-    if (plan.strategy.kind === 'staged' || (plan.memory?.sortPasses ?? 1) > 1)
-      await needDiskSpace(services.settings.stagingDirectory, plan.estimate.tableBytes)
+    const stagedBytes = Math.max(
+      plan.estimate.diskBytes - plan.estimate.tableBytes,
+      (plan.memory?.sortPasses ?? 1) > 1 ? plan.estimate.tableBytes : 0,
+    )
+    if (stagedBytes > 0) await needDiskSpace(services.settings.stagingDirectory, stagedBytes)
     // What this room itself holds: a buffer of the scan, and the metrics of all files until they are committed.
     const bytes = SCAN_BYTES + writtenFilesBytes(plan.estimate.dataFiles, plan.columns.length)
     using _held = await services.governor.reserve({
@@ -138,18 +143,17 @@ async function write(
       targetFileBytes: services.settings.targetFileSizeBytes,
     }).csvBufferBytes
     let read: SelectOptions = { bufferBytes }
-    const copy = (parsesNumbers: boolean) =>
-      writeDataFiles({
+    const copy = (parsesNumbers: boolean) => {
+      const select = (some: SourceDescription) =>
+        plan.onError === 'reject'
+          ? goodRowsSelect(some, mapping, read)
+          : sourceSelect(some, mapping, { ...read, parsesNumbers, refusesNul: refusesNul(plan) })
+      const text = dividableText(plan, { services, signal: both }, select)
+      return writeDataFiles({
         session,
         engine,
-        select:
-          plan.onError === 'reject'
-            ? goodRowsSelect(source, mapping, read)
-            : sourceSelect(source, mapping, {
-                ...read,
-                parsesNumbers,
-                refusesNul: refusesNul(plan),
-              }),
+        select: select(source),
+        ...(text === undefined ? {} : { text }),
         schema: target.schema,
         spec: target.spec,
         ...(target.sortOrder === undefined ? {} : { sortOrder: target.sortOrder }),
@@ -165,6 +169,7 @@ async function write(
         signal: both,
         ...(progress === undefined ? {} : { onProgress: progress }),
       })
+    }
     const lines = {
       files: plan.files,
       hasLines: source.format === 'ndjson' || (source.format === 'csv' && !isWide(source.encoding)),

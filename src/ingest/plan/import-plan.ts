@@ -6,6 +6,7 @@ import type { NestedField, PartitionSpec, SortOrder } from '../../iceberg/index.
 import type { ColumnMapping, SourceDescription } from '../read/description.ts'
 import type { WriteStrategy } from '../write/strategy.ts'
 import type { PlannedColumn, SchemaChange } from './columns.ts'
+import type { TextDivision } from './text-division.ts'
 
 /** Everything that an import will do, decided before it starts: data, printed by `--dry-run`, followed by `executeImport`. */
 export interface ImportPlan {
@@ -47,6 +48,8 @@ export interface ImportPlan {
     /** Source ids are those of `fields`; of a table that is made. */
     readonly spec: PartitionSpec | undefined
     readonly sortOrder: SortOrder | undefined
+    /** How the text is divided where the strategy says so. */
+    readonly division: TextDivision | undefined
     readonly fingerprint: string
     readonly sampledRows: number
     /** Standard input as a file, removed after the import; with a `pipe`, the beginning of it. */
@@ -87,6 +90,8 @@ function shownStrategy(strategy: WriteStrategy): string {
       return 'written at once'
     case 'direct':
       return 'all partitions written at once'
+    case 'divided':
+      return 'text divided by partition on disk, then written part by part'
     case 'staged':
       return `rows staged in ${strategy.buckets} buckets, then written bucket by bucket`
   }

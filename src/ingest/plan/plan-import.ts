@@ -1,4 +1,4 @@
-import { IceboxError } from '../../base/index.ts'
+import { freeSpaceBytes, IceboxError } from '../../base/index.ts'
 import type { Catalog, TableIdentifier } from '../../catalog/index.ts'
 import type { EngineSession } from '../../engine/index.ts'
 import {
@@ -30,6 +30,7 @@ import { importedBefore } from './import-key.ts'
 import { pieceBytes, TEXT_TO_PARQUET } from './piece-size.ts'
 import { parsePartitionBy, parseSortBy } from './partition-text.ts'
 import type { IngestServices } from './services.ts'
+import { planTextDivision } from './text-division.ts'
 import { checkZstd } from '../source/zstd.ts'
 
 export interface ImportRequest {
@@ -171,6 +172,10 @@ async function planPrepared(
       ? sourceBytes
       : sourceBytes * (prepared.files[0]?.compression === 'none' ? TEXT_TO_PARQUET : 1),
   )
+  const division =
+    layout.spec === undefined || request.onError === 'reject' || prepared.spooled?.pipe !== undefined
+      ? undefined
+      : planTextDivision(inspection.description, columns.mapping, fields, layout.spec)
   const { rung, copy } = firstRung({
     engine: advised(services.engine.plan, services.governor.advice),
     rowWidthBytes: inspection.rowWidthBytes,
@@ -182,8 +187,11 @@ async function planPrepared(
     rowGroupLimit: rowGroupLimit(existing?.metadata.properties ?? {}),
     isSorted: layout.sortBy.length > 0,
     rows: inspection.estimatedRows,
+    isDivisible:
+      division !== undefined && (await hasSpace(services.settings.stagingDirectory, sourceBytes + tableBytes)),
   })
   const { strategy } = rung
+  const stagedBytes = strategy.kind === 'staged' ? tableBytes : strategy.kind === 'divided' ? sourceBytes : 0
   const memory = planImportMemory({
     copy,
     rowWidthBytes: inspection.rowWidthBytes,
@@ -191,8 +199,8 @@ async function planPrepared(
       layout.sortBy.length > 0 && inspection.estimatedRows !== undefined
         ? inspection.estimatedRows * inspection.rowWidthBytes
         : undefined,
-    openPartitions: strategy.kind === 'plain' ? undefined : strategy.kind === 'staged' ? strategy.buckets : partitions,
-    stagedBytes: strategy.kind === 'staged' ? tableBytes : 0,
+    openPartitions: strategy.kind === 'direct' ? partitions : strategy.kind === 'staged' ? strategy.buckets : undefined,
+    stagedBytes,
     footerBytes: inspection.footerBytes ?? 0,
   })
   return {
@@ -213,7 +221,7 @@ async function planPrepared(
       tableBytes,
       dataFiles: Math.max(1, partitions ?? 1, Math.round(tableBytes / services.settings.targetFileSizeBytes)),
       memoryBytes: Math.min(memory.limitBytes, memory.wantedBytes),
-      diskBytes: tableBytes * (strategy.kind === 'staged' ? 2 : 1),
+      diskBytes: tableBytes + stagedBytes,
       rowWidthBytes: inspection.rowWidthBytes,
     },
     strategy,
@@ -227,11 +235,17 @@ async function planPrepared(
       changes: columns.changes,
       spec: layout.spec,
       sortOrder: layout.sortOrder,
+      division: strategy.kind === 'divided' ? division : undefined,
       fingerprint: prepared.fingerprint,
       sampledRows: inspection.sampledRows,
       spooled: prepared.spooled,
     },
   }
+}
+
+async function hasSpace(folder: string, bytes: number): Promise<boolean> {
+  // A folder that cannot be looked at is told of when something is written to it.
+  return (await freeSpaceBytes(folder).catch(() => 0)) > bytes
 }
 
 function checkRequest(request: ImportRequest): void {
@@ -380,6 +394,7 @@ function skipPlan(request: ImportRequest, prepared: PreparedSource): ImportPlan 
       changes: [],
       spec: undefined,
       sortOrder: undefined,
+      division: undefined,
       fingerprint: prepared.fingerprint,
       sampledRows: 0,
       spooled: prepared.spooled,

@@ -10,7 +10,7 @@ export interface IngestServices {
   readonly engine: Engine
   readonly catalog: Catalog
   readonly io: ObjectStore
-  readonly governor: Pick<Governor, 'reserve' | 'advice'>
+  readonly governor: Pick<Governor, 'reserve' | 'tryReserve' | 'advice'>
   readonly journal: WriteJournal
   readonly manifests?: ManifestCache
   readonly settings: IngestSettings

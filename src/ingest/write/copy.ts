@@ -1,4 +1,5 @@
 import type { EngineSession, RunOptions, SqlValue } from '../../engine/index.ts'
+import type { PartitionTuple } from '../../iceberg/index.ts'
 import { quoteText, textOf } from '../sql.ts'
 import { pairs } from './metrics.ts'
 
@@ -28,6 +29,8 @@ export interface CopiedFile {
   readonly statistics: SqlValue
   /** By helper column; null for the null partition. */
   readonly keys: ReadonlyMap<string, string | null>
+  /** Where it is known otherwise than by the keys. */
+  readonly partition?: PartitionTuple
 }
 
 /**

@@ -4,14 +4,15 @@ import type { Engine, EngineSession, RunOptions } from '../../engine/index.ts'
 import { type DataFile, metadataFolder, type PartitionSpec, type Schema, type SortOrder } from '../../iceberg/index.ts'
 import { joinUri, localPath } from '../../storage/index.ts'
 import { describeColumns } from '../sql.ts'
+import { type DividableText, NotDividable } from './dividable-text.ts'
 import { fileError, removeFolder } from './files.ts'
 import { firstRung } from './first-rung.ts'
 import type { JournalEntry, WriteJournal } from './journal.ts'
 import { ladder, outOfRungs, type Rung } from './ladder.ts'
 import { type MeasuredFile, Placement } from './placement.ts'
 import { isNegativeZero, mayUseDictionaries } from './negative-zero.ts'
-import { type Projection, project } from './projection.ts'
-import { RowCopier } from './row-copier.ts'
+import { project } from './projection.ts'
+import { type CopierOptions, RowCopier } from './row-copier.ts'
 import type { WriteStrategy } from './strategy.ts'
 import { rowGroupLimit } from './table-properties.ts'
 import { WriteBack } from './write-back.ts'
@@ -34,6 +35,8 @@ export interface WriteRequest {
   readonly journal: WriteJournal
   /** Average bytes of a row in memory where known (see `estimateRowWidth`). */
   readonly rowWidthBytes?: number
+  /** Where the rows are of a text that can be divided by partition. */
+  readonly text?: DividableText
   /** About how many rows there are, where known. */
   readonly rows?: number
   /** Distinct partitions where known or estimated. */
@@ -81,7 +84,9 @@ async function write(request: WriteRequest, usesDictionaries: boolean): Promise<
   const { session, select, signal } = request
   const described = await describeColumns(session, select, signal === undefined ? {} : { signal })
   const selectColumns = described.map(({ name }) => name)
-  const projection = project({ ...request, selectColumns, refusesNegativeZero: usesDictionaries })
+  const projectOf = (some: string, spec: PartitionSpec) =>
+    project({ ...request, select: some, spec, selectColumns, refusesNegativeZero: usesDictionaries })
+  const projection = projectOf(select, request.spec)
   for (const key of projection.keys) await key.sql.register?.(request.session)
   const rowWidthBytes = request.rowWidthBytes ?? estimateWidth(request.schema)
   const { plan } = request.engine
@@ -98,13 +103,24 @@ async function write(request: WriteRequest, usesDictionaries: boolean): Promise<
     rowGroupLimit: rowGroupLimit(request.properties),
     isSorted: projection.orderBy !== '',
     rows: request.rows,
+    isDivisible: request.text !== undefined,
   })
   const entry = await request.journal.begin({
-    folders: (id) => [join(dataFolder, `.icebox-${id}`), join(request.stagingDirectory, `write-${id}`)],
+    folders: (id) => [join(dataFolder, `.icebox-${id}`), join(request.stagingDirectory, stagingName(id))],
     dataFolder,
     metadataFolder: metadataFolder(request.location, request.properties),
   })
-  const writer = new Writer({ ...request, usesDictionaries }, projection, entry, { dataFolder, dataLocation })
+  const unpartitioned = { ...request.spec, fields: [] }
+  const writer = new Writer(
+    {
+      ...request,
+      usesDictionaries,
+      projection,
+      project: (some, isPartitioned) => projectOf(some, isPartitioned ? request.spec : unpartitioned),
+    },
+    entry,
+    { dataFolder, dataLocation },
+  )
   const tried: Rung[] = []
   try {
     for (const rung of ladder(first)) {
@@ -113,6 +129,10 @@ async function write(request: WriteRequest, usesDictionaries: boolean): Promise<
         return await writer.attempt(rung, tried.length)
       } catch (error) {
         await writer.clean()
+        if (isOfDividedText(error, entry)) {
+          await request.journal.end(entry)
+          return await writeUndivided(request, usesDictionaries, error)
+        }
         if (!isIceboxError(error, 'memory/exhausted')) throw error
         writer.notes.push(
           `memory ran out with ${rung.threads} threads, row groups of ${rung.rowGroupSize} rows, ${rung.strategy.kind} writing; tried again smaller`,
@@ -125,6 +145,22 @@ async function write(request: WriteRequest, usesDictionaries: boolean): Promise<
     await request.journal.end(entry)
     throw error
   }
+}
+
+async function writeUndivided(request: WriteRequest, usesDictionaries: boolean, why: unknown): Promise<WriteResult> {
+  const { text: _, ...undivided } = request
+  const result = await write(undivided, usesDictionaries)
+  const reason = why instanceof NotDividable ? why.message : 'a part of it could not be read'
+  return { ...result, notes: [`the text was read as a whole, not divided by partition: ${reason}`, ...result.notes] }
+}
+
+/** Text that turned out not to be divisible, or an error with a place in a part of it: the place in the whole is to be told. */
+function isOfDividedText(error: unknown, { writeId }: JournalEntry): boolean {
+  return error instanceof NotDividable || (isIceboxError(error) && error.message.includes(stagingName(writeId)))
+}
+
+function stagingName(writeId: string): string {
+  return `write-${writeId}`
 }
 
 /** Bytes of a row when nothing was sampled: strings as 24, numbers as 8. */
@@ -148,18 +184,18 @@ class Writer {
   readonly #placement: Placement
 
   constructor(
-    request: WriteRequest & { readonly usesDictionaries: boolean },
-    projection: Projection,
+    request: WriteRequest & Pick<CopierOptions, 'usesDictionaries' | 'projection' | 'project'>,
     entry: JournalEntry,
     data: { readonly dataFolder: string; readonly dataLocation: string },
   ) {
     const { writeId } = entry
+    const { projection } = request
     this.#request = request
     this.#entry = entry
     this.#isOrdered = request.preserveOrder === true || projection.orderBy !== ''
     this.#output = join(data.dataFolder, `.icebox-${writeId}`)
-    const staging = join(request.stagingDirectory, `write-${writeId}`)
-    this.#copier = new RowCopier({ ...request, projection, output: this.#output, staging })
+    const staging = join(request.stagingDirectory, stagingName(writeId))
+    this.#copier = new RowCopier({ ...request, output: this.#output, staging })
     this.#placement = new Placement({ ...request, keys: projection.keys, dataLocation: data.dataLocation, writeId })
   }
 

@@ -14,7 +14,7 @@ export interface Rung {
 }
 
 /** The last resort: what is more is divided again, and again. */
-const FEW_AT_ONCE = { kind: 'staged', buckets: 8, atOnce: 16 } as const
+export const FEW_AT_ONCE = { kind: 'staged', buckets: 8, atOnce: 16 } as const
 
 /** The attempts in order: as planned, one thread, a sort in passes, smaller row groups, fewer partitions at once. */
 export function ladder(first: Rung): Rung[] {
@@ -28,7 +28,11 @@ export function ladder(first: Rung): Rung[] {
     if (rowGroupSize < last().rowGroupSize) rungs.push({ ...last(), rowGroupSize, rowGroupBytes })
   }
   const { strategy } = first
-  if (strategy.kind === 'direct' || (strategy.kind === 'staged' && strategy.atOnce > FEW_AT_ONCE.atOnce)) {
+  if (
+    strategy.kind === 'direct' ||
+    strategy.kind === 'divided' ||
+    (strategy.kind === 'staged' && strategy.atOnce > FEW_AT_ONCE.atOnce)
+  ) {
     rungs.push({ ...last(), strategy: FEW_AT_ONCE })
   }
   return rungs

@@ -111,8 +111,8 @@ export class Placement {
         })
       }
     }
-    const { path, rows, sizeBytes, keys } = copied
-    return { path, rows, sizeBytes, keys, metrics: new PackedMetrics(metrics) }
+    const { statistics: _, ...file } = copied
+    return { ...file, metrics: new PackedMetrics(metrics) }
   }
 
   /** Moves the files into the table's folder, durable; rejects `storage/*`, `cancelled`. */
@@ -145,7 +145,7 @@ export class Placement {
 
   async #dataFile(copied: MeasuredFile, number: number): Promise<DataFile> {
     const { spec, schema, sortOrder, dataLocation, writeId } = this.#options
-    const partition = await this.#tuple(copied)
+    const partition = copied.partition ?? (await this.#tuple(copied))
     const name = `${String(number).padStart(5, '0')}-${writeId}.parquet`
     const folder = spec.fields.length === 0 ? [] : [partitionPath(spec, schema, partition)]
     return new PlacedFile(copied, {
