@@ -133,7 +133,7 @@ describe('work side by side', () => {
       return [item, worker]
     }
     for await (const made of sideBySide([9, 1, 2, 3], ['a', 'b'], work)) done.push(made)
-    expect(done.map(([item]) => item).toSorted()).toEqual([1, 2, 3, 9])
+    expect(done.map(([item]) => item).toSorted((a, b) => a - b)).toEqual([1, 2, 3, 9])
     expect(most).toBe(2)
   })
 
