@@ -102,6 +102,7 @@ describe('dividing CSV text by a value', () => {
   it.each([
     ['a quote that does not end', '1,2020-01-05,"a\n2,2020-02-01,b\n'],
     ['a quote with something behind it', '1,"2020"-01-05,a\n'],
+    ['a NUL byte', '1,2020-01-05,a\0b\n'],
     ['a record longer than a slot', `1,2020-01-05,${'x'.repeat(80)}\n`],
   ])('does not divide %s', (_, text) => {
     expect(divide(text).isDivided).toBe(false)

@@ -360,8 +360,9 @@ describe('how partitions are written', () => {
 
   it('as divided text where it can be divided and the parts are worth it', () => {
     const divisible = { ...base, partitions: 84, divisibleRows: 12_000_000 }
-    expect(chooseStrategy(divisible)).toEqual({ kind: 'divided' })
-    expect(chooseStrategy({ ...divisible, memoryLimitBytes: 60 * 1024 * 1024 })).toEqual({ kind: 'divided' })
+    expect(chooseStrategy(divisible)).toEqual({ kind: 'divided', atOnce: 3 })
+    expect(chooseStrategy({ ...divisible, memoryLimitBytes: 60 * 1024 * 1024 })).toEqual({ kind: 'divided', atOnce: 2 })
+    expect(chooseStrategy({ ...divisible, threads: 8, memoryLimitBytes: 8e9 })).toEqual({ kind: 'divided', atOnce: 4 })
     expect(chooseStrategy({ ...divisible, divisibleRows: undefined })).toEqual({ kind: 'direct' })
     expect(chooseStrategy({ ...divisible, divisibleRows: 84 * 49_999 })).toEqual({ kind: 'direct' })
     expect(chooseStrategy({ ...divisible, partitions: 1 })).toEqual({ kind: 'direct' })

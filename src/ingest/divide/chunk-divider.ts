@@ -13,7 +13,7 @@ export interface TextChunk {
   readonly to: number
 }
 
-/** Where the first record of a chunk began and the last one ended; undefined where its text cannot be divided. */
+/** Where the first record of a chunk began and the last one ended; undefined where its text cannot be divided, or has NUL bytes. */
 export type ChunkDone = { readonly first: number; readonly end: number } | undefined
 
 /** A file with the records that one divider found for a group. */
@@ -88,6 +88,8 @@ export class ChunkDivider {
       // One byte more: a chunk that begins after a line end begins with a record.
       for (let position = Math.max(0, from - 1); ; ) {
         const read = readSync(file, buffer, windowFrom, this.#windowBytes, position)
+        // Texts are not looked at for NUL bytes any more, which no table takes; the whole says where it is.
+        if (buffer.subarray(windowFrom, windowFrom + read).includes(0)) return undefined
         // From places in the buffer to those in the file.
         const shift = position - windowFrom
         let at = windowFrom - rest

@@ -54,7 +54,7 @@ export function divisionPlans(groups: number, threads: number): DivisionPlan[] {
 /**
  * Divides CSV files by values of their records into files of groups, without headers; the largest group comes first.
  * Rejects {@link NotDividable} for text that cannot be divided (quotes that do not end, line ends in quotes where a chunk
- * begins, records above a slot), `storage/*`, `cancelled`.
+ * begins, records above a slot, NUL bytes), `storage/*`, `cancelled`.
  */
 export async function divideFiles(options: DivideOptions): Promise<readonly TextGroup[]> {
   const { threads, csv, hasHeader, fields, folder, slotBytes } = options

@@ -144,10 +144,11 @@ async function write(
     }).csvBufferBytes
     let read: SelectOptions = { bufferBytes }
     const copy = (parsesNumbers: boolean) => {
+      // Parts of divided text were looked at for NUL bytes.
       const select = (some: SourceDescription) =>
         plan.onError === 'reject'
           ? goodRowsSelect(some, mapping, read)
-          : sourceSelect(some, mapping, { ...read, parsesNumbers, refusesNul: refusesNul(plan) })
+          : sourceSelect(some, mapping, { ...read, parsesNumbers, refusesNul: some === source && refusesNul(plan) })
       const text = dividableText(plan, { services, signal: both }, select)
       return writeDataFiles({
         session,

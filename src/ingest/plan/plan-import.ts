@@ -193,7 +193,7 @@ async function planPrepared(
   const { strategy } = rung
   const stagedBytes = strategy.kind === 'staged' ? tableBytes : strategy.kind === 'divided' ? sourceBytes : 0
   const memory = planImportMemory({
-    copy,
+    copy: strategy.kind === 'divided' ? { ...copy, threads: strategy.atOnce } : copy,
     rowWidthBytes: inspection.rowWidthBytes,
     sortedBytes:
       layout.sortBy.length > 0 && inspection.estimatedRows !== undefined

@@ -4,7 +4,8 @@ import type { Engine, EngineSession, RunOptions } from '../../engine/index.ts'
 import type { PartitionSpec, Schema } from '../../iceberg/index.ts'
 import { describeColumns, readParquet } from '../sql.ts'
 import { type CopiedFile, type CopyStatement, runCopy } from './copy.ts'
-import { type DividableText, NotDividable, type TextGroup } from './dividable-text.ts'
+import { copyParts } from './copy-parts.ts'
+import { type DividableText, NotDividable } from './dividable-text.ts'
 import { fieldIdsClause } from './field-ids.ts'
 import { fileError, removeFolder } from './files.ts'
 import { PARTITIONED_ROW_GROUP } from './first-rung.ts'
@@ -13,7 +14,6 @@ import { LeafIndex } from './metrics.ts'
 import { canDivideBy, sortIntoFiles } from './pass-sort.ts'
 import { HELPER_PREFIX, type Projection } from './projection.ts'
 import { provenPartition } from './proven-partition.ts'
-import { sideBySide } from './side-by-side.ts'
 import { bucketsFor, type WriteStrategy } from './strategy.ts'
 import { codecOf, targetSize } from './table-properties.ts'
 
@@ -41,10 +41,6 @@ export interface CopierOptions {
 
 /** A partition above this many times the target size is divided. */
 const LARGEST_FILE = 2
-/** Of the time of a divided write: dividing takes about so much. */
-const DIVIDING_SHARE = 0.15
-/** Statements that are written side by side: each waits in a thread of Node's pool. */
-const MOST_SESSIONS = 4
 /** Deeper than this a bucket is written as it is. */
 const MAX_DEPTH = 3
 
@@ -65,7 +61,7 @@ export class RowCopier {
     const { strategy } = rung
     if (strategy.kind === 'staged') yield* this.#staged(sql, strategy, rung, `${attempt}`, 0)
     else if (strategy.kind === 'direct') yield* this.#byPartition(sql, rung, true)
-    else if (strategy.kind === 'divided') yield* this.#divided(rung, `${attempt}`)
+    else if (strategy.kind === 'divided') yield* this.#divided(rung, strategy.atOnce, `${attempt}`)
     else if (rung.sort === 'passes') yield* this.#inPasses(sql, rung, `${attempt}`)
     else yield* this.#run(rung, true, { select: this.#sorted(sql), partitionBy: [] })
   }
@@ -95,70 +91,30 @@ export class RowCopier {
   }
 
   /** The text is divided by what its partitions seem to be; each part is written as if it were the whole. */
-  async *#divided(rung: Rung, path: string): AsyncGenerator<CopiedFile> {
-    const { text, staging, signal, onProgress } = this.#options
+  async *#divided(rung: Rung, atOnce: number, path: string): AsyncGenerator<CopiedFile> {
+    const { text, staging, spec, session, signal, onProgress, project } = this.#options
     if (text === undefined) throw new NotDividable('it is no text')
     const folder = join(staging, path)
     await makeFolders(folder).catch((error: unknown) => {
       throw fileError(`${folder} cannot be made`, error)
     })
-    const report = (fraction: number) => onProgress?.({ fraction, rows: undefined })
-    const groups = await text.divide(folder, (fraction) => report(fraction * DIVIDING_SHARE))
-    const few = { ...rung, rowGroupSize: Math.min(rung.rowGroupSize, PARTITIONED_ROW_GROUP) }
-    const totalBytes = groups.reduce((sum, { bytes }) => sum + bytes, 0)
-    /** Groups whose rows are of several partitions, or of one that cannot be told. */
-    const mixed: TextGroup[] = groups.filter(({ isOthers }) => isOthers)
-    const whole = groups.filter(({ isOthers }) => !isOthers)
-    // One that has more than a thread's share is written by all threads.
-    const isLarge = ({ bytes }: TextGroup) => bytes * rung.threads > totalBytes
-    const sessions: EngineSession[] = [this.#options.session]
-    let bytesDone = 0
-    try {
-      const copyGroup = async (group: TextGroup, session: EngineSession, threads: number) => {
-        throwIfCancelled(signal)
-        const files = await this.#whole(group, { ...rung, threads }, session)
-        for (const stale of group.paths) await (files === undefined ? undefined : removeFolder(stale))
-        bytesDone += group.bytes
-        report(DIVIDING_SHARE + ((1 - DIVIDING_SHARE) * bytesDone) / totalBytes)
-        if (files === undefined) mixed.push(group)
-        return files ?? []
-      }
-      for (const group of whole.filter(isLarge)) {
-        yield* await copyGroup(group, this.#options.session, rung.threads)
-      }
-      const small = whole.filter((group) => !isLarge(group))
-      while (sessions.length < Math.min(rung.threads, small.length, MOST_SESSIONS)) {
-        sessions.push(await text.openSession())
-      }
-      // The engine's threads beside those that wait for a statement, which work as well.
-      const threads = Math.max(1, rung.threads - sessions.length + 1)
-      for await (const files of sideBySide(small, sessions, (group, session) => copyGroup(group, session, threads))) {
-        yield* files
-      }
-    } finally {
-      for (const session of sessions.slice(1)) await session[Symbol.asyncDispose]()
-    }
+    const mixed = yield* copyParts({
+      text,
+      folder,
+      session,
+      threads: rung.threads,
+      atOnce: rung.threads > 1 ? atOnce : 1,
+      copy: (select, threads, own) =>
+        this.#run({ ...rung, threads }, false, { select: project(select, false).sql, partitionBy: [] }, own),
+      prove: (file) => provenPartition(file.statistics, spec, this.#leaves),
+      onProgress: (fraction) => onProgress?.({ fraction, rows: undefined }),
+      signal,
+    })
     if (mixed.length > 0) {
-      const { sql } = this.#options.project(text.select(mixed.flatMap(({ paths }) => paths)), true)
-      yield* this.#staged(sql, FEW_AT_ONCE, few, `${path}-rows`, 0)
+      const few = { ...rung, rowGroupSize: Math.min(rung.rowGroupSize, PARTITIONED_ROW_GROUP) }
+      yield* this.#staged(project(text.select(mixed), true).sql, FEW_AT_ONCE, few, `${path}-rows`, 0)
     }
     await removeFolder(folder)
-  }
-
-  /** The files of a group whose rows are all of one partition; undefined, and nothing, where they are not. */
-  async #whole(group: TextGroup, rung: Rung, session: EngineSession): Promise<CopiedFile[] | undefined> {
-    const { text, spec, project } = this.#options
-    const { sql } = project(text?.select(group.paths) ?? '', false)
-    const files: CopiedFile[] = []
-    for await (const file of this.#run(rung, false, { select: sql, partitionBy: [] }, session)) {
-      const partition = file.rows === 0n ? [] : provenPartition(file.statistics, spec, this.#leaves)
-      if (partition === undefined) {
-        await removeFolder(dirname(file.path))
-        return undefined
-      }
-      files.push({ ...file, partition })
-    }
-    return files
   }
 
   /** Rows into buckets by the hash of their partition, then bucket by bucket; one that is still too large again. */

@@ -6,8 +6,8 @@ export type WriteStrategy =
   | { readonly kind: 'plain' }
   /** One COPY with PARTITION_BY: all partitions open at once. */
   | { readonly kind: 'direct' }
-  /** The text is divided by partition on disk, then each part is written as a whole. */
-  | { readonly kind: 'divided' }
+  /** The text is divided by partition on disk, then each part is written as a whole, `atOnce` of them at once. */
+  | { readonly kind: 'divided'; readonly atOnce: number }
   /** Rows are hashed into `buckets` staged files by their partition, then each bucket is written by PARTITION_BY; at most `atOnce` partitions are open. */
   | { readonly kind: 'staged'; readonly buckets: number; readonly atOnce: number }
 
@@ -33,6 +33,11 @@ const LEAST_AT_ONCE = 16
 /** A part costs some 40 ms of CPU and saves 1.4 microseconds a row: nothing is gained at 37,000 (docs/decisions/0023-divided-text.md). */
 const LEAST_DIVIDED_ROWS = 50_000
 
+/** Each waits in a thread of Node's pool. */
+const MOST_PARTS_AT_ONCE = 4
+/** What a part takes of the engine's memory while it is written: 58 MB of lineitem. */
+const PART_BYTES = 64 * 1024 * 1024
+
 /** Hashing does not fill all buckets alike. */
 const FILL = 0.75
 /** Where nothing is known, staging counts; buckets can be divided again. */
@@ -45,7 +50,7 @@ const UNKNOWN_BUCKETS = 16
  */
 export function chooseStrategy(input: StrategyInput): WriteStrategy {
   if (!input.isPartitioned) return { kind: 'plain' }
-  if (isWorthDividing(input)) return { kind: 'divided' }
+  if (isWorthDividing(input)) return { kind: 'divided', atOnce: partsAtOnce(input) }
   const room = Math.floor(input.memoryLimitBytes / 3 / openBytes(input))
   if (input.partitions !== undefined && input.partitions <= Math.min(room, MOST_AT_ONCE)) return { kind: 'direct' }
   const atOnce = Math.min(MOST_AT_ONCE, Math.max(LEAST_AT_ONCE, room))
@@ -56,6 +61,12 @@ export function chooseStrategy(input: StrategyInput): WriteStrategy {
 function isWorthDividing({ partitions, divisibleRows }: StrategyInput): boolean {
   if (partitions === undefined || divisibleRows === undefined || partitions < 2) return false
   return partitions <= MOST_AT_ONCE && divisibleRows / partitions >= LEAST_DIVIDED_ROWS
+}
+
+/** One part more than there are threads: while one waits for the disk the others go on (14% in a container of 512MB). */
+function partsAtOnce({ threads, memoryLimitBytes }: StrategyInput): number {
+  const more = memoryLimitBytes / (threads + 1) >= PART_BYTES ? 1 : 0
+  return Math.min(threads + more, MOST_PARTS_AT_ONCE)
 }
 
 /** Buckets that so many partitions are divided into, also again. */
