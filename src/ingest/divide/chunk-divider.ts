@@ -131,6 +131,7 @@ export class ChunkDivider {
 
   /** Divides up to the first record that ends at `stop` or after it. */
   #divide(from: number, to: number, stop: number): number {
+    this.#divider.open(from, to)
     let at = this.#divider.divide(from, to, stop)
     while (this.#divider.full >= 0) {
       this.#write(this.#divider.full)

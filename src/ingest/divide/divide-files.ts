@@ -12,7 +12,7 @@ import { type KeyField, MOST_GROUPS, OTHERS } from './record-divider.ts'
 const KiB = 1024
 const MiB = 1024 * KiB
 const CHUNK_BYTES = 16 * MiB
-const SLOT_BYTES = [128 * KiB, 64 * KiB, 32 * KiB]
+const SLOT_BYTES = [64 * KiB, 32 * KiB]
 /** V8's heaps of a thread, and its stack. */
 const THREAD_BYTES = 9 * MiB
 

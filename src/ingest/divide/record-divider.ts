@@ -46,6 +46,8 @@ export const OTHERS = 0
 export class RecordDivider {
   readonly #options: RecordDividerOptions
   readonly #view: DataView
+  /** Without the slots: where something is not in the window, it is not looked for in them. */
+  readonly #windows: Buffer
   readonly #quote: number
   readonly #fourDelimiters: number
   readonly #indexes: Int32Array
@@ -67,6 +69,7 @@ export class RecordDivider {
     this.#options = options
     const { buffer, csv, fields, groups } = options
     this.#view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength)
+    this.#windows = buffer.subarray(0, options.slotsFrom)
     this.#fourDelimiters = Math.imul(csv.delimiter, LOWEST_BITS)
     this.#quote = csv.quote ?? -1
     this.#indexes = Int32Array.from(fields, ({ index }) => index)
@@ -86,14 +89,18 @@ export class RecordDivider {
     return this.#isIrregular
   }
 
+  /** Takes the text of another window, from a place that begins a record. */
+  open(from: number, to: number): void {
+    this.#nextQuote = this.#quoteAfter(from, to)
+  }
+
   /**
-   * Divides the text between two places, of which the first begins a record, but no record that begins at `stop` or after
-   * it; answers with where it stopped.
+   * Divides the text of the window between two places, of which the first is where it was opened or stopped the last time,
+   * but no record that begins at `stop` or after it; answers with where it stopped.
    */
   divide(from: number, to: number, stop: number): number {
     const { buffer, slotsFrom, slotBytes } = this.#options
     this.#full = -1
-    this.#nextQuote = this.#quoteAfter(from, to)
     const most = Math.min(to, stop)
     let at = from
     while (at < most) {
@@ -106,6 +113,7 @@ export class RecordDivider {
       if (used + bytes > slotBytes) {
         if (bytes > slotBytes) this.#isIrregular = true
         else this.#full = group
+        this.#nextQuote = firstQuote
         break
       }
       buffer.copyWithin(slotsFrom + group * slotBytes + used, at, end)
@@ -117,7 +125,7 @@ export class RecordDivider {
 
   /** Where the record ends that begins at `from` and goes into no group, or 0 where it goes on beyond `to`. */
   firstRecordEnd(from: number, to: number): number {
-    this.#nextQuote = this.#quoteAfter(from, to)
+    this.open(from, to)
     return this.#recordEnd(from, to)
   }
 
@@ -128,7 +136,7 @@ export class RecordDivider {
    */
   #recordEnd(from: number, to: number): number {
     const { buffer, csv } = this.#options
-    let end = buffer.indexOf(NEW_LINE, from) + 1
+    let end = this.#windows.indexOf(NEW_LINE, from) + 1
     if (end === 0 || end > to) return 0
     while (this.#nextQuote < end) {
       const open = this.#nextQuote
@@ -141,7 +149,7 @@ export class RecordDivider {
           return 0
         }
         if (close >= end) {
-          end = buffer.indexOf(NEW_LINE, close) + 1
+          end = this.#windows.indexOf(NEW_LINE, close) + 1
           if (end === 0 || end > to) return 0
         }
         this.#nextQuote = this.#quoteAfter(close + 1, to)
@@ -175,7 +183,7 @@ export class RecordDivider {
   /** `to` where there is none. */
   #quoteAfter(from: number, to: number): number {
     if (this.#quote < 0) return to
-    const at = this.#options.buffer.indexOf(this.#quote, from)
+    const at = this.#windows.indexOf(this.#quote, from)
     return at < 0 || at > to ? to : at
   }
 

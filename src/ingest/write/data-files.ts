@@ -154,6 +154,9 @@ async function writeUndivided(request: WriteRequest, usesDictionaries: boolean, 
   return { ...result, notes: [`the text was read as a whole, not divided by partition: ${reason}`, ...result.notes] }
 }
 
+/** Files of parts are whole long before the end: they need not wait for it. */
+const PART_STEP_BYTES = 1_000_000
+
 /** Text that turned out not to be divisible, or an error with a place in a part of it: the place in the whole is to be told. */
 function isOfDividedText(error: unknown, { writeId }: JournalEntry): boolean {
   return error instanceof NotDividable || (isIceboxError(error) && error.message.includes(stagingName(writeId)))
@@ -207,7 +210,10 @@ class Writer {
     if (this.#isOrdered) await session.run('SET preserve_insertion_order = true')
     const written: MeasuredFile[] = []
     try {
-      await using _writeBack = new WriteBack(this.#output)
+      await using _writeBack = new WriteBack(
+        this.#output,
+        rung.strategy.kind === 'divided' ? PART_STEP_BYTES : undefined,
+      )
       for await (const copied of this.#copier.copy(rung, number)) {
         // An empty select leaves one file without rows.
         if (copied.rows > 0n) written.push(this.#placement.measure(copied))

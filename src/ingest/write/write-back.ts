@@ -2,7 +2,7 @@ import { open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** A file is flushed again when this much was added to it. */
+/** A file is flushed again when this much was added to it, unless less is asked for. */
 const GROWN_BYTES = 16_000_000
 const LOOK_MS = 250
 /** Looking at thousands of files may take this share of the time. */
@@ -15,12 +15,14 @@ const LOOK_SHARE = 0.05
  */
 export class WriteBack implements AsyncDisposable {
   readonly #folder: string
+  readonly #grownBytes: number
   readonly #flushed = new Map<string, number>()
   readonly #stop = new AbortController()
   readonly #running: Promise<void>
 
-  constructor(folder: string) {
+  constructor(folder: string, grownBytes = GROWN_BYTES) {
     this.#folder = folder
+    this.#grownBytes = grownBytes
     this.#running = this.#run()
   }
 
@@ -51,7 +53,7 @@ export class WriteBack implements AsyncDisposable {
       if (!entry.isFile()) continue
       const path = join(entry.parentPath, entry.name)
       const { size } = await stat(path)
-      if (size - (this.#flushed.get(path) ?? 0) >= GROWN_BYTES) grown.push({ path, sizeBytes: size })
+      if (size - (this.#flushed.get(path) ?? 0) >= this.#grownBytes) grown.push({ path, sizeBytes: size })
     }
     return grown
   }
