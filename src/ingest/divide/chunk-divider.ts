@@ -131,7 +131,6 @@ export class ChunkDivider {
 
   /** Divides up to the first record that ends at `stop` or after it. */
   #divide(from: number, to: number, stop: number): number {
-    this.#divider.open(from, to)
     let at = this.#divider.divide(from, to, stop)
     while (this.#divider.full >= 0) {
       this.#write(this.#divider.full)
@@ -144,7 +143,7 @@ export class ChunkDivider {
   #afterHead(from: number, end: number): number {
     const isMarked = this.#buffer[from] === 0xef && this.#buffer[from + 1] === 0xbb && this.#buffer[from + 2] === 0xbf
     const start = isMarked ? from + 3 : from
-    return this.#options.hasHeader ? this.#divider.firstRecordEnd(start, end) : start
+    return this.#options.hasHeader ? this.#divider.recordEnd(start, end) : start
   }
 
   #write(group: number): void {
