@@ -104,6 +104,22 @@ describe('imports of text that is divided by partition', () => {
     expect(await readdir(kit.services.settings.stagingDirectory)).toEqual([])
   })
 
+  it('keeps the sign of zeros and numbers that only their text says', async () => {
+    const zeros = await kit.file(
+      'zero.csv',
+      `id,d,r\n${lines((at) => `${at},2020-0${(at % 2) + 1}-05,${at === 90_000 ? '-0.0' : '0.0'}`)}`,
+    )
+    await importBoth({ sources: [zeros], partitionBy: 'month(d)' })
+    const negative = await kit.read('SELECT count(*)::INTEGER AS n FROM $T WHERE signbit(r)', `d${tables - 1}`)
+    expect(negative).toEqual([{ n: 1 }])
+    const large = await kit.file(
+      'large.csv',
+      `id,d,r\n${lines((at) => `${at},2020-0${(at % 2) + 1}-05,${at === 90_000 ? '9007199254740992' : '0.5'}`)}`,
+    )
+    const { notes } = await importBoth({ sources: [large], partitionBy: 'month(d)' })
+    expect(notes).toContainEqual(expect.stringMatching(/read once more, as text/))
+  })
+
   it('a cancel while it is divided leaves nothing', async () => {
     const path = await kit.file('cancel.csv', `id,d\n${lines((at) => `${at},2020-0${(at % 2) + 1}-05`)}`)
     const table = fresh()

@@ -159,7 +159,9 @@ const PART_STEP_BYTES = 1_000_000
 
 /** Text that turned out not to be divisible, or an error with a place in a part of it: the place in the whole is to be told. */
 function isOfDividedText(error: unknown, { writeId }: JournalEntry): boolean {
-  return error instanceof NotDividable || (isIceboxError(error) && error.message.includes(stagingName(writeId)))
+  if (error instanceof NotDividable) return true
+  // Negative zeros are written again as the parts that they are.
+  return isIceboxError(error) && error.message.includes(stagingName(writeId)) && !isNegativeZero(error)
 }
 
 function stagingName(writeId: string): string {
