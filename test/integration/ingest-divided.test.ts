@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { partitionKey } from '../../src/iceberg/index.ts'
-import type { ImportRequest } from '../../src/ingest/index.ts'
+import { executeImport, type ImportRequest, type IngestServices, planImport } from '../../src/ingest/index.ts'
 import { failure, type Kit, openKit } from './ingest-kit.ts'
 
 let kit: Kit
@@ -43,6 +43,15 @@ async function importBoth(asked: Asked): Promise<{ notes: readonly string[]; fil
   }
   expect(await readdir(kit.services.settings.stagingDirectory)).toEqual([])
   return { notes: done.notes, files: await tuples(divided.name) }
+}
+
+/** Services whose division asks for its memory in another way. */
+function withReserve(tryReserve: IngestServices['governor']['tryReserve']): IngestServices {
+  const { governor } = kit.services
+  return {
+    ...kit.services,
+    governor: { reserve: governor.reserve.bind(governor), advice: governor.advice, tryReserve },
+  }
 }
 
 describe('imports of text that is divided by partition', () => {
@@ -124,20 +133,11 @@ describe('imports of text that is divided by partition', () => {
     const path = await kit.file('cancel.csv', `id,d\n${lines((at) => `${at},2020-0${(at % 2) + 1}-05`)}`)
     const table = fresh()
     const stop = new AbortController()
-    const { governor } = kit.services
-    const services = {
-      ...kit.services,
-      governor: {
-        reserve: governor.reserve.bind(governor),
-        advice: governor.advice,
-        tryReserve: (options: Parameters<typeof governor.tryReserve>[0]) => {
-          stop.abort()
-          return governor.tryReserve(options)
-        },
-      },
-    }
+    const services = withReserve((options) => {
+      stop.abort()
+      return kit.services.governor.tryReserve(options)
+    })
     const asked = { sources: [path], partitionBy: 'month(d)', table, tableName: table.name, mode: 'create' as const }
-    const { executeImport, planImport } = await import('../../src/ingest/index.ts')
     const plan = await planImport(asked, services)
     const error = await failure(executeImport(plan, { table, services, signal: stop.signal }))
     expect(error.code).toBe('cancelled')
@@ -147,18 +147,9 @@ describe('imports of text that is divided by partition', () => {
 
   it('without memory for it the text is read as a whole', async () => {
     const path = await kit.file('full.csv', `id,d\n${lines((at) => `${at},2020-0${(at % 2) + 1}-05`)}`)
-    const { governor } = kit.services
     const table = fresh()
-    const services = {
-      ...kit.services,
-      governor: {
-        reserve: governor.reserve.bind(governor),
-        advice: governor.advice,
-        tryReserve: () => undefined,
-      },
-    }
+    const services = withReserve(() => undefined)
     const asked = { sources: [path], partitionBy: 'month(d)', table, tableName: table.name, mode: 'create' as const }
-    const { executeImport, planImport } = await import('../../src/ingest/index.ts')
     const done = await executeImport(await planImport(asked, services), { table, services })
     expect(done.notes).toContainEqual(expect.stringMatching(/the memory for it is not free/))
     expect(done.rows).toBe(ROWS)

@@ -1,7 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import type { CsvBytes } from '../source/record-cutter.ts'
-import { type KeyField, OTHERS, RecordDivider } from './record-divider.ts'
+import { OTHERS, RecordDivider, type TextDivision } from './record-divider.ts'
 
 const NEW_LINE = 10
 const WINDOW_BYTES = 1024 * 1024
@@ -26,10 +25,7 @@ export interface GroupFile {
   readonly isOthers: boolean
 }
 
-export interface ChunkDividerOptions {
-  readonly csv: Omit<CsvBytes, 'escape'>
-  readonly hasHeader: boolean
-  readonly fields: readonly KeyField[]
+export interface ChunkDividerOptions extends TextDivision {
   readonly groups: number
   /** What is written at once; a record that is longer cannot be divided. */
   readonly slotBytes: number

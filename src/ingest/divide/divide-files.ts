@@ -2,12 +2,17 @@ import { once } from 'node:events'
 import { stat } from 'node:fs/promises'
 import { Worker } from 'node:worker_threads'
 import { IceboxError, messageOf, packagedScript, throwIfCancelled } from '../../base/index.ts'
-import type { CsvBytes } from '../source/record-cutter.ts'
 import { NotDividable, type TextGroup } from '../write/dividable-text.ts'
 import { fileError } from '../write/files.ts'
-import { type ChunkDone, dividerBytes, type GroupFile, type TextChunk } from './chunk-divider.ts'
-import type { DivideReply, DivideRequest, DivideStart } from './protocol.ts'
-import { type KeyField, MOST_GROUPS, OTHERS } from './record-divider.ts'
+import {
+  type ChunkDividerOptions,
+  type ChunkDone,
+  dividerBytes,
+  type GroupFile,
+  type TextChunk,
+} from './chunk-divider.ts'
+import type { DivideReply, DivideRequest } from './protocol.ts'
+import { MOST_GROUPS, OTHERS, type TextDivision } from './record-divider.ts'
 
 const KiB = 1024
 const MiB = 1024 * KiB
@@ -16,11 +21,8 @@ const SLOT_BYTES = [64 * KiB, 32 * KiB]
 /** V8's heaps of a thread, and its stack. */
 const THREAD_BYTES = 9 * MiB
 
-export interface DivideOptions {
+export interface DivideOptions extends TextDivision {
   readonly paths: readonly string[]
-  readonly csv: Omit<CsvBytes, 'escape'>
-  readonly hasHeader: boolean
-  readonly fields: readonly KeyField[]
   /** Of the groups' files; it is there and empty. */
   readonly folder: string
   /** Groups that are expected; those beyond a quarter more are put together. */
@@ -42,7 +44,7 @@ export interface DivisionPlan {
 
 /** Ways to divide into so many groups, the fastest first; each takes less memory than the one before. */
 export function divisionPlans(groups: number, threads: number): DivisionPlan[] {
-  return [threads, 1].flatMap((count) =>
+  return [...new Set([threads, 1])].flatMap((count) =>
     SLOT_BYTES.map((slotBytes) => ({
       threads: count,
       slotBytes,
@@ -125,7 +127,7 @@ class DividingThread {
   readonly #worker: Worker
   #failure: unknown
 
-  constructor(start: DivideStart) {
+  constructor(start: ChunkDividerOptions) {
     const script = packagedScript('divide-worker.js')
     if (script === undefined) throw new NotDividable('divide-worker.js is not in this installation')
     this.#worker = new Worker(script, {

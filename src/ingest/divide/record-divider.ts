@@ -22,13 +22,18 @@ export interface KeyField {
   readonly bytes: number
 }
 
-export interface RecordDividerOptions {
-  /** A window of text and slots, in one buffer: within one, V8 copies without making views (50 ns a record instead of 130). */
-  readonly buffer: Buffer
+/** How the records of a text are told apart, and by what they are divided. */
+export interface TextDivision {
   /** Quotes are escaped by doubling them. */
   readonly csv: Omit<CsvBytes, 'escape'>
+  readonly hasHeader: boolean
   /** In the order of their places, each place once. */
   readonly fields: readonly KeyField[]
+}
+
+export interface RecordDividerOptions extends Pick<TextDivision, 'csv' | 'fields'> {
+  /** A window of text and slots, in one buffer: within one, V8 copies without making views (50 ns a record instead of 130). */
+  readonly buffer: Buffer
   /** Where the slots begin; there is one for each group. */
   readonly slotsFrom: number
   readonly slotBytes: number
@@ -42,7 +47,7 @@ export const OTHERS = 0
 /**
  * Puts records of CSV into slots by some of their bytes. It guesses: whether two records belong together is for others to
  * prove. A record is never cut, and its bytes are not changed, so that a reader finds the same rows in the groups as in the
- * whole. ? ns a record of lineitem (docs/decisions/0023-divided-text.md).
+ * whole. 370 ns a record of lineitem (docs/decisions/0023-divided-text.md).
  */
 export class RecordDivider {
   readonly #options: RecordDividerOptions
@@ -326,7 +331,7 @@ export class RecordDivider {
 
 /** The high bit of each byte of a word that is zero (Warren, Hacker's Delight, 6-1). */
 function zeroBytes(word: number): number {
-  return ~(((word & LOW_BITS) + LOW_BITS) | 0 | word | LOW_BITS)
+  return ~(((word & LOW_BITS) + LOW_BITS) | word | LOW_BITS)
 }
 
 /** The place of the first byte whose high bit is set, of a word that was read as little endian. */

@@ -1,11 +1,10 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { ChunkDivider } from './chunk-divider.ts'
-import type { DivideReply, DivideRequest, DivideStart } from './protocol.ts'
+import { ChunkDivider, type ChunkDividerOptions } from './chunk-divider.ts'
+import type { DivideReply, DivideRequest } from './protocol.ts'
 
-// A thread that divides text: the entry of dist/divide-worker.js. It gets `DivideStart` as its data.
+// A thread that divides text: the entry of dist/divide-worker.js. Its data are the options of its divider.
 
-const start = workerData as DivideStart
-const divider = new ChunkDivider(start)
+const divider = new ChunkDivider(workerData as ChunkDividerOptions)
 
 function answer(request: DivideRequest): DivideReply {
   try {

@@ -1,12 +1,12 @@
 import { formatBytes, formatCount } from '../../base/index.ts'
 import { type MemoryPlan, memoryPlanText } from '../../memory/index.ts'
+import type { TextDivision } from '../divide/record-divider.ts'
 import type { Compression, SourceFormat } from '../source/format.ts'
 import type { Spooled } from '../source/standard-input.ts'
 import type { NestedField, PartitionSpec, SortOrder } from '../../iceberg/index.ts'
 import type { ColumnMapping, SourceDescription } from '../read/description.ts'
 import type { WriteStrategy } from '../write/strategy.ts'
 import type { PlannedColumn, SchemaChange } from './columns.ts'
-import type { TextDivision } from './text-division.ts'
 
 /** Everything that an import will do, decided before it starts: data, printed by `--dry-run`, followed by `executeImport`. */
 export interface ImportPlan {

@@ -1,15 +1,7 @@
 import { freeSpaceBytes, IceboxError } from '../../base/index.ts'
 import type { Catalog, TableIdentifier } from '../../catalog/index.ts'
 import type { EngineSession } from '../../engine/index.ts'
-import {
-  isUnpartitioned,
-  type LoadedTable,
-  type PartitionSpec,
-  type Schema,
-  type SortOrder,
-  columnName,
-  transformCall,
-} from '../../iceberg/index.ts'
+import { isUnpartitioned, type LoadedTable, type Schema } from '../../iceberg/index.ts'
 import { advised, planImportMemory, VECTOR_ROWS } from '../../memory/index.ts'
 import { inspectArrow } from '../inspect/arrow.ts'
 import { type CsvOptions, inspectCsv, type InspectScene } from '../inspect/csv.ts'
@@ -27,8 +19,8 @@ import { countPartitions } from './count-partitions.ts'
 import { headerOnly } from './header-only.ts'
 import type { ImportPlan } from './import-plan.ts'
 import { importedBefore } from './import-key.ts'
+import { currentSchema, layoutOf } from './layout.ts'
 import { pieceBytes, TEXT_TO_PARQUET } from './piece-size.ts'
-import { parsePartitionBy, parseSortBy } from './partition-text.ts'
 import type { IngestServices } from './services.ts'
 import { planTextDivision } from './text-division.ts'
 import { checkZstd } from '../source/zstd.ts'
@@ -300,65 +292,6 @@ async function inspect(prepared: PreparedSource, scene: InspectScene): Promise<I
 
 async function givenSchema(request: ImportRequest, session: EngineSession): Promise<Schema | undefined> {
   return request.schemaFile === undefined ? undefined : readSchemaFile(request.schemaFile, session)
-}
-
-function currentSchema(table: LoadedTable): Schema {
-  const { metadata } = table
-  const schema = metadata.schemas.find((some) => some.schemaId === metadata.currentSchemaId)
-  if (schema === undefined)
-    throw new IceboxError('iceberg/invalid-metadata', {
-      message: `no schema ${metadata.currentSchemaId} in the table's metadata`,
-    })
-  return schema
-}
-
-interface Layout {
-  readonly spec: PartitionSpec | undefined
-  readonly sortOrder: SortOrder | undefined
-  readonly partitionBy: readonly string[]
-  readonly sortBy: readonly string[]
-}
-
-function layoutOf(request: ImportRequest, existing: LoadedTable | undefined, fields: Schema): Layout {
-  const asked = request.partitionBy === undefined ? undefined : parsePartitionBy(request.partitionBy, fields)
-  const askedOrder = request.sortBy === undefined ? undefined : parseSortBy(request.sortBy, fields)
-  if (existing === undefined) {
-    return {
-      spec: asked,
-      sortOrder: askedOrder,
-      partitionBy: shownSpec(asked, fields),
-      sortBy: shownOrder(askedOrder, fields),
-    }
-  }
-  const { metadata } = existing
-  const spec = metadata.partitionSpecs.find((some) => some.specId === metadata.defaultSpecId)
-  const order = metadata.sortOrders.find((some) => some.orderId === metadata.defaultSortOrderId)
-  const schema = currentSchema(existing)
-  const layout = {
-    spec,
-    sortOrder: askedOrder ?? order,
-    partitionBy: shownSpec(spec, schema),
-    sortBy: shownOrder(askedOrder ?? order, askedOrder === undefined ? schema : fields),
-  }
-  const wanted = shownSpec(asked, fields)
-  if (asked !== undefined && wanted.join() !== layout.partitionBy.join()) {
-    throw new IceboxError('usage/invalid', {
-      message: `the table is partitioned by ${layout.partitionBy.join(', ') || 'nothing'}, not by ${wanted.join(', ')}`,
-      remedy: 'leave --partition-by out, or change the table with ALTER TABLE',
-      context: { table: request.tableName },
-    })
-  }
-  return layout
-}
-
-function shownSpec(spec: PartitionSpec | undefined, schema: Schema): string[] {
-  return (spec?.fields ?? []).map((field) => {
-    return transformCall(field.transform, columnName(schema, field.sourceIds[0] ?? -1))
-  })
-}
-
-function shownOrder(order: SortOrder | undefined, schema: Schema): string[] {
-  return (order?.fields ?? []).map((field) => `${columnName(schema, field.sourceIds[0] ?? -1)} ${field.direction}`)
 }
 
 function skipPlan(request: ImportRequest, prepared: PreparedSource): ImportPlan {

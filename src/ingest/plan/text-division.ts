@@ -1,14 +1,6 @@
 import { fieldPlace, type PartitionSpec, type Schema, type Transform, type Type } from '../../iceberg/index.ts'
-import { type KeyField, LONGEST_KEY } from '../divide/record-divider.ts'
+import { LONGEST_KEY, type TextDivision } from '../divide/record-divider.ts'
 import type { ColumnMapping, SourceDescription } from '../read/description.ts'
-import type { CsvBytes } from '../source/record-cutter.ts'
-
-/** How the text of an import is divided by what its partitions seem to be. */
-export interface TextDivision {
-  readonly csv: Omit<CsvBytes, 'escape'>
-  readonly hasHeader: boolean
-  readonly fields: readonly KeyField[]
-}
 
 /** Bytes of `2026-11-26T10` that say the year, the month, the day and the hour. */
 const TIME_BYTES = { year: 4, month: 7, day: 10, hour: 13 } as const

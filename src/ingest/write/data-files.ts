@@ -1,11 +1,11 @@
 import { join } from 'node:path'
-import { IceboxError, isIceboxError, makeFolders } from '../../base/index.ts'
+import { IceboxError, isIceboxError } from '../../base/index.ts'
 import type { Engine, EngineSession, RunOptions } from '../../engine/index.ts'
 import { type DataFile, metadataFolder, type PartitionSpec, type Schema, type SortOrder } from '../../iceberg/index.ts'
 import { joinUri, localPath } from '../../storage/index.ts'
 import { describeColumns } from '../sql.ts'
 import { type DividableText, NotDividable } from './dividable-text.ts'
-import { fileError, removeFolder } from './files.ts'
+import { makeFolder, removeFolder } from './files.ts'
 import { firstRung } from './first-rung.ts'
 import type { JournalEntry, WriteJournal } from './journal.ts'
 import { ladder, outOfRungs, type Rung } from './ladder.ts'
@@ -206,9 +206,7 @@ class Writer {
 
   async attempt(rung: Rung, number: number): Promise<WriteResult> {
     const { session, journal } = this.#request
-    await makeFolders(this.#output).catch((error: unknown) => {
-      throw fileError(`${this.#output} cannot be made`, error)
-    })
+    await makeFolder(this.#output)
     if (this.#isOrdered) await session.run('SET preserve_insertion_order = true')
     const written: MeasuredFile[] = []
     try {

@@ -23,6 +23,15 @@ export async function syncPath(path: string): Promise<void> {
   }
 }
 
+/** With its parents. */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await makeFolders(path)
+  } catch (error) {
+    throw fileError(`${path} cannot be made`, error)
+  }
+}
+
 export async function removeFolder(path: string): Promise<void> {
   try {
     await rm(path, { recursive: true, force: true })

@@ -19,16 +19,18 @@ export function provenPartition(
   leaves: LeafIndex,
 ): PartitionTuple | undefined {
   const columns = new Map(
-    pairs(statistics).map(([path, entries]) => [leaves.leaf(path)?.fieldId, { path, entries }] as const),
+    pairs(statistics).map(([path, entries]) => {
+      const leaf = leaves.leaf(path)
+      return [leaf?.fieldId, { leaf, entries }]
+    }),
   )
   const tuple: (Literal | null)[] = []
   for (const { transform, sourceIds } of spec.fields) {
-    const column = columns.get(sourceIds[0])
-    const leaf = column === undefined ? undefined : leaves.leaf(column.path)
-    if (column === undefined || leaf === undefined || leaf.isRepeated || !preservesOrder(transform)) return undefined
+    const { leaf, entries } = columns.get(sourceIds[0]) ?? {}
+    if (leaf === undefined || leaf.isRepeated || !preservesOrder(transform)) return undefined
     // The bounds take 0.0 and -0.0 for one value, the partitions of Iceberg do not.
     if (leaf.type.kind === 'float' || leaf.type.kind === 'double') return undefined
-    const of = new Map(pairs(column.entries))
+    const of = new Map(pairs(entries))
     const text = (name: string) => {
       const value = of.get(name)
       return typeof value === 'string' ? value : undefined

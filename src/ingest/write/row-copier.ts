@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path'
-import { makeFolders, throwIfCancelled } from '../../base/index.ts'
+import { throwIfCancelled } from '../../base/index.ts'
 import type { Engine, EngineSession, RunOptions } from '../../engine/index.ts'
 import type { PartitionSpec, Schema } from '../../iceberg/index.ts'
 import { describeColumns, readParquet } from '../sql.ts'
@@ -7,7 +7,7 @@ import { type CopiedFile, type CopyStatement, runCopy } from './copy.ts'
 import { copyParts } from './copy-parts.ts'
 import { type DividableText, NotDividable } from './dividable-text.ts'
 import { fieldIdsClause } from './field-ids.ts'
-import { fileError, removeFolder } from './files.ts'
+import { makeFolder, removeFolder } from './files.ts'
 import { PARTITIONED_ROW_GROUP } from './first-rung.ts'
 import { FEW_AT_ONCE, type Rung } from './ladder.ts'
 import { LeafIndex } from './metrics.ts'
@@ -70,9 +70,7 @@ export class RowCopier {
   async *#inPasses(select: string, rung: Rung, path: string): AsyncGenerator<CopiedFile> {
     const { session, engine, projection, staging, signal } = this.#options
     const folder = join(staging, path)
-    await makeFolders(folder).catch((error: unknown) => {
-      throw fileError(`${folder} cannot be made`, error)
-    })
+    await makeFolder(folder)
     const keys = projection.sortTerms.map(({ how }, at) => ({ column: `${HELPER_PREFIX}s${at}`, how }))
     const terms = projection.sortTerms.map(({ sql }, at) => `${sql} AS ${keys[at]?.column}`)
     const rows = `SELECT *, ${terms.join(', ')} FROM (${select})`
@@ -95,9 +93,7 @@ export class RowCopier {
     const { text, staging, spec, session, signal, onProgress, project } = this.#options
     if (text === undefined) throw new NotDividable('it is no text')
     const folder = join(staging, path)
-    await makeFolders(folder).catch((error: unknown) => {
-      throw fileError(`${folder} cannot be made`, error)
-    })
+    await makeFolder(folder)
     const mixed = yield* copyParts({
       text,
       folder,
@@ -129,9 +125,7 @@ export class RowCopier {
     const keys = projection.keys.map((key) => key.column)
     const bucketColumn = `${HELPER_PREFIX}b`
     const folder = join(staging, path)
-    await makeFolders(dirname(folder)).catch((error: unknown) => {
-      throw fileError(`${folder} cannot be made`, error)
-    })
+    await makeFolder(dirname(folder))
     const byBucket = new Map<string, string[]>()
     // A seed of its own for each depth: the same hash would put a bucket into one bucket again.
     const staged = `SELECT *, hash(${[...keys, depth].join(', ')}) % ${buckets} AS ${bucketColumn} FROM (${select})`
