@@ -5,6 +5,7 @@ import type { Catalog, TableIdentifier } from './port.ts'
 export function commitTarget(catalog: Catalog, table: TableIdentifier): CommitTarget {
   return {
     load: () => catalog.loadTable(table),
-    commit: (base, requirements, updates) => catalog.commitTable(table, base, requirements, updates),
+    commit: (base, requirements, updates, durable) =>
+      catalog.commitTable(table, base, requirements, updates, { durable }),
   }
 }

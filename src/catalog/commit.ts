@@ -19,13 +19,14 @@ import type { TableIdentifier } from './port.ts'
 
 const compress = promisify(gzip)
 
-/** Commits a change of a table that exists, from `current` (I5, I7). */
+/** Commits a change of a table that exists, from `current` (I5, I7); what it names is on the disk when `durable` resolves. */
 export async function commitChange(
   parts: CatalogParts,
   table: TableIdentifier,
   current: LoadedTable,
   requirements: readonly TableRequirement[],
   updates: readonly TableUpdate[],
+  durable: Promise<void>,
 ): Promise<LoadedTable> {
   checkRequirements(current.metadata, requirements)
   if (updates.length === 0) return current
@@ -33,7 +34,7 @@ export async function commitChange(
     nowMs: parts.now(),
     previousMetadataLocation: current.metadataLocation,
   })
-  const next = await writeMetadata(parts, metadata, current.metadataLocation)
+  const next = await writeMetadata(parts, metadata, current.metadataLocation, durable)
   const namespace = namespaceKey(table.namespace)
   let isDone: boolean
   try {
@@ -58,13 +59,14 @@ export async function commitCreation(
   staged: TableMetadata,
   requirements: readonly TableRequirement[],
   updates: readonly TableUpdate[],
+  durable: Promise<void>,
 ): Promise<LoadedTable> {
   const namespace = namespaceKey(table.namespace)
   // Looked at before anything is written; the insert below decides.
   if ((await parts.rows.tableLocation(namespace, table.name)) !== undefined) throw tableExists(table)
   checkRequirements(undefined, requirements)
   const metadata = updates.length === 0 ? staged : applyUpdates(staged, updates, { nowMs: parts.now() })
-  const location = await writeMetadata(parts, metadata, '')
+  const location = await writeMetadata(parts, metadata, '', durable)
   let outcome: 'inserted' | 'taken' | 'no-namespace'
   try {
     outcome = await parts.rows.insertTable(namespace, table.name, location)
@@ -97,11 +99,24 @@ export function tableGone(table: TableIdentifier, how: string): IceboxError {
   })
 }
 
-async function writeMetadata(parts: CatalogParts, metadata: TableMetadata, previous: string): Promise<string> {
+/** Resolves with the location when the file, and all that it names, is on the disk; the flushes run side by side. */
+async function writeMetadata(
+  parts: CatalogParts,
+  metadata: TableMetadata,
+  previous: string,
+  durable: Promise<void>,
+): Promise<string> {
   const location = nextMetadataLocation(metadata.location, previous, parts.newUuid(), metadata.properties)
   const text = encodeTableMetadata(metadata)
   const body = location.endsWith('.gz.metadata.json') ? await compress(text) : text
-  await parts.io.create(location, body)
+  const written = await parts.io.createUnflushed(location, body)
+  try {
+    await Promise.all([durable, written.durable])
+  } catch (error) {
+    await Promise.allSettled([written.durable])
+    await removeFiles(parts, [location])
+    throw error
+  }
   return location
 }
 

@@ -47,6 +47,7 @@ export interface Catalog {
   /**
    * The one way to change a table: checks the requirements against the current metadata, applies the updates, writes the
    * new metadata file and compares-and-sets its location. A staged table is committed with the requirement `assert-create`.
+   * `durable`, where given, is awaited before that: the files that the updates name must be on the disk by then.
    * Rejects `catalog/commit-conflict` (retryable: load again, reapply), `table/gone`, `catalog/commit-unknown`.
    */
   commitTable(
@@ -54,6 +55,7 @@ export interface Catalog {
     base: LoadedTable,
     requirements: readonly TableRequirement[],
     updates: readonly TableUpdate[],
+    options?: { durable?: Promise<void> },
   ): Promise<LoadedTable>
   /** Adopts existing metadata. Rejects `table/exists`. */
   registerTable(table: TableIdentifier, metadataLocation: string): Promise<LoadedTable>

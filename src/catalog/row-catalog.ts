@@ -119,7 +119,7 @@ export class RowCatalog implements Catalog {
 
   async createTable(table: TableIdentifier, request: CreateTableRequest): Promise<LoadedTable> {
     const staged = await this.stageTable(table, request)
-    return await commitCreation(this.parts, table, staged.metadata, [{ type: 'assert-create' }], [])
+    return await commitCreation(this.parts, table, staged.metadata, [{ type: 'assert-create' }], [], Promise.resolve())
   }
 
   async stageTable(table: TableIdentifier, request: CreateTableRequest): Promise<LoadedTable> {
@@ -144,9 +144,10 @@ export class RowCatalog implements Catalog {
     base: LoadedTable,
     requirements: readonly TableRequirement[],
     updates: readonly TableUpdate[],
+    { durable = Promise.resolve() }: { durable?: Promise<void> } = {},
   ): Promise<LoadedTable> {
     if (base.metadataLocation === '') {
-      return await commitCreation(this.parts, table, base.metadata, requirements, updates)
+      return await commitCreation(this.parts, table, base.metadata, requirements, updates, durable)
     }
     const location = await this.parts.rows.tableLocation(namespaceKey(table.namespace), table.name)
     if (location === undefined) throw tableGone(table, 'was dropped or renamed')
@@ -155,7 +156,7 @@ export class RowCatalog implements Catalog {
         ? base
         : { metadata: await this.readMetadata(table, location), metadataLocation: location }
     if (current.metadata.tableUuid !== base.metadata.tableUuid) throw tableGone(table, 'was dropped and made anew')
-    return await commitChange(this.parts, table, current, requirements, updates)
+    return await commitChange(this.parts, table, current, requirements, updates, durable)
   }
 
   async registerTable(table: TableIdentifier, metadataLocation: string): Promise<LoadedTable> {

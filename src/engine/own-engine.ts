@@ -108,6 +108,9 @@ export class OwnEngine implements Engine {
   readonly #functions = new Set<string>()
   /** Threads that running statements asked for, oldest first. */
   readonly #threadWishes: { readonly count: number }[] = []
+  /** What DuckDB was told last; unknown after it refused. */
+  #threadsSet: number | undefined
+  #threadsTurn: Promise<void> = Promise.resolve()
   #plan: EnginePlan
   #isClosed = false
 
@@ -115,6 +118,7 @@ export class OwnEngine implements Engine {
     const { governor, plan, maxSessions, buffers } = parts.options
     this.#parts = parts
     this.#plan = plan
+    this.#threadsSet = plan.threads
     this.#places = new Gate(maxSessions ?? 16)
     this.#buffers = buffers ?? new HeapBuffers()
     this.#keeper = new MemoryKeeper({ governor, plan, spill: parts.spill })
@@ -236,12 +240,22 @@ export class OwnEngine implements Engine {
     }
   }
 
+  /** One after the other, so that the last that was told is the last that was wished. */
+  #setThreads(): Promise<void> {
+    const turn = this.#threadsTurn.then(() => this.#tellThreads())
+    this.#threadsTurn = turn.catch(() => undefined)
+    return turn
+  }
+
   /** Where other statements have all memory it stays as it is until the next change: a wish for threads is no reason to fail. */
-  async #setThreads(): Promise<void> {
+  async #tellThreads(): Promise<void> {
     const { binding, connection } = this.#parts
     const { count } = this.#threadWishes.at(-1) ?? { count: this.threads }
+    if (count === this.#threadsSet) return
+    this.#threadsSet = undefined
     try {
       await binding.query(connection, `SET GLOBAL threads = ${count}`)
+      this.#threadsSet = count
     } catch (error) {
       const told = engineError(error, { memoryLimitBytes: this.memoryLimitBytes })
       if (told.code !== 'memory/exhausted') throw told

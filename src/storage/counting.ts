@@ -1,4 +1,4 @@
-import type { ObjectInfo, ObjectStore, StorageCounters } from './port.ts'
+import type { ObjectInfo, ObjectStore, StorageCounters, UnflushedObject } from './port.ts'
 
 /** Counts what passes through to another store: requests, bytes and time, of calls that failed too. */
 export class CountingStore implements ObjectStore {
@@ -38,9 +38,15 @@ export class CountingStore implements ObjectStore {
   }
 
   async create(uri: string, body: Uint8Array | AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<ObjectInfo> {
-    const info = await this.timed('writeRequests', () => this.inner.create(uri, body, signal))
-    this.totals.bytesWritten += info.sizeBytes
-    return info
+    return this.countWritten(await this.timed('writeRequests', () => this.inner.create(uri, body, signal)))
+  }
+
+  async createUnflushed(
+    uri: string,
+    body: Uint8Array | AsyncIterable<Uint8Array>,
+    signal?: AbortSignal,
+  ): Promise<UnflushedObject> {
+    return this.countWritten(await this.timed('writeRequests', () => this.inner.createUnflushed(uri, body, signal)))
   }
 
   list(prefix: string, signal?: AbortSignal): AsyncIterable<ObjectInfo> {
@@ -54,6 +60,11 @@ export class CountingStore implements ObjectStore {
   private countRead(bytes: Uint8Array): Uint8Array {
     this.totals.bytesRead += bytes.byteLength
     return bytes
+  }
+
+  private countWritten<Info extends ObjectInfo>(info: Info): Info {
+    this.totals.bytesWritten += info.sizeBytes
+    return info
   }
 
   private begin(kind: 'readRequests' | 'writeRequests'): void {

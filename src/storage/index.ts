@@ -1,7 +1,7 @@
 export { CountingStore } from './counting.ts'
 export { LocalStore } from './local.ts'
 export { MemoryStore } from './memory.ts'
-export type { ObjectStore, StorageCounters } from './port.ts'
+export type { ObjectInfo, ObjectStore, StorageCounters, UnflushedObject } from './port.ts'
 export { createStore } from './router.ts'
 export { removeStaleTemporaries } from './stale-temporaries.ts'
 export {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { type FileHandle, link, open, rename, rm } from 'node:fs/promises'
+import { type FileHandle, link, open, rename, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { makeFolders, systemCode, throwIfCancelled } from '../base/index.ts'
 import type { FolderSync } from './folder-sync.ts'
@@ -21,43 +21,57 @@ function temporaryPath(folder: string): string {
   return join(folder, `.${process.pid}-${randomBytes(8).toString('hex')}.icebox-tmp`)
 }
 
+export interface WriteOptions {
+  readonly folders: FolderSync
+  /** Whether the bytes are on the disk before the name is there: then no crash leaves a name with a part of them. */
+  readonly named: 'flushed' | 'unflushed'
+  readonly signal: AbortSignal | undefined
+}
+
+export interface WrittenFile {
+  readonly sizeBytes: number
+  /** Bytes and name are on the disk, and the temporary is gone. */
+  readonly durable: Promise<void>
+}
+
 /**
- * Writes a file that must not exist yet: temporary name in the same folder, data, fsync, link to the final name (which
- * fails if it is taken), fsync of the folder. Returns bytes written. Rejects with the system's error; the temporary is
- * removed in every case that this process lives through. Steps that need not wait for each other run beside each other:
- * a commit waits for three such files in a row.
+ * Writes a file that must not exist yet: temporary name in the same folder, data, link to the final name (which fails if it
+ * is taken); fsync of the data before the name or beside that of the folder. Resolves when readers see the file. Rejects
+ * with the system's error; the temporary is removed in every case that this process lives through.
  */
 export async function writeNewFile(
   path: string,
   body: Uint8Array | AsyncIterable<Uint8Array>,
-  folders: FolderSync,
-  signal: AbortSignal | undefined,
-): Promise<number> {
+  { folders, named, signal }: WriteOptions,
+): Promise<WrittenFile> {
   const folder = dirname(path)
   const temporary = temporaryPath(folder)
   const handle = await openMakingFolders(temporary, folder, folders)
-  const folderHandle = open(folder, 'r')
-  // Awaited below; until then a failure of it is nobody's.
-  folderHandle.catch(() => undefined)
   try {
     const sizeBytes = await writeBody(handle, body, signal)
-    await handle.datasync()
+    if (named === 'flushed') await handle.datasync()
     throwIfCancelled(signal)
     await claimName(temporary, path)
-    await Promise.all([folders.sync(folder, await folderHandle), removeTemporary(temporary), handle.close()])
-    return sizeBytes
+    const flushes = [folders.sync(folder), ...(named === 'unflushed' ? [handle.datasync()] : [])]
+    return { sizeBytes, durable: settled(flushes, handle, temporary) }
   } catch (error) {
     await Promise.allSettled([removeTemporary(temporary), handle.close()])
     throw error
+  }
+}
+
+async function settled(flushes: readonly Promise<void>[], handle: FileHandle, temporary: string): Promise<void> {
+  try {
+    await Promise.all([...flushes, removeTemporary(temporary)])
   } finally {
-    // Whether these can be closed changes nothing any more: what was written is safe, or the error is on its way.
-    await Promise.allSettled([folderHandle.then((opened) => opened.close())])
+    // Whether it can be closed changes nothing any more: what was written is safe, or the error is on its way.
+    await handle.close().catch(() => undefined)
   }
 }
 
 /** A temporary that cannot be removed is no failure of the write; it is found later as stale. */
 async function removeTemporary(temporary: string): Promise<void> {
-  await rm(temporary, { force: true }).catch(() => undefined)
+  await unlink(temporary).catch(() => undefined)
 }
 
 async function writeBody(

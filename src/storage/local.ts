@@ -1,10 +1,10 @@
 import { type Dirent, type Stats } from 'node:fs'
-import { type FileHandle, open, opendir, rm, stat } from 'node:fs/promises'
+import { type FileHandle, open, opendir, stat, unlink } from 'node:fs/promises'
 import { type IceboxError, throwIfCancelled } from '../base/index.ts'
 import { existsError, shortReadError, storageError, tooLargeError } from './errors.ts'
 import { FolderSync } from './folder-sync.ts'
 import { isTemporaryName, writeNewFile } from './local-write.ts'
-import type { ObjectInfo, ObjectStore } from './port.ts'
+import type { ObjectInfo, ObjectStore, UnflushedObject } from './port.ts'
 import { joinUri, localPath } from './uri.ts'
 
 const DEFAULT_MAX_BYTES = 1024 ** 3
@@ -66,14 +66,38 @@ export class LocalStore implements ObjectStore {
   }
 
   async create(uri: string, body: Uint8Array | AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<ObjectInfo> {
+    const { durable, ...info } = await this.write(uri, body, 'flushed', signal)
+    await durable
+    return info
+  }
+
+  createUnflushed(
+    uri: string,
+    body: Uint8Array | AsyncIterable<Uint8Array>,
+    signal?: AbortSignal,
+  ): Promise<UnflushedObject> {
+    return this.write(uri, body, 'unflushed', signal)
+  }
+
+  private async write(
+    uri: string,
+    body: Uint8Array | AsyncIterable<Uint8Array>,
+    named: 'flushed' | 'unflushed',
+    signal: AbortSignal | undefined,
+  ): Promise<UnflushedObject> {
     throwIfCancelled(signal)
     const path = localPath(uri)
     const source = new BodySource(body)
     try {
       // Spares the writing of a whole stream; the name is claimed atomically all the same.
       if (!(body instanceof Uint8Array) && (await exists(path))) throw existsError(uri)
-      const sizeBytes = await writeNewFile(path, source.body, this.folders, signal)
-      return { uri, sizeBytes, lastModifiedMs: Date.now() }
+      const { sizeBytes, durable } = await writeNewFile(path, source.body, { folders: this.folders, named, signal })
+      const flushed = durable.catch((error: unknown) => {
+        throw storageError(error, uri, 'create')
+      })
+      // Whoever awaits it is told; until then a failure is nobody's.
+      flushed.catch(() => undefined)
+      return { uri, sizeBytes, lastModifiedMs: Date.now(), durable: flushed }
     } catch (error) {
       if (source.failed(error)) throw error
       throw storageError(error, uri, 'create')
@@ -179,9 +203,9 @@ async function readExactly(
 
 async function deleteFile(uri: string): Promise<void> {
   try {
-    await rm(localPath(uri), { force: true })
+    await unlink(localPath(uri))
   } catch (error) {
-    throw storageError(error, uri, 'delete')
+    if (!isMissing(error)) throw storageError(error, uri, 'delete')
   }
 }
 

@@ -1,6 +1,6 @@
 import { formatBytes, IceboxError, throwIfCancelled } from '../base/index.ts'
 import { existsError, shortReadError, storageError, tooLargeError } from './errors.ts'
-import type { ObjectInfo, ObjectStore } from './port.ts'
+import type { ObjectInfo, ObjectStore, UnflushedObject } from './port.ts'
 import { joinUri, normalizeLocation, schemeOf } from './uri.ts'
 
 const DEFAULT_MAX_BYTES = 1024 ** 3
@@ -64,6 +64,14 @@ export class MemoryStore implements ObjectStore {
     this.objects.set(key, object)
     this.heldBytes += bytes.byteLength
     return infoOf(uri, object)
+  }
+
+  async createUnflushed(
+    uri: string,
+    body: Uint8Array | AsyncIterable<Uint8Array>,
+    signal?: AbortSignal,
+  ): Promise<UnflushedObject> {
+    return { ...(await this.create(uri, body, signal)), durable: Promise.resolve() }
   }
 
   async *list(prefix: string, signal?: AbortSignal): AsyncIterable<ObjectInfo> {

@@ -4,6 +4,12 @@ export interface ObjectInfo {
   readonly lastModifiedMs: number
 }
 
+/** An object that readers see whole, and that is on its way to the disk. */
+export interface UnflushedObject extends ObjectInfo {
+  /** Settles when the object survives a crash; rejects as `create` does. To be awaited before anything durable names it. */
+  readonly durable: Promise<void>
+}
+
 /**
  * Where the bytes of tables live. Paths are URIs (`file:///…`, `memory:///…`; a bare absolute path means `file:`; later `s3:`),
  * taken as raw strings: never URL-decoded. Every method rejects with an IceboxError of kind `storage/`;
@@ -23,6 +29,15 @@ export interface ObjectStore {
    * promise resolves it survives a crash. Makes missing folders. Rejects `storage/exists`, `storage/full`, `storage/denied`.
    */
   create(uri: string, body: Uint8Array | AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<ObjectInfo>
+  /**
+   * `create` for one of several objects that must be durable together: resolves when readers see it, so that the next can be
+   * written while the disk flushes this one. After a crash before `durable` there may be a name with a part of the bytes.
+   */
+  createUnflushed(
+    uri: string,
+    body: Uint8Array | AsyncIterable<Uint8Array>,
+    signal?: AbortSignal,
+  ): Promise<UnflushedObject>
   /** Objects below a prefix that ends at a path segment, in no promised order; nothing for a prefix that is not there. */
   list(prefix: string, signal?: AbortSignal): AsyncIterable<ObjectInfo>
   /** Removes objects; one that is not there is no error. Rejects after trying all, naming the first that failed. */

@@ -1,7 +1,7 @@
 import { IceboxError, throwIfCancelled } from '../base/index.ts'
 import { LocalStore } from './local.ts'
 import { MemoryStore } from './memory.ts'
-import type { ObjectInfo, ObjectStore } from './port.ts'
+import type { ObjectInfo, ObjectStore, UnflushedObject } from './port.ts'
 import { schemeOf } from './uri.ts'
 
 /** One store for every location that this build serves: each call goes to the store of its scheme. */
@@ -30,6 +30,14 @@ class RoutingStore implements ObjectStore {
 
   async create(uri: string, body: Uint8Array | AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<ObjectInfo> {
     return this.storeFor(uri).create(uri, body, signal)
+  }
+
+  async createUnflushed(
+    uri: string,
+    body: Uint8Array | AsyncIterable<Uint8Array>,
+    signal?: AbortSignal,
+  ): Promise<UnflushedObject> {
+    return this.storeFor(uri).createUnflushed(uri, body, signal)
   }
 
   async *list(prefix: string, signal?: AbortSignal): AsyncIterable<ObjectInfo> {

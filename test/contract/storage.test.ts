@@ -84,6 +84,23 @@ for (const [name, open] of Object.entries(stores)) {
       expect(await read(store, uri)).toBe('first')
     })
 
+    it('shows what is created unflushed at once, and says when it is durable', async () => {
+      const uri = `${base}/unflushed/a`
+      const { durable, ...info } = await store.createUnflushed(uri, chunks('by', 'tes'))
+      expect(info).toMatchObject({ uri, sizeBytes: 5 })
+      expect(await read(store, uri)).toBe('bytes')
+      expect(await namesBelow(store, `${base}/unflushed`)).toEqual(['/a'])
+      expect(await codeOf(store.createUnflushed(uri, text('second')))).toBe('storage/exists')
+      await durable
+      expect(await read(store, uri)).toBe('bytes')
+      async function* broken(): AsyncIterable<Uint8Array> {
+        yield text('half')
+        throw new RangeError('source went away')
+      }
+      await expect(store.createUnflushed(`${base}/unflushed/b`, broken())).rejects.toThrow('source went away')
+      expect(await namesBelow(store, `${base}/unflushed`)).toEqual(['/a'])
+    })
+
     it('lets exactly one of many creators of a name win', async () => {
       const uri = `${base}/race/winner`
       const outcomes = await Promise.all(

@@ -4,8 +4,7 @@ import { join } from 'node:path'
 import { type Catalog, commitTarget, openMemoryCatalog } from '../../src/catalog/index.ts'
 import { type Engine, openEngine, type SqlParameter, type SqlValue } from '../../src/engine/index.ts'
 import { ManifestCache, type PartitionField, type Schema, Transaction } from '../../src/iceberg/index.ts'
-import { writeDataFiles } from '../../src/ingest/index.ts'
-import { WriteJournal } from '../../src/ingest/index.ts'
+import { describeColumns, WriteJournal, writeDataFiles } from '../../src/ingest/index.ts'
 import { Governor } from '../../src/memory/index.ts'
 import { QueryRunner, type QueryConnection, type StatementResult } from '../../src/query/index.ts'
 import { fileUri, LocalStore, type ObjectStore } from '../../src/storage/index.ts'
@@ -120,10 +119,12 @@ export async function openQueryLake(
       const spec = metadata.partitionSpecs.find((known) => known.specId === metadata.defaultSpecId)
       if (schema === undefined || spec === undefined) throw new TypeError('a table without schema or spec')
       await using session = await engine.session()
+      const described = await describeColumns(session, select, {})
       const written = await writeDataFiles({
         session,
         engine,
         select,
+        columns: described.map(({ name }) => name),
         schema,
         spec,
         location: metadata.location,
@@ -132,7 +133,9 @@ export async function openQueryLake(
         stagingDirectory: join(folder, 'staging'),
         journal,
       })
-      await new Transaction({ target: commitTarget(catalog, identifier), io, base }).append(written.files).commit()
+      await new Transaction({ target: commitTarget(catalog, identifier), io, base, durable: written.durable })
+        .append(written.files)
+        .commit()
       await written.settle()
     },
     [Symbol.asyncDispose]: async () => {

@@ -33,6 +33,16 @@ describe('LocalStore on a real file system', () => {
     expect((await stat(`${folder}/x`)).nlink).toBe(1)
   })
 
+  it('leaves only the object when what was created unflushed is durable', async () => {
+    const store = new LocalStore()
+    const objects = await Promise.all(
+      ['u', 'v', 'w'].map((name) => store.createUnflushed(`${folder}/u/${name}`, text(name))),
+    )
+    await Promise.all(objects.map(({ durable }) => durable))
+    expect((await readdir(`${folder}/u`)).sort()).toEqual(['u', 'v', 'w'])
+    expect((await stat(`${folder}/u/v`)).nlink).toBe(1)
+  })
+
   it('says storage/full and removes the half-written file when the disk is full; storage/denied when it is read-only', async (context) => {
     const mount = join(folder, 'small')
     await mkdir(mount)

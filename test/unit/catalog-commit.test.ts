@@ -16,6 +16,17 @@ const WAREHOUSE = 'memory:///warehouse'
 const change = [{ action: 'set-properties', updates: { a: '1' } } as const]
 const broken = () => new IceboxError('storage/io', { message: 'the connection was lost' })
 
+/** A store whose flushes end when they are told to. */
+class SlowDisk extends MemoryStore {
+  readonly flushes: { end: () => void; fail: (error: unknown) => void }[] = []
+
+  override async createUnflushed(...args: Parameters<MemoryStore['createUnflushed']>) {
+    const object = await super.createUnflushed(...args)
+    const durable = new Promise<void>((resolve, reject) => this.flushes.push({ end: resolve, fail: reject }))
+    return { ...object, durable }
+  }
+}
+
 /** Rows whose compare-and-set fails instead of answering, after or before it was done. */
 class FailingRows extends MemoryRows {
   failure: 'after' | 'before' | 'after, then blind' | 'after, and another builds on it' | undefined
@@ -142,6 +153,61 @@ describe('a commit whose answer is lost (I5, I7)', () => {
       current = await careful.commitTable(T, current, [], [{ action: 'set-properties', updates: { a: `${i}` } }])
     expect(current.metadata.properties).toMatchObject({ a: '2' })
     expect(told).not.toEqual([])
+  })
+})
+
+describe('a commit waits for the disk (I5)', () => {
+  const turn = () => new Promise((resolve) => setImmediate(resolve))
+  const begin = async () => {
+    const io = new SlowDisk()
+    const catalog = new RowCatalog(new MemoryRows(), { io, warehouse: WAREHOUSE })
+    await catalog.createNamespace(['ns'])
+    const created = catalog.createTable(T, { schema: SCHEMA })
+    await turn()
+    expect(await catalog.tableExists(T)).toBe(false)
+    io.flushes[0]?.end()
+    const base = await created
+    const files = async () => {
+      const names: string[] = []
+      for await (const info of io.list(`${WAREHOUSE}/ns/t`)) names.push(info.uri)
+      return names
+    }
+    return { io, catalog, base, files }
+  }
+
+  it('for its metadata and for what the metadata names, whichever comes last', async () => {
+    for (const last of ['metadata', 'named'] as const) {
+      const { io, catalog, base } = await begin()
+      let flushed = () => {}
+      const durable = new Promise<void>((resolve) => {
+        flushed = resolve
+      })
+      const commit = catalog.commitTable(T, base, [], change, { durable })
+      await turn()
+      const flush = { metadata: () => io.flushes[1]?.end(), named: () => flushed() }
+      flush[last === 'metadata' ? 'named' : 'metadata']()
+      await turn()
+      expect(await catalog.metadataLocation(T)).toBe(base.metadataLocation)
+      flush[last]()
+      const { metadataLocation } = await commit
+      expect(await catalog.metadataLocation(T)).toBe(metadataLocation)
+    }
+  })
+
+  it('and leaves the table as it was, and no file, when one of them cannot be flushed', async () => {
+    for (const failing of ['metadata', 'named'] as const) {
+      const { io, catalog, base, files } = await begin()
+      const durable = failing === 'named' ? Promise.reject(broken()) : Promise.resolve()
+      durable.catch(() => undefined)
+      const commit = catalog.commitTable(T, base, [], change, { durable })
+      const refused = expect(commit).rejects.toMatchObject({ code: 'storage/io' })
+      await turn()
+      if (failing === 'metadata') io.flushes[1]?.fail(broken())
+      else io.flushes[1]?.end()
+      await refused
+      expect(await catalog.metadataLocation(T)).toBe(base.metadataLocation)
+      expect(await files()).toEqual([base.metadataLocation])
+    }
   })
 })
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { IceboxError } from '../../src/base/index.ts'
 import {
   type CommitResult,
   type DataFile,
@@ -496,10 +497,10 @@ describe('the commit loop (I5, I7)', () => {
     const full = new Proxy(io, {
       get: (store, key) => {
         const value: unknown = Reflect.get(store, key)
-        if (key === 'create') {
+        if (key === 'createUnflushed') {
           return async (uri: string, ...rest: [Uint8Array]) => {
             if (uri.includes('/snap-')) throw new Error('disk full')
-            return await store.create(uri, ...rest)
+            return await store.createUnflushed(uri, ...rest)
           }
         }
         return typeof value === 'function' ? value.bind(store) : value
@@ -508,6 +509,48 @@ describe('the commit loop (I5, I7)', () => {
     const transaction = new Transaction({ target, io: full, base: target.current })
     await expect(transaction.append([inRegion('eu')]).commit()).rejects.toThrow('disk full')
     expect(await written()).toEqual([])
+  })
+
+  it('names its files to the catalog only when they are on the disk, and removes them when they cannot be', async () => {
+    const turn = () => new Promise((resolve) => setImmediate(resolve))
+    for (const failing of ['none', 'data', 'manifest', 'list'] as const) {
+      const { io, target, written } = setUp()
+      const flushes: { uri: string; end: () => void; fail: (error: Error) => void }[] = []
+      const flushOf = (uri: string) =>
+        new Promise<void>((resolve, reject) => flushes.push({ uri, end: resolve, fail: reject }))
+      const disk = new Proxy(io, {
+        get: (store, key) => {
+          const value: unknown = Reflect.get(store, key)
+          if (key === 'createUnflushed') {
+            return async (uri: string, ...rest: [Uint8Array]) => ({
+              ...(await store.createUnflushed(uri, ...rest)),
+              durable: flushOf(uri),
+            })
+          }
+          return typeof value === 'function' ? value.bind(store) : value
+        },
+      })
+      const durable = flushOf('rows.parquet')
+      const transaction = new Transaction({ target, io: disk, base: target.current, durable })
+      const commit = transaction.append([inRegion('eu')]).commit()
+      const end =
+        failing === 'none'
+          ? expect(commit).resolves.toBeDefined()
+          : expect(commit).rejects.toMatchObject({ code: 'cancelled' })
+      while (flushes.length < 3) await turn()
+      const kinds = { data: '.parquet', manifest: '-m0.avro', list: '/snap-' }
+      // The one that fails, or the last of all, comes after the others.
+      const late = failing === 'none' ? 'list' : failing
+      for (const { uri, end: flushed } of flushes) if (!uri.includes(kinds[late])) flushed()
+      await turn()
+      expect(target.commits).toBe(0)
+      const last = flushes.find(({ uri }) => uri.includes(kinds[late]))
+      if (failing === 'none') last?.end()
+      else last?.fail(new IceboxError('cancelled', { message: 'stopped' }))
+      await end
+      expect(target.commits).toBe(failing === 'none' ? 1 : 0)
+      expect(await written()).toHaveLength(failing === 'none' ? 2 : 0)
+    }
   })
 
   it('stops at a cancel before the commit and leaves nothing behind', async () => {

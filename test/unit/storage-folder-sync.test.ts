@@ -22,9 +22,9 @@ class Folder {
 describe('FolderSync (S5)', () => {
   it('lets writers that come while an fsync runs share the next one, and never join the running one', async () => {
     const folder = new Folder()
-    const folders = new FolderSync()
+    const folders = new FolderSync(() => folder.sync())
     const done: string[] = []
-    const ask = (name: string) => folders.sync('/f', folder).then(() => done.push(name))
+    const ask = (name: string) => folders.sync('/f').then(() => done.push(name))
     const all = [ask('a'), ask('b'), ask('c')]
     expect(folder.started).toBe(1)
     await folder.settle()
@@ -42,15 +42,15 @@ describe('FolderSync (S5)', () => {
 
   it('gives a failure to those who waited for that fsync only, and goes on', async () => {
     const folder = new Folder()
-    const folders = new FolderSync()
-    const first = folders.sync('/f', folder)
-    const second = folders.sync('/f', folder)
+    const folders = new FolderSync(() => folder.sync())
+    const first = folders.sync('/f')
+    const second = folders.sync('/f')
     const firstFails = expect(first).rejects.toThrow('the disk is gone')
     await folder.settle('fail')
     await firstFails
     await folder.settle()
     await second
-    const third = folders.sync('/f', folder)
+    const third = folders.sync('/f')
     await folder.settle()
     await third
     expect(folder.started).toBe(3)
@@ -59,9 +59,9 @@ describe('FolderSync (S5)', () => {
   it('does not let one folder wait for another', async () => {
     const slow = new Folder()
     const fast = new Folder()
-    const folders = new FolderSync()
-    const waiting = folders.sync('/slow', slow)
-    const other = folders.sync('/fast', fast)
+    const folders = new FolderSync((path) => (path === '/slow' ? slow : fast).sync())
+    const waiting = folders.sync('/slow')
+    const other = folders.sync('/fast')
     await fast.settle()
     await other
     await slow.settle()

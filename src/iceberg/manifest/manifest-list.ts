@@ -134,7 +134,7 @@ export interface WrittenManifestList {
  * without a first row id get one (Iceberg spec, "First Row ID Assignment"). Rejects `storage/*`.
  */
 export async function writeManifestList(
-  io: ObjectStore,
+  io: Pick<ObjectStore, 'create'>,
   uri: string,
   options: WriteManifestListOptions,
   signal?: AbortSignal,

@@ -34,7 +34,7 @@ export interface WriteManifestOptions {
  * spec with unknown transforms, and `storage/*`.
  */
 export async function writeManifest(
-  io: ObjectStore,
+  io: Pick<ObjectStore, 'create'>,
   uri: string,
   options: WriteManifestOptions,
 ): Promise<ManifestFile> {

@@ -1,4 +1,4 @@
-import type { ObjectStore } from '../../storage/index.ts'
+import type { ObjectInfo, ObjectStore } from '../../storage/index.ts'
 import { applyUpdates, type TableRequirement, type TableUpdate } from '../metadata/index.ts'
 import type { ManifestCache } from '../scan/index.ts'
 import type { TableMetadata } from '../spec/table-metadata.ts'
@@ -34,11 +34,12 @@ export class Attempt {
   readonly cache: ManifestCache
   readonly nowMs: number
   readonly signal: AbortSignal | undefined
-  /** Metadata files that exist only for this attempt; named before they are written, so that none is forgotten (I7). */
+  /** Metadata files that exist only for this attempt; noted before they are written, so that none is forgotten (I7). */
   readonly files: string[] = []
   readonly snapshotIds: bigint[] = []
   manifestsWritten = 0
   bytesWritten = 0
+  readonly #flushes: Promise<void>[] = []
   readonly #updates: TableUpdate[] = []
   readonly #guards = new Set<Guard>()
   #metadata: TableMetadata
@@ -68,6 +69,24 @@ export class Attempt {
     this.#metadata = applyUpdates(this.#metadata, updates, { nowMs: this.nowMs })
     this.#updates.push(...updates)
     for (const guard of guards) this.#guards.add(guard)
+  }
+
+  /** Writes a file of metadata for this attempt: whole when this resolves, on the disk when `durable` does. */
+  async create(uri: string, body: Uint8Array | AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<ObjectInfo> {
+    this.files.push(uri)
+    const { durable, ...info } = await this.io.createUnflushed(uri, body, signal)
+    this.#flushes.push(durable)
+    return info
+  }
+
+  /** Settles when all that was created is on the disk. Rejects `storage/*`. */
+  async durable(): Promise<void> {
+    await Promise.all(this.#flushes)
+  }
+
+  /** No flush is under way any more, whatever became of it. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#flushes)
   }
 
   requirements(): TableRequirement[] {

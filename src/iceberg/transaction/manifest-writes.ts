@@ -8,7 +8,7 @@ import type { TableMetadata } from '../spec/table-metadata.ts'
 import type { PartitionSpec, Schema } from '../spec/types.ts'
 import type { Attempt } from './action.ts'
 
-/** Writes the manifests of one new snapshot; each name is noted in the attempt before the file exists (I7). */
+/** Writes the manifests of one new snapshot, through its attempt. */
 export class ManifestWrites {
   readonly snapshotId: bigint
   readonly sequenceNumber: bigint
@@ -34,8 +34,7 @@ export class ManifestWrites {
     const { metadata } = attempt
     const spec = specOf(metadata, specId)
     const uri = `${this.#folder}/${this.snapshotId}-m${this.#count++}.avro`
-    attempt.files.push(uri)
-    const manifest = await writeManifest(attempt.io, uri, {
+    const manifest = await writeManifest(attempt, uri, {
       formatVersion: metadata.formatVersion,
       spec,
       schema: schemaOfSpec(metadata, spec),
@@ -57,7 +56,6 @@ export class ManifestWrites {
     const { formatVersion } = metadata
     const firstRowId = formatVersion >= 3 ? (metadata.nextRowId ?? 0n) : undefined
     const location = `${this.#folder}/snap-${this.snapshotId}.avro`
-    attempt.files.push(location)
     const options = {
       formatVersion,
       snapshotId: this.snapshotId,
@@ -66,7 +64,7 @@ export class ManifestWrites {
       ...(parentSnapshotId === undefined ? {} : { parentSnapshotId }),
       ...(firstRowId === undefined ? {} : { firstRowId }),
     }
-    const list = await writeManifestList(attempt.io, location, options, attempt.signal)
+    const list = await writeManifestList(attempt, location, options, attempt.signal)
     attempt.bytesWritten += list.sizeBytes
     const { nextRowId } = list
     const lineage =

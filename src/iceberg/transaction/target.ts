@@ -6,12 +6,14 @@ export interface CommitTarget {
   /** The table as it is now. */
   load(): Promise<LoadedTable>
   /**
-   * Checks the requirements, applies the updates and sets the table to the result, in one step. Rejects
-   * `catalog/commit-conflict` when another writer was first, `catalog/commit-unknown` when the answer was lost.
+   * Checks the requirements, applies the updates and sets the table to the result, in one step, once `durable` says that
+   * the files that the updates name are on the disk. Rejects as `durable` does, `catalog/commit-conflict` when another
+   * writer was first, `catalog/commit-unknown` when the answer was lost.
    */
   commit(
     base: LoadedTable,
     requirements: readonly TableRequirement[],
     updates: readonly TableUpdate[],
+    durable: Promise<void>,
   ): Promise<LoadedTable>
 }

@@ -27,6 +27,8 @@ export interface TransactionOptions {
   readonly base: LoadedTable
   /** The table is staged: the commit makes it appear, and fails when it exists by then. */
   readonly creates?: boolean
+  /** Settles when the data files that are added are on the disk: the commit waits for it before it names them. */
+  readonly durable?: Promise<void>
   /** Shared with readers, it spares commits the reading of manifests that they wrote themselves. */
   readonly cache?: ManifestCache
   readonly signal?: AbortSignal
@@ -170,15 +172,25 @@ export class Transaction {
     if (attempt.updates.length === 0 && creates !== true) return committed(base, attempt)
     const requirements: readonly TableRequirement[] =
       creates === true ? [{ type: 'assert-create' }] : attempt.requirements()
+    const durable = this.#durable(attempt)
+    let unflushed: unknown
+    durable.catch((error: unknown) => {
+      unflushed = error
+    })
     try {
-      return committed(await target.commit(base, requirements, attempt.updates), attempt)
+      return committed(await target.commit(base, requirements, attempt.updates, durable), attempt)
     } catch (error) {
-      const outcome = outcomeOf(error)
+      // What could not be flushed was not committed, whatever the error is.
+      const outcome = error === unflushed ? 'failed' : outcomeOf(error)
       if (outcome === 'unknown') return committed(await this.#lookUp(attempt, error), attempt)
       await this.#removeFiles(attempt)
       if (outcome === 'failed') throw error
       return { kind: 'lost', error }
     }
+  }
+
+  async #durable(attempt: Attempt): Promise<void> {
+    await Promise.all([this.#options.durable, attempt.durable()])
   }
 
   /** The table when it holds what the attempt committed; else throws, and the files stay, since the commit may still land. */
@@ -199,6 +211,7 @@ export class Transaction {
    */
   async #removeFiles(attempt: Attempt): Promise<void> {
     if (attempt.files.length === 0) return
+    await attempt.settled()
     try {
       await this.#options.io.delete(attempt.files)
     } catch (error) {

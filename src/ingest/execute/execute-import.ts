@@ -154,6 +154,7 @@ async function write(
         session,
         engine,
         select: select(source),
+        columns: mapping.map(({ name }) => name),
         ...(text === undefined ? {} : { text }),
         schema: target.schema,
         spec: target.spec,
@@ -334,6 +335,7 @@ async function commit(
       io: services.io,
       base: target.base,
       creates: target.isNew,
+      durable: result.durable,
       ...(services.manifests === undefined ? {} : { cache: services.manifests }),
       ...(signal === undefined ? {} : { signal }),
     })

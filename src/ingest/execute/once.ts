@@ -22,7 +22,7 @@ export function keyedTarget(plan: ImportPlan, target: CommitTarget): CommitTarge
         context: { key: plan.key ?? '', table: plan.table },
       })
     },
-    commit: (base, requirements, updates) => target.commit(base, requirements, updates),
+    commit: (...change) => target.commit(...change),
   }
 }
 

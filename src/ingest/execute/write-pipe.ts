@@ -127,8 +127,11 @@ function together(results: readonly WriteResult[]): WriteResult {
   const all = async (action: (result: WriteResult) => Promise<void>) => {
     for (const result of results) await action(result)
   }
+  const durable = Promise.all(results.map((result) => result.durable)).then(() => undefined)
+  durable.catch(() => undefined)
   return {
     files: results.flatMap(({ files }) => files),
+    durable,
     rows: results.reduce((sum, { rows }) => sum + rows, 0n),
     sizeBytes: results.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0n),
     strategy: { kind: 'plain' },

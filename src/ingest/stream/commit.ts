@@ -104,10 +104,11 @@ async function commitOnce(
             throw new Overtaken(streamId)
           return now
         },
-        commit: (base, requirements, updates) => target.commit(base, requirements, updates),
+        commit: (...change) => target.commit(...change),
       },
       io: services.io,
       base: table,
+      ...(written === undefined ? {} : { durable: written.durable }),
       ...(services.manifests === undefined ? {} : { cache: services.manifests }),
     })
     if (written !== undefined) {
@@ -161,6 +162,7 @@ async function write(
       session,
       engine: services.engine,
       select,
+      columns: schema.fields.map((field) => field.name),
       schema,
       spec,
       ...(order === undefined || order.fields.length === 0 ? {} : { sortOrder: order }),

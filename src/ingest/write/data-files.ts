@@ -3,7 +3,6 @@ import { IceboxError, isIceboxError } from '../../base/index.ts'
 import type { Engine, EngineSession, RunOptions } from '../../engine/index.ts'
 import { type DataFile, metadataFolder, type PartitionSpec, type Schema, type SortOrder } from '../../iceberg/index.ts'
 import { joinUri, localPath } from '../../storage/index.ts'
-import { describeColumns } from '../sql.ts'
 import { type DividableText, NotDividable } from './dividable-text.ts'
 import { makeFolder, removeFolder } from './files.ts'
 import { firstRung } from './first-rung.ts'
@@ -22,6 +21,8 @@ export interface WriteRequest {
   readonly engine: Pick<Engine, 'plan'>
   /** SQL whose columns are the table's, by name (case does not matter); optional columns may be missing. */
   readonly select: string
+  /** The names of its columns. */
+  readonly columns: readonly string[]
   readonly schema: Schema
   readonly spec: PartitionSpec
   readonly sortOrder?: SortOrder
@@ -50,6 +51,8 @@ export interface WriteRequest {
 export interface WriteResult {
   /** Files in place, not committed. */
   readonly files: DataFile[]
+  /** Settles when they are on the disk: the commit waits for it. Rejects `storage/*`, `cancelled`. */
+  readonly durable: Promise<void>
   readonly rows: bigint
   readonly sizeBytes: bigint
   readonly strategy: WriteStrategy
@@ -57,7 +60,7 @@ export interface WriteResult {
   readonly notes: readonly string[]
   /** Right before the commit. Rejects `storage/io` when another process took this one for dead and may have removed the files. */
   hold(): Promise<void>
-  /** After the commit: forgets the write in the journal; never fails. */
+  /** After the commit: removes what was staged and forgets the write in the journal; never fails. */
   settle(): Promise<void>
   /** After a commit that failed for sure: removes the files. */
   discard(): Promise<void>
@@ -81,11 +84,9 @@ export async function writeDataFiles(request: WriteRequest): Promise<WriteResult
 async function write(request: WriteRequest, usesDictionaries: boolean): Promise<WriteResult> {
   const dataLocation = request.properties['write.data.path'] ?? joinUri(request.location, 'data')
   const dataFolder = localPath(dataLocation)
-  const { session, select, signal } = request
-  const described = await describeColumns(session, select, signal === undefined ? {} : { signal })
-  const selectColumns = described.map(({ name }) => name)
+  const { select, columns } = request
   const projectOf = (some: string, spec: PartitionSpec) =>
-    project({ ...request, select: some, spec, selectColumns, refusesNegativeZero: usesDictionaries })
+    project({ ...request, select: some, spec, selectColumns: columns, refusesNegativeZero: usesDictionaries })
   const projection = projectOf(select, request.spec)
   for (const key of projection.keys) await key.sql.register?.(request.session)
   const rowWidthBytes = request.rowWidthBytes ?? estimateWidth(request.schema)
@@ -187,6 +188,8 @@ class Writer {
   readonly #output: string
   readonly #copier: RowCopier
   readonly #placement: Placement
+  /** Folders that have new names in them. */
+  readonly #grown = new Set<string>()
 
   constructor(
     request: WriteRequest & Pick<CopierOptions, 'usesDictionaries' | 'projection' | 'project'>,
@@ -206,7 +209,7 @@ class Writer {
 
   async attempt(rung: Rung, number: number): Promise<WriteResult> {
     const { session, journal } = this.#request
-    await makeFolder(this.#output)
+    for (const folder of await makeFolder(this.#output)) this.#grown.add(folder)
     if (this.#isOrdered) await session.run('SET preserve_insertion_order = true')
     const written: MeasuredFile[] = []
     try {
@@ -221,17 +224,26 @@ class Writer {
     } finally {
       if (this.#isOrdered) await session.run('SET preserve_insertion_order = false')
     }
-    const files = await this.#placement.publish(written)
-    await this.#removeOwnFolders()
+    const { files, durable } = await this.#placement.publish(written, this.#grown)
+    // While the caller commits. What cannot be removed stays in the journal, for the next start.
+    const isTidy = this.#removeOwnFolders().then(
+      () => true,
+      () => false,
+    )
     return {
       files,
+      durable,
       rows: files.reduce((sum, file) => sum + file.recordCount, 0n),
       sizeBytes: files.reduce((sum, file) => sum + file.fileSizeInBytes, 0n),
       strategy: rung.strategy,
       notes: this.notes,
       hold: () => journal.hold(this.#entry),
-      settle: () => journal.end(this.#entry),
+      settle: async () => {
+        if (await isTidy) await journal.end(this.#entry)
+        else journal.leave(this.#entry)
+      },
       discard: async () => {
+        await isTidy
         await this.clean()
         await journal.end(this.#entry)
       },

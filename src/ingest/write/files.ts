@@ -2,15 +2,23 @@ import { open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { IceboxError, makeFolders, messageOf, systemCode } from '../../base/index.ts'
 
-/** Moves a staged file to its final place and makes it durable: content, then name. */
-export async function publish(from: string, to: string): Promise<void> {
+/** Moves a staged file to its final place; gives the folders that have a new name in them, to be flushed with the file. */
+export async function publish(from: string, to: string): Promise<string[]> {
   try {
-    await syncPath(from)
-    await makeFolders(dirname(to))
+    const made = await makeFolders(dirname(to))
     await rename(from, to)
+    return [dirname(to), ...foldersOfMade(made, dirname(to))]
   } catch (error) {
     throw fileError(`${from} cannot be moved to ${to}`, error)
   }
+}
+
+/** The folders that got a name when `path` was made, and its parents from `outermost` on. */
+function foldersOfMade(outermost: string | undefined, path: string): string[] {
+  const folders: string[] = []
+  if (outermost === undefined) return folders
+  for (let made = path; made.length >= outermost.length; made = dirname(made)) folders.push(dirname(made))
+  return folders
 }
 
 /** Flushes a file or folder to the disk. */
@@ -23,10 +31,10 @@ export async function syncPath(path: string): Promise<void> {
   }
 }
 
-/** With its parents. */
-export async function makeFolder(path: string): Promise<void> {
+/** With its parents; gives the folders that have a new name in them. */
+export async function makeFolder(path: string): Promise<string[]> {
   try {
-    await makeFolders(path)
+    return foldersOfMade(await makeFolders(path), path)
   } catch (error) {
     throw fileError(`${path} cannot be made`, error)
   }

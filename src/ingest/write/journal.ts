@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { access, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { access, readdir, readFile, rename, rm, stat, unlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   IceboxError,
@@ -77,12 +77,16 @@ export class WriteJournal {
    * finds its files named by the table, or removes them.
    */
   async end(entry: JournalEntry): Promise<void> {
+    this.leave(entry)
+    await unlink(this.#path(entry.writeId)).catch(() => undefined)
+  }
+
+  /** Leaves what a write could not remove to a start after this process. */
+  leave(entry: JournalEntry): void {
     this.#own.delete(entry.writeId)
-    if (this.#own.size === 0) {
-      clearInterval(this.#timer)
-      this.#timer = undefined
-    }
-    await rm(this.#path(entry.writeId), { force: true }).catch(() => undefined)
+    if (this.#own.size > 0) return
+    clearInterval(this.#timer)
+    this.#timer = undefined
   }
 
   /**

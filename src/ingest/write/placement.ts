@@ -1,4 +1,3 @@
-import { dirname } from 'node:path'
 import { IceboxError, throwIfCancelled } from '../../base/index.ts'
 import type { EngineSession } from '../../engine/index.ts'
 import {
@@ -14,7 +13,7 @@ import {
 import { joinUri, localPath } from '../../storage/index.ts'
 import { quoteText } from '../sql.ts'
 import type { CopiedFile } from './copy.ts'
-import { publish, removeFolder, syncPath } from './files.ts'
+import { fileError, publish, removeFolder, syncPath } from './files.ts'
 import { LeafIndex, metricsOf } from './metrics.ts'
 import { PackedMetrics } from './packed-metrics.ts'
 import type { PartitionKey } from './projection.ts'
@@ -92,6 +91,7 @@ export class Placement {
   readonly #options: PlacementOptions
   readonly #leaves: LeafIndex
   #published: string[] = []
+  #flushing: Promise<void> = Promise.resolve()
 
   constructor(options: PlacementOptions) {
     this.#options = options
@@ -115,32 +115,51 @@ export class Placement {
     return { ...file, metrics: new PackedMetrics(metrics) }
   }
 
-  /** Moves the files into the table's folder, durable; rejects `storage/*`, `cancelled`. */
-  async publish(written: readonly MeasuredFile[]): Promise<DataFile[]> {
+  /**
+   * Moves the files into the table's folder and begins to flush them, with the folders in which names are new: `alsoIn`, and
+   * those of the files. Rejects, and `durable` does, `storage/*` and `cancelled`.
+   */
+  async publish(
+    written: readonly MeasuredFile[],
+    alsoIn: Iterable<string>,
+  ): Promise<{ readonly files: DataFile[]; readonly durable: Promise<void> }> {
     const staged: { file: DataFile; from: string }[] = []
     for (const file of written) staged.push({ from: file.path, file: await this.#dataFile(file, staged.length) })
-    const folders = new Set<string>()
-    for (let at = 0; at < staged.length; at += AT_ONCE) {
-      throwIfCancelled(this.#options.signal)
-      await Promise.all(
-        staged.slice(at, at + AT_ONCE).map(async ({ file, from }) => {
-          const to = localPath(file.filePath)
-          this.#published.push(to)
-          folders.add(dirname(to))
-          await publish(from, to)
-        }),
-      )
-    }
-    const made = [...folders]
-    for (let at = 0; at < made.length; at += AT_ONCE) await Promise.all(made.slice(at, at + AT_ONCE).map(syncPath))
-    return staged.map(({ file }) => file)
+    const folders = new Set(alsoIn)
+    await this.#eachAtOnce(staged, async ({ file, from }) => {
+      const to = localPath(file.filePath)
+      this.#published.push(to)
+      for (const folder of await publish(from, to)) folders.add(folder)
+    })
+    this.#flushing = this.#flush([...this.#published, ...folders])
+    // Whoever awaits it is told; until then a failure is nobody's.
+    this.#flushing.catch(() => undefined)
+    return { files: staged.map(({ file }) => file), durable: this.#flushing }
   }
 
   /** Removes what was published, also by a call that failed midway. */
   async undo(): Promise<void> {
     const published = this.#published
     this.#published = []
+    await Promise.allSettled([this.#flushing])
     for (const path of published) await removeFolder(path)
+  }
+
+  async #flush(paths: readonly string[]): Promise<void> {
+    await this.#eachAtOnce(paths, async (path) => {
+      try {
+        await syncPath(path)
+      } catch (error) {
+        throw fileError(`${path} cannot be flushed to the disk`, error)
+      }
+    })
+  }
+
+  async #eachAtOnce<Item>(items: readonly Item[], act: (item: Item) => Promise<void>): Promise<void> {
+    for (let at = 0; at < items.length; at += AT_ONCE) {
+      throwIfCancelled(this.#options.signal)
+      await Promise.all(items.slice(at, at + AT_ONCE).map(act))
+    }
   }
 
   async #dataFile(copied: MeasuredFile, number: number): Promise<DataFile> {

@@ -19,6 +19,7 @@ export function relocated(
       readRange: (uri, offset, length, signal) => io.readRange(locate(uri), offset, length, signal),
       readStream: (uri, options) => io.readStream(locate(uri), options),
       create: (uri, body, signal) => io.create(locate(uri), body, signal),
+      createUnflushed: (uri, body, signal) => io.createUnflushed(locate(uri), body, signal),
       list: (prefix, signal) => io.list(locate(prefix), signal),
       delete: (uris, signal) => io.delete(uris.map(locate), signal),
     },

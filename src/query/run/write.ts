@@ -10,6 +10,7 @@ import {
   schemaOf,
   type SortOrder,
   Transaction,
+  type TransactionOptions,
 } from '../../iceberg/index.ts'
 import { type DescribedColumn, describeColumns, writeDataFiles, type WriteResult } from '../../ingest/index.ts'
 import { advised, type MemoryPlan } from '../../memory/index.ts'
@@ -125,6 +126,7 @@ export async function writeRows(
       session,
       engine: { plan: advised(engine, services.advice()) },
       select,
+      columns: targets.map(({ field }) => field.name),
       schema: target.schema,
       spec: target.spec,
       ...(target.sortOrder === undefined || target.sortOrder.fields.length === 0
@@ -182,7 +184,7 @@ export async function commitWritten(
   let result: CommitResult
   try {
     await written.hold()
-    result = await transact(services, identifier, base, change, options, creates)
+    result = await transact(services, identifier, base, change, options, { creates, durable: written.durable })
   } catch (error) {
     // Whether the change is in the table is not known: its files stay, orphan removal finds them if it is not.
     if (isIceboxError(error, 'catalog/commit-unknown')) await written.settle()
@@ -226,7 +228,7 @@ export async function commit(
   const { location, properties } = base.metadata
   const entry = await services.journal.begin({ metadataFolder: metadataFolder(location, properties) })
   try {
-    return await transact(services, identifier, base, change, options, creates)
+    return await transact(services, identifier, base, change, options, { creates })
   } finally {
     await services.journal.end(entry)
   }
@@ -238,13 +240,13 @@ async function transact(
   base: LoadedTable,
   change: (transaction: Transaction) => void,
   options: StatementOptions,
-  creates: boolean,
+  more: Pick<TransactionOptions, 'creates' | 'durable'>,
 ): Promise<CommitResult> {
   const transaction = new Transaction({
     target: commitTarget(services.catalog, identifier),
     io: services.io,
     base,
-    creates,
+    ...more,
     cache: services.manifests,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   })

@@ -74,7 +74,9 @@ export class MemoryTarget implements CommitTarget {
     _base: LoadedTable,
     requirements: readonly TableRequirement[],
     updates: readonly TableUpdate[],
+    durable: Promise<void> = Promise.resolve(),
   ): Promise<LoadedTable> {
+    await durable
     const fault = this.faults.shift()
     if (fault === 'conflict') throw new IceboxError('catalog/commit-conflict', { message: 'planted', retryable: true })
     if (fault === 'refused') throw new IceboxError('storage/full', { message: 'planted' })
