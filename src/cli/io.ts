@@ -31,6 +31,11 @@ export interface CliIo {
   readonly cwd: string
 }
 
+/** Columns of a terminal; undefined where it does not know (0: a new pseudo-terminal, as of `docker exec -t` or expect). */
+export function terminalWidth({ columns }: { readonly columns?: number }): number | undefined {
+  return columns === 0 ? undefined : columns
+}
+
 /** An output over a Node stream. A write to a pipe that nobody reads rejects `cancelled` with `context.outputClosed`. */
 export function outputOver(stream: NodeJS.WriteStream, name: string): OutputStream {
   const failures: IceboxError[] = []
@@ -45,7 +50,7 @@ export function outputOver(stream: NodeJS.WriteStream, name: string): OutputStre
   return {
     isTerminal: stream.isTTY === true,
     get width() {
-      return stream.isTTY === true ? stream.columns : undefined
+      return stream.isTTY === true ? terminalWidth(stream) : undefined
     },
     async write(chunk) {
       throwFailure()

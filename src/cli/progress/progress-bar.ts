@@ -1,4 +1,5 @@
 import { SingleBar } from 'cli-progress'
+import { terminalWidth } from '../io.ts'
 import { type ProgressState, progressLine } from './progress-line.ts'
 
 export interface ProgressBar extends Disposable {
@@ -25,7 +26,7 @@ export function startProgressBar(stream: NodeJS.WriteStream, now: () => number =
     linewrap: false,
     fps: 8,
     format: () =>
-      latest === undefined ? '' : progressLine({ ...latest, elapsedMs: now() - startedMs }, (stream.columns ?? 80) - 1),
+      latest === undefined ? '' : progressLine({ ...latest, elapsedMs: now() - startedMs }, (terminalWidth(stream) ?? 80) - 1),
   })
   const clear = () => {
     if (isShown) bar.stop()
