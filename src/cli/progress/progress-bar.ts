@@ -26,7 +26,9 @@ export function startProgressBar(stream: NodeJS.WriteStream, now: () => number =
     linewrap: false,
     fps: 8,
     format: () =>
-      latest === undefined ? '' : progressLine({ ...latest, elapsedMs: now() - startedMs }, (terminalWidth(stream) ?? 80) - 1),
+      latest === undefined
+        ? ''
+        : progressLine({ ...latest, elapsedMs: now() - startedMs }, (terminalWidth(stream) ?? 80) - 1),
   })
   const clear = () => {
     if (isShown) bar.stop()
