@@ -3,10 +3,22 @@ import { dirname } from 'node:path'
 import { systemCode } from './errors.ts'
 
 /**
- * Makes a folder and its parents where they are missing; gives the outermost that was made, as `mkdir` does. On a full
- * device Node's own `recursive` says ENOENT (20.20): then a single step is tried again for the true reason.
+ * Makes a folder and its parents where they are missing; gives the folders that have a new name in them, the innermost
+ * first: whoever needs the folder after a crash flushes them.
  */
-export async function makeFolders(path: string): Promise<string | undefined> {
+export async function makeFolders(path: string): Promise<string[]> {
+  const outermost = await makeMissing(path)
+  const folders: string[] = []
+  if (outermost === undefined) return folders
+  for (let made = path; made.length >= outermost.length; made = dirname(made)) folders.push(dirname(made))
+  return folders
+}
+
+/**
+ * Gives the outermost that was made, as `mkdir` does. On a full device Node's own `recursive` says ENOENT (20.20): then a
+ * single step is tried again for the true reason.
+ */
+async function makeMissing(path: string): Promise<string | undefined> {
   try {
     return await mkdir(path, { recursive: true })
   } catch (error) {

@@ -26,7 +26,7 @@ export async function commitChange(
   current: LoadedTable,
   requirements: readonly TableRequirement[],
   updates: readonly TableUpdate[],
-  durable: Promise<void>,
+  durable?: Promise<void>,
 ): Promise<LoadedTable> {
   checkRequirements(current.metadata, requirements)
   if (updates.length === 0) return current
@@ -59,7 +59,7 @@ export async function commitCreation(
   staged: TableMetadata,
   requirements: readonly TableRequirement[],
   updates: readonly TableUpdate[],
-  durable: Promise<void>,
+  durable?: Promise<void>,
 ): Promise<LoadedTable> {
   const namespace = namespaceKey(table.namespace)
   // Looked at before anything is written; the insert below decides.
@@ -104,7 +104,7 @@ async function writeMetadata(
   parts: CatalogParts,
   metadata: TableMetadata,
   previous: string,
-  durable: Promise<void>,
+  durable: Promise<void> | undefined,
 ): Promise<string> {
   const location = nextMetadataLocation(metadata.location, previous, parts.newUuid(), metadata.properties)
   const text = encodeTableMetadata(metadata)

@@ -119,7 +119,7 @@ export class RowCatalog implements Catalog {
 
   async createTable(table: TableIdentifier, request: CreateTableRequest): Promise<LoadedTable> {
     const staged = await this.stageTable(table, request)
-    return await commitCreation(this.parts, table, staged.metadata, [{ type: 'assert-create' }], [], Promise.resolve())
+    return await commitCreation(this.parts, table, staged.metadata, [{ type: 'assert-create' }], [])
   }
 
   async stageTable(table: TableIdentifier, request: CreateTableRequest): Promise<LoadedTable> {
@@ -144,7 +144,7 @@ export class RowCatalog implements Catalog {
     base: LoadedTable,
     requirements: readonly TableRequirement[],
     updates: readonly TableUpdate[],
-    { durable = Promise.resolve() }: { durable?: Promise<void> } = {},
+    { durable }: { durable?: Promise<void> } = {},
   ): Promise<LoadedTable> {
     if (base.metadataLocation === '') {
       return await commitCreation(this.parts, table, base.metadata, requirements, updates, durable)

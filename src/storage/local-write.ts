@@ -126,12 +126,6 @@ async function openMakingFolders(path: string, folder: string, folders: FolderSy
   } catch (error) {
     if (systemCode(error) !== 'ENOENT') throw error
   }
-  const first = await makeFolders(folder)
-  if (first !== undefined) {
-    const outermost = dirname(first)
-    let made = dirname(folder)
-    for (; made !== outermost && made.length > outermost.length; made = dirname(made)) await folders.sync(made)
-    await folders.sync(outermost)
-  }
+  for (const grown of await makeFolders(folder)) await folders.sync(grown)
   return await open(path, 'wx')
 }

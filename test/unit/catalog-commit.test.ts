@@ -5,6 +5,7 @@ import { MetadataCache } from '../../src/catalog/metadata-cache.ts'
 import { RowCatalog } from '../../src/catalog/row-catalog.ts'
 import type { LoadedTable, Schema } from '../../src/iceberg/index.ts'
 import { MemoryStore } from '../../src/storage/index.ts'
+import { SlowDisk } from './support/slow-disk.ts'
 
 const SCHEMA: Schema = {
   schemaId: 0,
@@ -15,17 +16,6 @@ const T = { namespace: ['ns'], name: 't' }
 const WAREHOUSE = 'memory:///warehouse'
 const change = [{ action: 'set-properties', updates: { a: '1' } } as const]
 const broken = () => new IceboxError('storage/io', { message: 'the connection was lost' })
-
-/** A store whose flushes end when they are told to. */
-class SlowDisk extends MemoryStore {
-  readonly flushes: { end: () => void; fail: (error: unknown) => void }[] = []
-
-  override async createUnflushed(...args: Parameters<MemoryStore['createUnflushed']>) {
-    const object = await super.createUnflushed(...args)
-    const durable = new Promise<void>((resolve, reject) => this.flushes.push({ end: resolve, fail: reject }))
-    return { ...object, durable }
-  }
-}
 
 /** Rows whose compare-and-set fails instead of answering, after or before it was done. */
 class FailingRows extends MemoryRows {

@@ -15,13 +15,13 @@ import {
 } from '../../src/iceberg/index.ts'
 import { MemoryStore } from '../../src/storage/index.ts'
 import { BY_REGION, collect, fileOf, MemoryTarget, newTable } from './support/iceberg-table.ts'
+import { SlowDisk } from './support/slow-disk.ts'
 
 const regionIs = (region: string): Predicate => ({ op: 'eq', fieldId: 2, value: region })
 const inRegion = (region: string, id = 1n) => fileOf([{ 1: id, 2: region }], { spec: BY_REGION })
 
 /** A table, a store, and a way to begin transactions on what is current or on something older. */
-function setUp(metadata: TableMetadata = newTable({ spec: BY_REGION })) {
-  const io = new MemoryStore()
+function setUp(metadata: TableMetadata = newTable({ spec: BY_REGION }), io = new MemoryStore()) {
   const target = new MemoryTarget(metadata)
   const waits: number[] = []
   const begin = (base: LoadedTable = target.current) =>
@@ -514,23 +514,10 @@ describe('the commit loop (I5, I7)', () => {
   it('names its files to the catalog only when they are on the disk, and removes them when they cannot be', async () => {
     const turn = () => new Promise((resolve) => setImmediate(resolve))
     for (const failing of ['none', 'data', 'manifest', 'list'] as const) {
-      const { io, target, written } = setUp()
-      const flushes: { uri: string; end: () => void; fail: (error: Error) => void }[] = []
-      const flushOf = (uri: string) =>
-        new Promise<void>((resolve, reject) => flushes.push({ uri, end: resolve, fail: reject }))
-      const disk = new Proxy(io, {
-        get: (store, key) => {
-          const value: unknown = Reflect.get(store, key)
-          if (key === 'createUnflushed') {
-            return async (uri: string, ...rest: [Uint8Array]) => ({
-              ...(await store.createUnflushed(uri, ...rest)),
-              durable: flushOf(uri),
-            })
-          }
-          return typeof value === 'function' ? value.bind(store) : value
-        },
-      })
-      const durable = flushOf('rows.parquet')
+      const disk = new SlowDisk()
+      const { flushes } = disk
+      const { target, written } = setUp(undefined, disk)
+      const durable = disk.flushOf('rows.parquet')
       const transaction = new Transaction({ target, io: disk, base: target.current, durable })
       const commit = transaction.append([inRegion('eu')]).commit()
       const end =

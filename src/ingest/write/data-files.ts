@@ -209,7 +209,8 @@ class Writer {
 
   async attempt(rung: Rung, number: number): Promise<WriteResult> {
     const { session, journal } = this.#request
-    for (const folder of await makeFolder(this.#output)) this.#grown.add(folder)
+    // The first has the name of a folder that goes again.
+    for (const folder of (await makeFolder(this.#output)).slice(1)) this.#grown.add(folder)
     if (this.#isOrdered) await session.run('SET preserve_insertion_order = true')
     const written: MeasuredFile[] = []
     try {

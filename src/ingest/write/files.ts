@@ -7,18 +7,10 @@ export async function publish(from: string, to: string): Promise<string[]> {
   try {
     const made = await makeFolders(dirname(to))
     await rename(from, to)
-    return [dirname(to), ...foldersOfMade(made, dirname(to))]
+    return [dirname(to), ...made]
   } catch (error) {
     throw fileError(`${from} cannot be moved to ${to}`, error)
   }
-}
-
-/** The folders that got a name when `path` was made, and its parents from `outermost` on. */
-function foldersOfMade(outermost: string | undefined, path: string): string[] {
-  const folders: string[] = []
-  if (outermost === undefined) return folders
-  for (let made = path; made.length >= outermost.length; made = dirname(made)) folders.push(dirname(made))
-  return folders
 }
 
 /** Flushes a file or folder to the disk. */
@@ -34,7 +26,7 @@ export async function syncPath(path: string): Promise<void> {
 /** With its parents; gives the folders that have a new name in them. */
 export async function makeFolder(path: string): Promise<string[]> {
   try {
-    return foldersOfMade(await makeFolders(path), path)
+    return await makeFolders(path)
   } catch (error) {
     throw fileError(`${path} cannot be made`, error)
   }
