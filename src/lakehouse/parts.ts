@@ -8,6 +8,7 @@ import { QueryRunner } from '../query/index.ts'
 import { CountingStore, createStore, fileUri, type ObjectStore } from '../storage/index.ts'
 import { memoryWatch, resolveBudget } from './environment.ts'
 import { findLake, folderError, type LakeFolder, makeLake, openState } from './folder.ts'
+import { GovernedReads } from './governed-reads.ts'
 import { startMeter } from './meter.ts'
 import { referencedFiles } from './referenced-files.ts'
 import { type ProcessNeeds, SharedProcess } from './shared-process.ts'
@@ -79,7 +80,8 @@ export async function openParts(directory: string | undefined, options: OpenOpti
   }
   const shared = await SharedProcess.join(needs)
   try {
-    const store = new CountingStore(createStore())
+    const reads = new GovernedReads(shared.pool, shared.governor)
+    const store = new CountingStore(createStore({ reads }))
     const catalog = await openCatalog(folder, store, Math.floor(shared.budgetBytes * METADATA_CACHE_SHARE), false)
     // Where the folder cannot be written this one refuses every write, and other processes' are not for this one to clear.
     const journal = new WriteJournal(folder.state)

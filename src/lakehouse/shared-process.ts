@@ -48,7 +48,7 @@ export class SharedProcess {
   static #open: SharedProcess | undefined
 
   readonly governor: Governor
-  /** Buffers outside the V8 heap: Arrow batches, on their way out or between processes. */
+  /** Buffers outside the V8 heap: Arrow batches, on their way out or between processes, spooled rows, files of metadata. */
   readonly pool: SlabPool
   readonly #first: ProcessNeeds
   readonly #openedAtBytes = ownMemory().rssBytes

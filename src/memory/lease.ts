@@ -12,7 +12,7 @@ export interface Lease extends Disposable {
   release(): void
 }
 
-/** Where buffers come from: Arrow messages, spool segments, ranges of objects, Avro blocks. */
+/** Where buffers come from: Arrow messages, spool segments, files of metadata, ranges of objects. */
 export interface BufferAllocator {
   /** Rejects (throws) `memory/refused` when the bytes cannot be had. `consumer` is who is billed: `query 3/arrow`. */
   lease(byteLength: number, consumer: string): Lease

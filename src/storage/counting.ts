@@ -1,4 +1,4 @@
-import type { ObjectInfo, ObjectStore, StorageCounters, UnflushedObject } from './port.ts'
+import type { ObjectBytes, ObjectInfo, ObjectStore, ReadMemory, StorageCounters, UnflushedObject } from './port.ts'
 
 /** Counts what passes through to another store: requests, bytes and time, of calls that failed too. */
 export class CountingStore implements ObjectStore {
@@ -16,6 +16,10 @@ export class CountingStore implements ObjectStore {
     this.inner = inner
   }
 
+  get reads(): ReadMemory {
+    return this.inner.reads
+  }
+
   /** A copy of the counters as they are now; the difference of two is what happened between. */
   counters(): Readonly<StorageCounters> {
     return { ...this.totals }
@@ -25,12 +29,12 @@ export class CountingStore implements ObjectStore {
     return this.timed('readRequests', () => this.inner.head(uri, signal))
   }
 
-  async read(uri: string, options?: { maxBytes?: number; signal?: AbortSignal }): Promise<Uint8Array> {
-    return this.countRead(await this.timed('readRequests', () => this.inner.read(uri, options)))
+  async read(uri: string, options?: { maxBytes?: number; signal?: AbortSignal }): Promise<ObjectBytes> {
+    return this.countObject(await this.timed('readRequests', () => this.inner.read(uri, options)))
   }
 
-  async readRange(uri: string, offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array> {
-    return this.countRead(await this.timed('readRequests', () => this.inner.readRange(uri, offset, length, signal)))
+  async readRange(uri: string, offset: number, length: number, signal?: AbortSignal): Promise<ObjectBytes> {
+    return this.countObject(await this.timed('readRequests', () => this.inner.readRange(uri, offset, length, signal)))
   }
 
   readStream(uri: string, options?: { chunkBytes?: number; signal?: AbortSignal }): AsyncIterable<Uint8Array> {
@@ -55,6 +59,11 @@ export class CountingStore implements ObjectStore {
 
   delete(uris: readonly string[], signal?: AbortSignal): Promise<void> {
     return this.timed('writeRequests', () => this.inner.delete(uris, signal))
+  }
+
+  private countObject(object: ObjectBytes): ObjectBytes {
+    this.countRead(object.bytes)
+    return object
   }
 
   private countRead(bytes: Uint8Array): Uint8Array {

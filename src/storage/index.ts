@@ -1,7 +1,16 @@
 export { CountingStore } from './counting.ts'
 export { LocalStore } from './local.ts'
 export { MemoryStore } from './memory.ts'
-export type { ObjectInfo, ObjectStore, StorageCounters, UnflushedObject } from './port.ts'
+export { plainReads } from './plain-reads.ts'
+export type {
+  ObjectBytes,
+  ObjectInfo,
+  ObjectStore,
+  ReadMemory,
+  Room,
+  StorageCounters,
+  UnflushedObject,
+} from './port.ts'
 export { createStore } from './router.ts'
 export { removeStaleTemporaries } from './stale-temporaries.ts'
 export {

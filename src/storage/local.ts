@@ -4,7 +4,8 @@ import { type IceboxError, throwIfCancelled } from '../base/index.ts'
 import { existsError, shortReadError, storageError, tooLargeError } from './errors.ts'
 import { FolderSync } from './folder-sync.ts'
 import { isTemporaryName, writeNewFile } from './local-write.ts'
-import type { ObjectInfo, ObjectStore, UnflushedObject } from './port.ts'
+import { plainReads } from './plain-reads.ts'
+import type { ObjectBytes, ObjectInfo, ObjectStore, ReadMemory, UnflushedObject } from './port.ts'
 import { joinUri, localPath } from './uri.ts'
 
 const DEFAULT_MAX_BYTES = 1024 ** 3
@@ -14,7 +15,12 @@ const DELETE_WIDTH = 8
 
 /** Files of this machine (`file:` and bare absolute paths). Safe to use from several calls and processes at once. */
 export class LocalStore implements ObjectStore {
+  readonly reads: ReadMemory
   private readonly folders = new FolderSync()
+
+  constructor(options: { reads?: ReadMemory } = {}) {
+    this.reads = options.reads ?? plainReads
+  }
 
   async head(uri: string, signal?: AbortSignal): Promise<ObjectInfo> {
     throwIfCancelled(signal)
@@ -29,17 +35,17 @@ export class LocalStore implements ObjectStore {
     }
   }
 
-  async read(uri: string, options: { maxBytes?: number; signal?: AbortSignal } = {}): Promise<Uint8Array> {
+  async read(uri: string, options: { maxBytes?: number; signal?: AbortSignal } = {}): Promise<ObjectBytes> {
     const maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES
     return this.withFile(uri, options.signal, async (handle) => {
       const { size } = await handle.stat()
       if (size > maxBytes) throw tooLargeError(uri, size, maxBytes)
-      return readExactly(handle, uri, 0, size, options.signal)
+      return this.readExactly(handle, uri, 0, size, options.signal)
     })
   }
 
-  readRange(uri: string, offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array> {
-    return this.withFile(uri, signal, (handle) => readExactly(handle, uri, offset, length, signal))
+  readRange(uri: string, offset: number, length: number, signal?: AbortSignal): Promise<ObjectBytes> {
+    return this.withFile(uri, signal, (handle) => this.readExactly(handle, uri, offset, length, signal))
   }
 
   async *readStream(
@@ -134,6 +140,29 @@ export class LocalStore implements ObjectStore {
     if (failure !== undefined) throw failure
   }
 
+  private async readExactly(
+    handle: FileHandle,
+    uri: string,
+    offset: number,
+    length: number,
+    signal: AbortSignal | undefined,
+  ): Promise<ObjectBytes> {
+    const buffer = await this.reads.buffer(length, signal)
+    try {
+      let done = 0
+      while (done < length) {
+        throwIfCancelled(signal)
+        const { bytesRead } = await handle.read(buffer.bytes, done, length - done, offset + done)
+        if (bytesRead === 0) throw shortReadError(uri, offset, length, offset + done)
+        done += bytesRead
+      }
+      return buffer
+    } catch (error) {
+      buffer[Symbol.dispose]()
+      throw error
+    }
+  }
+
   private async withFile<T>(
     uri: string,
     signal: AbortSignal | undefined,
@@ -181,24 +210,6 @@ async function openForReading(uri: string): Promise<FileHandle> {
   } catch (error) {
     throw storageError(error, uri, 'read')
   }
-}
-
-async function readExactly(
-  handle: FileHandle,
-  uri: string,
-  offset: number,
-  length: number,
-  signal: AbortSignal | undefined,
-): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length)
-  let done = 0
-  while (done < length) {
-    throwIfCancelled(signal)
-    const { bytesRead } = await handle.read(bytes, done, length - done, offset + done)
-    if (bytesRead === 0) throw shortReadError(uri, offset, length, offset + done)
-    done += bytesRead
-  }
-  return bytes
 }
 
 async function deleteFile(uri: string): Promise<void> {

@@ -1,6 +1,7 @@
 import { formatBytes, IceboxError, throwIfCancelled } from '../base/index.ts'
 import { existsError, shortReadError, storageError, tooLargeError } from './errors.ts'
-import type { ObjectInfo, ObjectStore, UnflushedObject } from './port.ts'
+import { plainReads } from './plain-reads.ts'
+import type { ObjectBytes, ObjectInfo, ObjectStore, ReadMemory, UnflushedObject } from './port.ts'
 import { joinUri, normalizeLocation, schemeOf } from './uri.ts'
 
 const DEFAULT_MAX_BYTES = 1024 ** 3
@@ -13,11 +14,13 @@ interface StoredObject {
 
 /** Objects in this process (`memory:`), up to `maxBytes` (default 1 GiB) in all. Each store is a world of its own. */
 export class MemoryStore implements ObjectStore {
+  readonly reads: ReadMemory
   private readonly objects = new Map<string, StoredObject>()
   private readonly maxBytes: number
   private heldBytes = 0
 
-  constructor(options: { maxBytes?: number } = {}) {
+  constructor(options: { maxBytes?: number; reads?: ReadMemory } = {}) {
+    this.reads = options.reads ?? plainReads
     this.maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES
   }
 
@@ -26,19 +29,19 @@ export class MemoryStore implements ObjectStore {
     return infoOf(uri, this.get(uri))
   }
 
-  async read(uri: string, options: { maxBytes?: number; signal?: AbortSignal } = {}): Promise<Uint8Array> {
+  async read(uri: string, options: { maxBytes?: number; signal?: AbortSignal } = {}): Promise<ObjectBytes> {
     throwIfCancelled(options.signal)
     const { bytes } = this.get(uri)
     const maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES
     if (bytes.byteLength > maxBytes) throw tooLargeError(uri, bytes.byteLength, maxBytes)
-    return bytes.slice()
+    return this.copy(bytes, options.signal)
   }
 
-  async readRange(uri: string, offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array> {
+  async readRange(uri: string, offset: number, length: number, signal?: AbortSignal): Promise<ObjectBytes> {
     throwIfCancelled(signal)
     const { bytes } = this.get(uri)
     if (offset + length > bytes.byteLength) throw shortReadError(uri, offset, length, bytes.byteLength)
-    return bytes.slice(offset, offset + length)
+    return this.copy(bytes.subarray(offset, offset + length), signal)
   }
 
   async *readStream(
@@ -89,6 +92,12 @@ export class MemoryStore implements ObjectStore {
       this.heldBytes -= this.objects.get(key)?.bytes.byteLength ?? 0
       this.objects.delete(key)
     }
+  }
+
+  private async copy(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<ObjectBytes> {
+    const buffer = await this.reads.buffer(bytes.byteLength, signal)
+    buffer.bytes.set(bytes)
+    return buffer
   }
 
   private get(uri: string): StoredObject {

@@ -10,18 +10,42 @@ export interface UnflushedObject extends ObjectInfo {
   readonly durable: Promise<void>
 }
 
+/** Bytes of an object that are the reader's until they are disposed of, and not to be looked at afterwards. */
+export interface ObjectBytes extends Disposable {
+  readonly bytes: Uint8Array
+}
+
+/** Room in the heap for what is made of objects; given back when it is disposed of. */
+export interface Room extends Disposable {
+  /** Asks for so many bytes more. Rejects `memory/refused`, `cancelled`; what was given before stays. */
+  grow(byteLength: number): Promise<void>
+}
+
+/**
+ * What reading may take of the memory. A lakehouse gives its buffer pool and its governor; a store by itself takes what is
+ * asked for.
+ */
+export interface ReadMemory {
+  /** A buffer for bytes of an object; holds anything at first. Rejects `memory/refused`, `cancelled`. */
+  buffer(byteLength: number, signal?: AbortSignal): Promise<ObjectBytes>
+  /** Room that is asked for before it is taken. `what` is told to who is refused: `the manifest file:///…`. */
+  room(what: string, signal?: AbortSignal): Room
+}
+
 /**
  * Where the bytes of tables live. Paths are URIs (`file:///…`, `memory:///…`; a bare absolute path means `file:`; later `s3:`),
  * taken as raw strings: never URL-decoded. Every method rejects with an IceboxError of kind `storage/`;
  * `retryable` says whether to try again. Methods take an AbortSignal and reject `cancelled` when it fires.
  */
 export interface ObjectStore {
+  /** What reading from it may take. */
+  readonly reads: ReadMemory
   /** Size and time of an object. Rejects `storage/not-found`. */
   head(uri: string, signal?: AbortSignal): Promise<ObjectInfo>
-  /** The whole object, refused with `storage/io` above `maxBytes` (default 1 GiB). Rejects `storage/not-found`. */
-  read(uri: string, options?: { maxBytes?: number; signal?: AbortSignal }): Promise<Uint8Array>
-  /** Reads exactly `length` bytes from `offset`. Rejects `storage/not-found`, `storage/short-read`. */
-  readRange(uri: string, offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array>
+  /** The whole object, refused with `storage/io` above `maxBytes` (default 1 GiB). Rejects `storage/not-found`, `memory/refused`. */
+  read(uri: string, options?: { maxBytes?: number; signal?: AbortSignal }): Promise<ObjectBytes>
+  /** Reads exactly `length` bytes from `offset`. Rejects `storage/not-found`, `storage/short-read`, `memory/refused`. */
+  readRange(uri: string, offset: number, length: number, signal?: AbortSignal): Promise<ObjectBytes>
   /** The object in chunks, in order; memory is that of one chunk. Rejects `storage/not-found`. */
   readStream(uri: string, options?: { chunkBytes?: number; signal?: AbortSignal }): AsyncIterable<Uint8Array>
   /**

@@ -1,26 +1,29 @@
 import { IceboxError, throwIfCancelled } from '../base/index.ts'
 import { LocalStore } from './local.ts'
 import { MemoryStore } from './memory.ts'
-import type { ObjectInfo, ObjectStore, UnflushedObject } from './port.ts'
+import { plainReads } from './plain-reads.ts'
+import type { ObjectBytes, ObjectInfo, ObjectStore, ReadMemory, UnflushedObject } from './port.ts'
 import { schemeOf } from './uri.ts'
 
 /** One store for every location that this build serves: each call goes to the store of its scheme. */
 class RoutingStore implements ObjectStore {
+  readonly reads: ReadMemory
   private readonly stores: ReadonlyMap<string, ObjectStore>
 
-  constructor(stores: ReadonlyMap<string, ObjectStore>) {
+  constructor(stores: ReadonlyMap<string, ObjectStore>, reads: ReadMemory) {
     this.stores = stores
+    this.reads = reads
   }
 
   async head(uri: string, signal?: AbortSignal): Promise<ObjectInfo> {
     return this.storeFor(uri).head(uri, signal)
   }
 
-  async read(uri: string, options?: { maxBytes?: number; signal?: AbortSignal }): Promise<Uint8Array> {
+  async read(uri: string, options?: { maxBytes?: number; signal?: AbortSignal }): Promise<ObjectBytes> {
     return this.storeFor(uri).read(uri, options)
   }
 
-  async readRange(uri: string, offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array> {
+  async readRange(uri: string, offset: number, length: number, signal?: AbortSignal): Promise<ObjectBytes> {
     return this.storeFor(uri).readRange(uri, offset, length, signal)
   }
 
@@ -71,12 +74,21 @@ class RoutingStore implements ObjectStore {
   }
 }
 
-/** A store that serves `file:` (and bare absolute paths) and `memory:`, the latter as a world of its own or the one given. */
-export function createStore(options: { memory?: ObjectStore; local?: ObjectStore } = {}): ObjectStore {
+export interface StoreOptions {
+  /** For `memory:`, instead of a world of its own. */
+  readonly memory?: ObjectStore
+  /** What reading may take; default: as much as is asked for. */
+  readonly reads?: ReadMemory
+}
+
+/** A store that serves `file:` (and bare absolute paths) and `memory:`. */
+export function createStore(options: StoreOptions = {}): ObjectStore {
+  const reads = options.reads ?? plainReads
   return new RoutingStore(
     new Map<string, ObjectStore>([
-      ['file', options.local ?? new LocalStore()],
-      ['memory', options.memory ?? new MemoryStore()],
+      ['file', new LocalStore({ reads })],
+      ['memory', options.memory ?? new MemoryStore({ reads })],
     ]),
+    reads,
   )
 }

@@ -361,8 +361,8 @@ for (const [kind, open] of Object.entries(kinds)) {
           properties: { 'write.metadata.compression-codec': 'gzip' },
         })
         expect(base.metadataLocation).toMatch(/\.gz\.metadata\.json$/)
-        const head = await io.readRange(base.metadataLocation, 0, 2)
-        expect([...head]).toEqual([0x1f, 0x8b])
+        using head = await io.readRange(base.metadataLocation, 0, 2)
+        expect([...head.bytes]).toEqual([0x1f, 0x8b])
         await catalog.dropTable(table('t'))
         const { metadata } = await catalog.registerTable(table('u'), base.metadataLocation)
         expect(metadata.tableUuid).toBe(base.metadata.tableUuid)

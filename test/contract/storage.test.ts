@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { isIceboxError } from '../../src/base/index.ts'
+import { CountedReads } from '../unit/support/counted-reads.ts'
 import {
   CountingStore,
   createStore,
@@ -13,7 +14,7 @@ import {
 } from '../../src/storage/index.ts'
 
 const text = (value: string) => new TextEncoder().encode(value)
-const read = async (store: ObjectStore, uri: string) => new TextDecoder().decode(await store.read(uri))
+const read = async (store: ObjectStore, uri: string) => new TextDecoder().decode((await store.read(uri)).bytes)
 const codeOf = async (promise: Promise<unknown>): Promise<string> => {
   try {
     await promise
@@ -59,8 +60,8 @@ for (const [name, open] of Object.entries(stores)) {
       const before = Date.now()
       expect(await store.create(uri, text('hello world'))).toMatchObject({ uri, sizeBytes: 11 })
       expect(await read(store, uri)).toBe('hello world')
-      expect(new TextDecoder().decode(await store.readRange(uri, 6, 5))).toBe('world')
-      expect((await store.readRange(uri, 11, 0)).byteLength).toBe(0)
+      expect(new TextDecoder().decode((await store.readRange(uri, 6, 5)).bytes)).toBe('world')
+      expect((await store.readRange(uri, 11, 0)).bytes.byteLength).toBe(0)
       const info = await store.head(uri)
       expect(info).toMatchObject({ uri, sizeBytes: 11 })
       expect(Math.abs(info.lastModifiedMs - before)).toBeLessThan(60_000)
@@ -73,7 +74,7 @@ for (const [name, open] of Object.entries(stores)) {
       expect(parts.map((part) => new TextDecoder().decode(part))).toEqual(['one t', 'wo th', 'ree'])
       await store.create(`${base}/empty`, new Uint8Array(0))
       expect(await gather(store.readStream(`${base}/empty`))).toEqual([])
-      expect((await store.read(`${base}/empty`)).byteLength).toBe(0)
+      expect((await store.read(`${base}/empty`)).bytes.byteLength).toBe(0)
     })
 
     it('never overwrites: the second creator is refused and the first content stays', async () => {
@@ -171,7 +172,7 @@ for (const [name, open] of Object.entries(stores)) {
     it('refuses to read more than maxBytes at once', async () => {
       await store.create(`${base}/large`, new Uint8Array(2000))
       expect(await codeOf(store.read(`${base}/large`, { maxBytes: 1999 }))).toBe('storage/io')
-      expect((await store.read(`${base}/large`, { maxBytes: 2000 })).byteLength).toBe(2000)
+      expect((await store.read(`${base}/large`, { maxBytes: 2000 })).bytes.byteLength).toBe(2000)
     })
 
     it('lists below a prefix by path segment, deeply, and nothing for a prefix that is not there', async () => {
@@ -270,3 +271,53 @@ describe('MemoryStore', () => {
     expect(await codeOf(store.create('memory:///b', new Uint8Array(3)))).toBe('no error')
   })
 })
+
+/** Stores that were given memory to read into. */
+const readers: Record<string, (reads: CountedReads) => ObjectStore> = {
+  local: (reads) => new LocalStore({ reads }),
+  memory: (reads) => new MemoryStore({ reads }),
+  routed: (reads) => createStore({ reads }),
+  counted: (reads) => new CountingStore(createStore({ reads })),
+}
+for (const [name, open] of Object.entries(readers)) {
+  describe(`memory of reading, ${name}`, () => {
+    it("objects and ranges are read into the buffers of the store, which are the reader's to give back", async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'icebox-'))
+      try {
+        const reads = new CountedReads()
+        const store = open(reads)
+        const uri = name === 'memory' ? 'memory:///x' : `${folder}/x`
+        expect(store.reads).toBe(reads)
+        await store.create(uri, text('hello world'))
+        {
+          using whole = await store.read(uri)
+          using part = await store.readRange(uri, 6, 5)
+          expect(new TextDecoder().decode(whole.bytes)).toBe('hello world')
+          expect(new TextDecoder().decode(part.bytes)).toBe('world')
+          expect(reads.heldBuffers).toBe(2)
+        }
+        expect(reads.heldBuffers).toBe(0)
+        // What was given back is the store's no more.
+        expect(new TextDecoder().decode((await store.read(uri)).bytes)).toBe('hello world')
+      } finally {
+        await rm(folder, { recursive: true })
+      }
+    })
+
+    it('a read that fails holds nothing', async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'icebox-'))
+      try {
+        const reads = new CountedReads()
+        const store = open(reads)
+        const uri = name === 'memory' ? 'memory:///x' : `${folder}/x`
+        await store.create(uri, text('12345'))
+        expect(await codeOf(store.readRange(uri, 3, 5))).toBe('storage/short-read')
+        expect(await codeOf(store.read(uri, { maxBytes: 4 }))).toBe('storage/io')
+        expect(await codeOf(store.read(`${uri}-missing`))).toBe('storage/not-found')
+        expect(reads.heldBuffers).toBe(0)
+      } finally {
+        await rm(folder, { recursive: true })
+      }
+    })
+  })
+}

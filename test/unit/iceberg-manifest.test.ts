@@ -163,7 +163,7 @@ describe('manifests', () => {
       splitOffsets: [4n],
     })
     await writeManifest(io, 'memory:///m.avro', { ...common, entries: [added(file)] })
-    const { rows, metadata } = await avscRead(await io.read('memory:///m.avro'))
+    const { rows, metadata } = await avscRead((await io.read('memory:///m.avro')).bytes)
     expect(rows).toMatchObject([
       {
         status: 1,
@@ -499,7 +499,7 @@ describe('manifests of other writers', () => {
     const io = new MemoryStore()
     const dataFileOf = (at: number) => plainFile(`f${at}`, { valueCounts: new Map([[1, 3n]]), splitOffsets: [4n] })
     await writeManifest(io, 'memory:///m.avro', { ...common, entries: [0, 1, 2].map((at) => added(dataFileOf(at))) })
-    const { rows: values, schema: written } = await avscRead(await io.read('memory:///m.avro'))
+    const { rows: values, schema: written } = await avscRead((await io.read('memory:///m.avro')).bytes)
     const plain = await avscWrite(
       written,
       values.map((row) => Object.assign(row, { snapshot_id: 7 })),
@@ -530,7 +530,7 @@ describe('manifests of other writers', () => {
     const io = new MemoryStore()
     const entries = Array.from({ length: 50 }, (_, at) => added(plainFile(`f${at}`)))
     const manifest = await writeManifest(io, 'memory:///good.avro', { ...common, entries })
-    const good = new Uint8Array(await io.read('memory:///good.avro'))
+    const good = new Uint8Array((await io.read('memory:///good.avro')).bytes)
     for (let length = 0; length < good.length; length += 31) {
       const result = await read(good.slice(0, length)).catch((error: unknown) => error)
       // Cut behind the header there are no entries; anywhere else it is refused.
@@ -548,7 +548,7 @@ describe('manifests of other writers', () => {
   it('an existing file without a sequence number in a v2 manifest is refused: deletes could not be placed', async () => {
     const io = new MemoryStore()
     const manifest = await writeManifest(io, 'memory:///m.avro', { ...common, entries: [added(plainFile('f'))] })
-    const { rows, schema: written } = await avscRead(await io.read('memory:///m.avro'))
+    const { rows, schema: written } = await avscRead((await io.read('memory:///m.avro')).bytes)
     const bytes = await avscWrite(
       written,
       rows.map((row) => Object.assign(row, { status: 0, snapshot_id: 7 })),
@@ -640,7 +640,7 @@ describe('manifest lists', () => {
       [12n, 3n],
       [9n, 1n],
     ])
-    const { metadata } = await avscRead(await io.read('memory:///l.avro'))
+    const { metadata } = await avscRead((await io.read('memory:///l.avro')).bytes)
     expect(metadata).toMatchObject({
       'snapshot-id': String(SNAPSHOT),
       'parent-snapshot-id': '1',

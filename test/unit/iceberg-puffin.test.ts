@@ -164,7 +164,7 @@ describe('Puffin files', () => {
     const io = new MemoryStore()
     const vector = keep(await deletionVectorOf([1n]))
     await writeDeletionVectors(io, 'memory:///good', [{ referencedDataFile: 'x', vector }])
-    const good = new Uint8Array(await io.read('memory:///good'))
+    const good = new Uint8Array((await io.read('memory:///good')).bytes)
     await io.create('memory:///short', good.slice(0, 10))
     await io.create('memory:///cut', good.slice(0, -1))
     await io.create('memory:///head', good.slice(20))

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { createReadStream } from 'node:fs'
-import { pipeline } from 'node:stream/promises'
 import { IceboxError, systemCode, throwIfCancelled } from '../../base/index.ts'
+import { pipeOf } from './file-pipe.ts'
 import type { MemoryLimit } from './memory-limit.ts'
 import { ProcessTree, type TreeFigures } from './process-tree.ts'
 
@@ -24,7 +23,7 @@ export interface MeasureOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Variables that the command does not inherit. */
   readonly unset?: readonly string[]
-  /** A file that is fed to standard input through a pipe. */
+  /** A file that `cat` writes to standard input, as in a shell; its own work is not measured. */
   readonly stdinFile?: string
   /** Standard output is read, counted and dropped: for results that nobody wants to keep. */
   readonly discardOutput?: boolean
@@ -51,11 +50,12 @@ export async function measureProcess(
   const { signal, limit } = options
   throwIfCancelled(signal)
   const actual = limit?.wrap(command, args) ?? { command, args }
+  await using pipe = options.stdinFile === undefined ? undefined : await pipeOf(options.stdinFile)
   const startedMs = performance.now()
   const child = spawn(actual.command, [...actual.args], {
     cwd: options.cwd,
     env: { ...environmentWithout(options.unset ?? []), ...options.env },
-    stdio: [options.stdinFile === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    stdio: [pipe?.fd ?? 'ignore', 'pipe', 'pipe'],
     // A group of its own, so that its children can be ended with it.
     detached: true,
   })
@@ -67,7 +67,7 @@ export async function measureProcess(
   const sample = setInterval(() => tree.sample(), SAMPLE_MS)
   const out = keep(child.stdout, options.discardOutput === true ? 0 : MAX_KEPT_BYTES)
   const err = keep(child.stderr, MAX_KEPT_BYTES)
-  const fed = options.stdinFile === undefined ? undefined : feed(options.stdinFile, child)
+  await pipe?.close()
   let isTimedOut = false
   const timer =
     options.timeoutMs === undefined
@@ -81,7 +81,6 @@ export async function measureProcess(
   try {
     const { exitCode, signal: endedBy } = await ended
     const wallMs = performance.now() - startedMs
-    await fed
     throwIfCancelled(signal)
     return {
       ...tree.figures(),
@@ -159,16 +158,6 @@ function keep(stream: NodeJS.ReadableStream | null, maxBytes: number): { bytes()
     while (keptBytes > maxBytes && chunks.length > 1) keptBytes -= chunks.shift()?.length ?? 0
   })
   return { bytes: () => allBytes, text: () => Buffer.concat(chunks).toString('utf8') }
-}
-
-async function feed(path: string, child: ChildProcess): Promise<void> {
-  if (child.stdin === null) return
-  try {
-    await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), child.stdin)
-  } catch (error) {
-    // The command ended before it had read all; its exit code says why.
-    if (!['EPIPE', 'ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE'].includes(systemCode(error) ?? '')) throw error
-  }
 }
 
 function killGroup(pid: number): void {

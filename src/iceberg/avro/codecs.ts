@@ -1,7 +1,9 @@
 import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib'
 import { IceboxError, messageOf } from '../../base/index.ts'
+import type { Room } from '../../storage/index.ts'
+import { unpackWithin } from '../unpack.ts'
 import { invalidAvro } from './invalid.ts'
-import { decompressSnappy } from './snappy.ts'
+import { decompressSnappy, snappyLength } from './snappy.ts'
 
 /** Blocks larger than this, unpacked, are refused; writers make them of 64 kB, some of a whole manifest. */
 export const MAX_BLOCK_BYTES = 256 * 1024 * 1024
@@ -9,19 +11,24 @@ export const MAX_BLOCK_BYTES = 256 * 1024 * 1024
 /** Level 1 packs manifests to within a few per cent of level 6 in a third of the time. */
 const DEFLATE_LEVEL = 1
 
-/** Unpacks a block by the file's codec. zstandard is refused by name: Node 20 has none. */
-export function unpackBlock(codec: string, bytes: Uint8Array): Uint8Array {
+/** Unpacks a block by the file's codec, within `room`. zstandard is refused by name: Node 20 has none. */
+export async function unpackBlock(codec: string, bytes: Uint8Array, room: Room): Promise<Uint8Array> {
   switch (codec) {
     case 'null':
       return bytes
     case 'deflate':
       try {
-        return inflateRawSync(bytes, { maxOutputLength: MAX_BLOCK_BYTES })
+        return await unpackWithin(
+          (maxOutputLength) => inflateRawSync(bytes, { maxOutputLength }),
+          MAX_BLOCK_BYTES,
+          room,
+        )
       } catch (cause) {
+        if (cause instanceof IceboxError) throw cause
         throw invalidAvro(`a block cannot be unpacked (deflate): ${messageOf(cause)}`, cause)
       }
     case 'snappy':
-      return unpackSnappy(bytes)
+      return await unpackSnappy(bytes, room)
     default:
       throw new IceboxError('iceberg/unsupported', {
         message: `Avro files with the codec ${codec} are not supported; null, deflate and snappy are`,
@@ -36,10 +43,11 @@ export function packDeflate(bytes: Uint8Array): Uint8Array {
 }
 
 /** Avro puts the CRC-32 of the unpacked bytes behind a snappy block, big-endian. */
-function unpackSnappy(bytes: Uint8Array): Uint8Array {
+async function unpackSnappy(bytes: Uint8Array, room: Room): Promise<Uint8Array> {
   if (bytes.length < 5) throw invalidAvro('a snappy block is shorter than its checksum')
   const body = bytes.subarray(0, -4)
   const expected = new DataView(bytes.buffer, bytes.byteOffset + body.length, 4).getUint32(0)
+  await room.grow(snappyLength(body, MAX_BLOCK_BYTES).size)
   const unpacked = decompressSnappy(body, MAX_BLOCK_BYTES)
   const found = crc32(unpacked)
   if (found !== expected) throw invalidAvro(`a snappy block has the checksum ${found}, not ${expected}`)

@@ -1,4 +1,5 @@
 import { parseJson } from '../../base/index.ts'
+import { plainReads, type ReadMemory } from '../../storage/index.ts'
 import { MAX_BLOCK_BYTES, unpackBlock } from './codecs.ts'
 import { AvroDecoder } from './decoder.ts'
 import { invalidAvro } from './invalid.ts'
@@ -12,7 +13,7 @@ export interface AvroHeader {
 }
 export interface AvroBlock {
   readonly count: number
-  /** Unpacked. */
+  /** Unpacked; not to be looked at when the next block is asked for. */
   readonly bytes: Uint8Array
 }
 
@@ -55,17 +56,25 @@ class Window {
   }
 }
 
+export interface ContainerMemory {
+  /** Asked before a block is read and unpacked. */
+  readonly reads: ReadMemory
+  /** The file, for who is refused. */
+  readonly what: string
+}
+
 /**
  * Reads an Avro object container file (Avro specification, "Object Container Files") block by block: memory is that of
  * one block (I13). The first value is the header, then blocks follow.
  */
 export async function* readAvroContainer(
   source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  memory: ContainerMemory = { reads: plainReads, what: 'an Avro file' },
 ): AsyncGenerator<AvroHeader | AvroBlock, void> {
   const iterator = toAsync(source)
   const window = new Window(iterator)
   try {
-    const { header, sync } = await readHeader(window)
+    const { header, sync } = await readHeader(window, memory)
     yield header
     for (;;) {
       await window.want(32)
@@ -76,13 +85,16 @@ export async function* readAvroContainer(
       if (count < 0 || size < 0 || size > MAX_BLOCK_BYTES)
         throw invalidAvro(`a block claims ${count} rows in ${size} bytes`)
       window.drop(window.available.length - decoder.remaining)
+      using room = memory.reads.room(memory.what)
+      // Chunks of a stream are gathered and joined.
+      if (window.available.length < size + SYNC_BYTES) await room.grow(2 * size)
       await window.want(size + SYNC_BYTES)
       const { available } = window
       if (available.length < size + SYNC_BYTES) throw invalidAvro('it is truncated: the last block is not whole')
       if (sync.some((byte, at) => available[size + at] !== byte)) {
         throw invalidAvro('a block does not end with the marker of the file: the file is damaged')
       }
-      const block = { count, bytes: unpackBlock(header.codec, available.subarray(0, size)) }
+      const block = { count, bytes: await unpackBlock(header.codec, available.subarray(0, size), room) }
       window.drop(size + SYNC_BYTES)
       if (count > 0) yield block
     }
@@ -97,9 +109,11 @@ function toAsync(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Asyn
   return { next: () => Promise.resolve(iterator.next()) }
 }
 
-async function readHeader(window: Window): Promise<{ header: AvroHeader; sync: Uint8Array }> {
+async function readHeader(window: Window, memory: ContainerMemory): Promise<{ header: AvroHeader; sync: Uint8Array }> {
+  using room = memory.reads.room(memory.what)
   // The header says nowhere how long it is: read more until it parses.
   for (let want = 64 * 1024; ; want *= 4) {
+    if (window.available.length < want) await room.grow(want)
     await window.want(want)
     const isWhole = window.available.length < want || want >= MAX_HEADER_BYTES
     if (MAGIC.some((byte, at) => window.available[at] !== byte)) throw invalidAvro('it is no Avro file')

@@ -2,7 +2,8 @@ import { invalidAvro } from './invalid.ts'
 
 /** Unpacks raw snappy (google/snappy, format_description.txt): a length, then literals and copies of what came before. */
 export function decompressSnappy(input: Uint8Array, maxBytes: number): Uint8Array {
-  let at = 0
+  const { size, headerBytes } = snappyLength(input, maxBytes)
+  let at = headerBytes
   const next = () => {
     const byte = input[at++]
     if (byte === undefined) throw invalidAvro('a snappy block ends in the middle')
@@ -13,14 +14,6 @@ export function decompressSnappy(input: Uint8Array, maxBytes: number): Uint8Arra
     for (let index = 0; index < bytes; index++) value += next() * 2 ** (8 * index)
     return value
   }
-  let size = 0
-  for (let scale = 1; ; scale *= 0x80) {
-    const byte = next()
-    size += (byte & 0x7f) * scale
-    if (byte < 0x80) break
-    if (scale > 2 ** 28) throw invalidAvro('a snappy block has no valid length')
-  }
-  if (size > maxBytes) throw invalidAvro(`a snappy block unpacks to ${size} bytes; at most ${maxBytes} are taken`)
   const output = new Uint8Array(size)
   let end = 0
   const checkRoom = (length: number) => {
@@ -49,4 +42,19 @@ export function decompressSnappy(input: Uint8Array, maxBytes: number): Uint8Arra
   }
   if (end !== size) throw invalidAvro(`a snappy block unpacks to ${end} bytes, not ${size}`)
   return output
+}
+
+/** How long the text in front says that it is unpacked, and how many bytes say so. */
+export function snappyLength(input: Uint8Array, maxBytes: number): { size: number; headerBytes: number } {
+  let size = 0
+  let at = 0
+  for (let scale = 1; ; scale *= 0x80) {
+    const byte = input[at++]
+    if (byte === undefined) throw invalidAvro('a snappy block ends in the middle')
+    size += (byte & 0x7f) * scale
+    if (byte < 0x80) break
+    if (scale > 2 ** 28) throw invalidAvro('a snappy block has no valid length')
+  }
+  if (size > maxBytes) throw invalidAvro(`a snappy block unpacks to ${size} bytes; at most ${maxBytes} are taken`)
+  return { size, headerBytes: at }
 }

@@ -23,6 +23,9 @@ import { firstOf, located } from './read-manifest.ts'
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 type ManifestDraft = Mutable<ManifestFile>
 
+/** Heap that manifests take for each byte of their block, unpacked. */
+const HEAP_PER_BYTE = 6
+
 /** The sequence number of a manifest that no commit gave one yet; {@link writeManifestList} replaces it. */
 export const UNASSIGNED_SEQUENCE_NUMBER = -1n
 
@@ -35,13 +38,16 @@ export async function readManifestList(
   uri: string,
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<ManifestFile[]> {
-  const bytes = await io.read(uri, options)
+  const what = `the manifest list ${uri}`
   try {
+    using file = await io.read(uri, options)
+    using room = io.reads.room(what, options.signal)
     const manifests: ManifestFile[] = []
-    const blocks = readAvroContainer([bytes])
+    const blocks = readAvroContainer([file.bytes], { reads: io.reads, what })
     const steps = recordSteps(asRecord((await firstOf(blocks)).schema, 'manifest_file'), listFields())
     for await (const block of blocks) {
       if (!('bytes' in block)) continue
+      await room.grow(block.bytes.length * HEAP_PER_BYTE)
       const decoder = new AvroDecoder(block.bytes)
       for (let left = block.count; left > 0; left--) {
         const draft: ManifestDraft = {

@@ -16,6 +16,8 @@ export interface ReadManifestOptions {
 
 /** Files up to this size are read with one request; larger ones are streamed. */
 const WHOLE_FILE_BYTES = 4n * 1024n * 1024n
+/** Heap that entries take for each byte of their block, unpacked; most of it maps of column statistics. */
+const HEAP_PER_BYTE = 8
 
 /**
  * The entries of a manifest in order, block by block: memory does not grow with their number (I13). Sequence numbers,
@@ -41,6 +43,7 @@ export async function* readManifestBlocks(
   schema: Schema,
   options: ReadManifestOptions = {},
 ): AsyncGenerator<ManifestEntry[], void> {
+  const withSignal = options.signal === undefined ? {} : { signal: options.signal }
   try {
     if (file.keyMetadata !== undefined) throw encrypted('the manifest is')
     const spec = specs.find((candidate) => candidate.specId === file.partitionSpecId)
@@ -48,13 +51,18 @@ export async function* readManifestBlocks(
       throw invalidAvro(`it belongs to the partition spec ${file.partitionSpecId}, which the table does not have`)
     }
     const stats = options.projection === 'no-stats' ? 'none' : (options.statsFieldIds ?? 'all')
-    const blocks = readAvroContainer(await source(io, file, options.signal))
+    const what = `the manifest ${file.manifestPath}`
+    using whole = file.manifestLength > WHOLE_FILE_BYTES ? undefined : await io.read(file.manifestPath, withSignal)
+    const source = whole === undefined ? io.readStream(file.manifestPath, withSignal) : [whole.bytes]
+    const blocks = readAvroContainer(source, { reads: io.reads, what })
     const header = await firstOf(blocks)
     const reader = entryReader(header.schema, { partition: readPartition(spec, schema), specId: spec.specId, stats })
     const inherit = inheritance(file, reader.hasSequenceNumbers)
     for await (const block of blocks) {
       throwIfCancelled(options.signal)
       if (!('bytes' in block)) continue
+      using room = io.reads.room(what, options.signal)
+      await room.grow(block.bytes.length * HEAP_PER_BYTE)
       const decoder = new AvroDecoder(block.bytes)
       const entries: ManifestEntry[] = []
       for (let left = block.count; left > 0; left--) entries.push(inherit(reader.read(decoder)))
@@ -75,16 +83,6 @@ function readPartition(spec: PartitionSpec, schema: Schema): NestedField[] {
     const kind = spec.fields[at]?.transform.kind
     return kind === 'unknown' || kind === 'void' ? { ...field, type: { kind: 'unknown' } } : field
   })
-}
-
-async function source(
-  io: ObjectStore,
-  file: ManifestFile,
-  signal: AbortSignal | undefined,
-): Promise<AsyncIterable<Uint8Array> | Iterable<Uint8Array>> {
-  const options = signal === undefined ? {} : { signal }
-  if (file.manifestLength > WHOLE_FILE_BYTES) return io.readStream(file.manifestPath, options)
-  return [await io.read(file.manifestPath, options)]
 }
 
 export async function firstOf(blocks: AsyncGenerator<AvroHeader | AvroBlock, void>): Promise<AvroHeader> {

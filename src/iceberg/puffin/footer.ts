@@ -36,7 +36,8 @@ export async function readPuffinFooter(io: ObjectStore, uri: string, signal?: Ab
   const { sizeBytes } = await io.head(uri, signal)
   if (sizeBytes < PUFFIN_MAGIC.length * 2 + TAIL_BYTES)
     throw invalidDeletes(uri, `${sizeBytes} bytes are no Puffin file`)
-  const tail = await io.readRange(uri, sizeBytes - TAIL_BYTES, TAIL_BYTES, signal)
+  using end = await io.readRange(uri, sizeBytes - TAIL_BYTES, TAIL_BYTES, signal)
+  const tail = end.bytes
   const view = new DataView(tail.buffer, tail.byteOffset, TAIL_BYTES)
   if (!hasMagic(tail, 8)) throw invalidDeletes(uri, 'does not end like a Puffin file (PFA1)')
   const size = view.getInt32(0, true)
@@ -51,9 +52,9 @@ export async function readPuffinFooter(io: ObjectStore, uri: string, signal?: Ab
   }
   if (flags !== 0) throw invalidDeletes(uri, `has the footer flags 0x${flags.toString(16)}, which are not defined`)
   const start = sizeBytes - TAIL_BYTES - size - PUFFIN_MAGIC.length
-  const footer = await io.readRange(uri, start, PUFFIN_MAGIC.length + size, signal)
-  if (!hasMagic(footer, 0)) throw invalidDeletes(uri, 'has no magic (PFA1) in front of its footer')
-  return parseFooter(footer.subarray(PUFFIN_MAGIC.length), uri)
+  using footer = await io.readRange(uri, start, PUFFIN_MAGIC.length + size, signal)
+  if (!hasMagic(footer.bytes, 0)) throw invalidDeletes(uri, 'has no magic (PFA1) in front of its footer')
+  return parseFooter(footer.bytes.subarray(PUFFIN_MAGIC.length), uri)
 }
 
 function hasMagic(bytes: Uint8Array, at: number): boolean {

@@ -30,8 +30,8 @@ export async function readDeletionVector(
       `its manifest entry places the deletion vector at byte ${contentOffset}, ${contentSizeInBytes} bytes long`,
     )
   }
-  const blob = await io.readRange(filePath, Number(contentOffset), Number(contentSizeInBytes), signal)
-  const vector = await decodeDeletionVector(blob, filePath)
+  using blob = await io.readRange(filePath, Number(contentOffset), Number(contentSizeInBytes), signal)
+  const vector = await decodeDeletionVector(blob.bytes, filePath)
   if (vector.cardinality === file.recordCount) return vector
   const found = vector.cardinality
   vector.dispose()

@@ -97,8 +97,8 @@ async function metadataFileOf(root: string, version: string | undefined, io: Obj
 
 async function versionHint(root: string, io: ObjectStore): Promise<string | undefined> {
   try {
-    const bytes = await io.read(joinUri(root, 'metadata/version-hint.text'), { maxBytes: 4096 })
-    return Buffer.from(bytes).toString('utf8').trim()
+    using hint = await io.read(joinUri(root, 'metadata/version-hint.text'), { maxBytes: 4096 })
+    return new TextDecoder().decode(hint.bytes).trim()
   } catch (error) {
     if (isIceboxError(error, 'storage/not-found')) return undefined
     throw error

@@ -14,6 +14,7 @@ export function relocated(
   return {
     locate,
     io: {
+      reads: io.reads,
       head: (uri, signal) => io.head(locate(uri), signal),
       read: (uri, options) => io.read(locate(uri), options),
       readRange: (uri, offset, length, signal) => io.readRange(locate(uri), offset, length, signal),

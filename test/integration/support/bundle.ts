@@ -16,7 +16,9 @@ export async function bundleScript(script: URL): Promise<{ file: string; folder:
   const bundle = await rolldown({
     input: fileURLToPath(script),
     platform: 'node',
-    external: (id) => !id.startsWith('.') && !id.startsWith('/') && !id.startsWith('\0'),
+    // What lowers `using` is part of rolldown.
+    external: (id) =>
+      !id.startsWith('@oxc-project/runtime') && !id.startsWith('.') && !id.startsWith('/') && !id.startsWith('\0'),
     transform: { target: 'node20' },
   })
   await bundle.write({ file, format: 'esm', codeSplitting: false })
