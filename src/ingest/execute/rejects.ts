@@ -6,10 +6,18 @@ import { pipeline } from 'node:stream/promises'
 import { IceboxError, isIceboxError, makeFolders } from '../../base/index.ts'
 import type { EngineSession } from '../../engine/index.ts'
 import { typeToString } from '../../iceberg/index.ts'
-import { badRows, type BadValue, BROKEN_ROW, SHOWN_LINE_CHARACTERS, verdictSql } from '../read/bad-values.ts'
+import {
+  badRows,
+  type BadValue,
+  BROKEN_ROW,
+  FAULTY_ROW,
+  SHOWN_LINE_CHARACTERS,
+  verdictSql,
+} from '../read/bad-values.ts'
 import { badValues } from '../read/csv-errors.ts'
 import { csvSelect, onlyWhere } from '../read/csv-select.ts'
 import type { ColumnMapping, CsvDescription, JsonDescription, SourceDescription } from '../read/description.ts'
+import { faultOf } from '../read/json-faults.ts'
 import { lineNumbers } from '../read/json-lines.ts'
 import { goodJsonRow, isBlankLine, jsonColumns, ndjsonLines } from '../read/json-select.ts'
 import type { SelectOptions } from '../read/source-select.ts'
@@ -38,7 +46,8 @@ export function goodRowsSelect(
     return csvSelect(description, mapping, { ...options, onlyGood: true, storesRejects: true })
   if (description.format === 'ndjson') {
     const nested = jsonColumns(description, mapping, false, 's.')
-    const isGood = `s IS NOT NULL AND ${goodJsonRow(description, mapping, 's.')}`
+    const fits = `${faultOf(description.shape, 'line')} IS NULL AND ${goodJsonRow(description, mapping, 's.')}`
+    const isGood = `CASE WHEN s IS NULL THEN false ELSE ${fits} END`
     return `SELECT ${nested} FROM ${onlyWhere(isGood, 's', ndjsonLines(description, options))}`
   }
   throw new IceboxError('usage/invalid', {
@@ -152,20 +161,26 @@ async function* rejectedLines(
     (column) => description.shape.fields.find((field) => field.name === column.source)?.shape.kind === 'leaf',
   )
   const verdict = verdictSql(leaves, (column) => `s.${quoteIdentifier(column.source)}`)
+  const fault = faultOf(description.shape, 'line')
   const isBlank = isBlankLine('line')
   for (const path of description.paths) {
     const one = { ...description, paths: [path] }
-    const judged = `SELECT line, NOT (${isBlank}) AS counts, CASE WHEN ${isBlank} THEN NULL WHEN s IS NULL THEN '${BROKEN_ROW}' ELSE ${verdict} END AS bad FROM ${ndjsonLines(one, scene.read)}`
+    const judged = `SELECT line, NOT (${isBlank}) AS counts, CASE WHEN ${isBlank} THEN NULL WHEN s IS NULL THEN '${BROKEN_ROW}' ELSE coalesce('${FAULTY_ROW}' || ${fault}, ${verdict}) END AS bad FROM ${ndjsonLines(one, scene.read)}`
     const rows = `SELECT counts, bad, CASE WHEN bad IS NOT NULL THEN left(line, ${SHOWN_LINE_CHARACTERS}) END AS raw FROM (${judged})`
     await using numbers = lineNumbers(path, description, scene.signal)
     for await (const row of badRows(scene.session, rows, MOST_REJECTS + 1, scene.signal)) {
       const column = leaves[row.column]
+      const isFaulty = row.column === Number(FAULTY_ROW)
       yield {
         file: path,
         line: await numbers.lineOf(row.ordinal),
         column: column?.source ?? '',
-        value: row.value,
-        rule: column === undefined ? 'is not a JSON object' : `is not ${typeToString(column.type)}`,
+        value: isFaulty ? '' : row.value,
+        rule: isFaulty
+          ? row.value
+          : column === undefined
+            ? 'is not a JSON object'
+            : `is not ${typeToString(column.type)}`,
         raw: row.raw,
       }
     }

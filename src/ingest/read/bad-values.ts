@@ -20,7 +20,7 @@ export const SHOWN_LINE_CHARACTERS = 10_000
 /** A row that was found bad: its number among those counted, the first column that does not fit, and its value. */
 export interface BadRow {
   readonly ordinal: number
-  /** Place in the columns that were asked for; -1 where the row itself is wrong. */
+  /** Place in the columns that were asked for; -1 where the row itself is wrong, -2 where `value` says what is. */
   readonly column: number
   readonly value: string
   readonly raw: string
@@ -42,6 +42,8 @@ export function verdictSql(columns: readonly ColumnMapping[], textOfColumn: (col
 
 /** What {@link verdictSql} says where the row itself is wrong. */
 export const BROKEN_ROW = '-1 '
+/** What stands before words of what is wrong with the row. */
+export const FAULTY_ROW = '-2 '
 
 /**
  * The bad rows in the order of the source, one at a time. `rows` is SQL with the columns `bad` (a verdict), `raw` and

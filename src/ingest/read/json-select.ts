@@ -4,6 +4,7 @@ import { toDuckDbType } from '../types/mapping.ts'
 import { columnsMap, quoteIdentifier, quoteList, quoteText } from '../sql.ts'
 import { csvBuffers, type CsvReadOptions } from './csv-select.ts'
 import type { ColumnMapping, JsonDescription, JsonShape } from './description.ts'
+import { fieldPath, unknownOf } from './json-faults.ts'
 
 /** Buffers are twice the largest object for each thread, so the first try is small; it grows when an object needs it. */
 export const FIRST_OBJECT_BYTES = 4_000_000
@@ -140,24 +141,21 @@ export function unknownKeysSql(description: JsonDescription, options: CsvReadOpt
   const visit = (shape: JsonShape, path: string, shown: string) => {
     if (shape.kind === 'list') visit(shape.element, `${path}[*]`, shown)
     if (shape.kind !== 'struct' || shape.fields.length === 0) return
-    const known = quoteList(shape.fields.map((field) => field.name))
     const all =
       path === '$'
         ? 'json_keys(json)'
         : path.includes('[*]')
           ? `flatten(json_keys(json, ${quoteText(path)}))`
           : `json_keys(json, ${quoteText(path)})`
-    keys.push(
-      `list_transform(list_filter(coalesce(${all}, []::VARCHAR[]), lambda k: NOT list_contains(${known}, k)), lambda k: ${quoteText(shown)} || k)`,
+    const unknown = unknownOf(
+      shape.fields.map((field) => field.name),
+      `coalesce(${all}, []::VARCHAR[])`,
     )
-    for (const field of shape.fields) visit(field.shape, `${path}.${pathName(field.name)}`, `${shown}${field.name}.`)
+    keys.push(`list_transform(${unknown}, lambda k: ${quoteText(shown)} || k)`)
+    for (const field of shape.fields) visit(field.shape, fieldPath(path, field.name), `${shown}${field.name}.`)
   }
   visit(description.shape, '$', '')
   return `SELECT DISTINCT unnest(list_concat(${keys.join(', ')}, []::VARCHAR[])) AS name FROM ${texts} LIMIT 100`
-}
-
-function pathName(name: string): string {
-  return `"${name.replaceAll('"', '\\"')}"`
 }
 
 /**
