@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { JsonShape } from '../../src/ingest/read/description.ts'
-import { faultOf } from '../../src/ingest/read/json-faults.ts'
+import { faultOf, isAsSampled, isCounted } from '../../src/ingest/read/json-faults.ts'
 import { quoteText } from '../../src/ingest/sql.ts'
 import { openKit } from './ingest-kit.ts'
 import { type EngineBench, startEngine } from './support/engine.ts'
@@ -89,16 +89,33 @@ describe('what json_transform passes over', () => {
   })
   afterAll(() => bench[Symbol.asyncDispose]())
 
-  it('is told of every object that has it, and of no other', async () => {
+  /** As json_transform wants it. */
+  const structure = (shape: JsonShape): unknown => {
+    if (shape.kind === 'list') return [structure(shape.element)]
+    if (shape.kind === 'leaf' || shape.fields.length === 0) return 'VARCHAR'
+    return Object.fromEntries(shape.fields.map((field) => [field.name, structure(field.shape)]))
+  }
+
+  it('is told of every object that has it, and of no other; what is told quickly is told right', async () => {
     await using session = await bench.engine.session()
     const objects = valueOf(SHAPE).filter((value) => typeof value !== 'string' && 'fields' in value)
     let faulty = 0
     let whole = 0
+    let sampled = 0
+    let counted = 0
     await fc.assert(
       fc.asyncProperty(fc.array(objects, { minLength: 20, maxLength: 40 }), async (values) => {
         const texts = values.map((value) => `(${quoteText(print(value))})`).join(', ')
-        const rows = await session.all(`SELECT ${faultOf(SHAPE, 'line')} AS fault FROM (VALUES ${texts}) t(line)`)
+        const struct = `json_transform(line, ${quoteText(JSON.stringify(structure(SHAPE)))})`
+        const rows = await session.all(
+          `SELECT ${faultOf(SHAPE, 'line')} AS fault, ${isAsSampled(SHAPE, 'line')} AS sampled, ${isCounted(SHAPE, 'line', 's')} AS counted FROM (SELECT line, ${struct} AS s FROM (VALUES ${texts}) t(line))`,
+        )
         const expected = values.map((value) => isFaulty(SHAPE, value))
+        for (const [at, row] of rows.entries()) {
+          if (row['sampled'] === true) sampled++
+          if (row['counted'] === true) counted++
+          if (row['sampled'] === true || row['counted'] === true) expect(expected[at], texts[at]).toBe(false)
+        }
         faulty += expected.filter(Boolean).length
         whole += expected.filter((is) => !is).length
         expect(
@@ -109,6 +126,8 @@ describe('what json_transform passes over', () => {
     )
     expect(faulty).toBeGreaterThan(100)
     expect(whole).toBeGreaterThan(100)
+    expect(sampled).toBeGreaterThan(20)
+    expect(counted).toBeGreaterThan(20)
   })
 })
 
@@ -118,14 +137,14 @@ it('--on-error reject sets aside objects of which something would be dropped or 
     JSON.stringify({ id: at, meta: { a: at }, tags: ['u'], items: [{ n: 1 }, { n: 2 }] }),
   )
   const bad: readonly (readonly [string, string])[] = [
-    ['{"id":1,"meta":"oops"}', "'meta' is an object in the sample, and here VARCHAR"],
-    ['{"id":1,"tags":{"z":1}}', "'tags' is a list in the sample, and here OBJECT"],
-    ['{"id":1,"meta":{"a":1,"a":2}}', "names a field of 'meta' twice"],
+    ['{"id":1,"meta":"oops"}', 'has an object as \'meta\' in the sample, and here "oops"'],
+    ['{"id":1,"tags":{"z":1}}', 'has a list as \'tags\' in the sample, and here {"z":1}'],
+    ['{"id":1,"meta":{"a":1,"a":2}}', "names 'meta.a' twice"],
     ['{"id":1,"ID":2}', "has the field 'ID', which the sample did not show"],
-    ['{"id":1,"id":2}', 'names a field twice'],
+    ['{"id":1,"id":2}', "names 'id' twice"],
     ['{"id":1,"late":5}', "has the field 'late', which the sample did not show"],
     ['{"id":1,"meta":{"a":1,"more":5}}', "has the field 'meta.more', which the sample did not show"],
-    ['{"id":1,"items":[{"n":1},7]}', "'items' is an object in the sample, and here UBIGINT"],
+    ['{"id":1,"items":[{"n":1},7]}', "has an object as 'items' in the sample, and here 7"],
     ['{"id":1,"items":[{"n":1,"m":2}]}', "has the field 'items.m', which the sample did not show"],
     ['{"id":"x"}', 'is not long'],
     ['[1]', 'is not a JSON object'],
@@ -143,5 +162,20 @@ it('--on-error reject sets aside objects of which something would be dropped or 
   )
   expect(await kit.read('SELECT count(*)::INTEGER AS n, count(meta)::INTEGER AS m FROM $T')).toEqual([
     { n: 3002, m: 3000 },
+  ])
+})
+
+it('objects below hive folders have the values of the folders, set aside or not', async () => {
+  await using kit = await openKit()
+  await kit.file('hive/year=2023/a.ndjson', '{"id":1}\n{"id":2}\n')
+  const late = `${Array.from({ length: 2000 }, (_, at) => `{"id":${at}}\n`).join('')}{"id":"x"}\n`
+  const file = await kit.file('hive/year=2024/b.ndjson', late)
+  const folder = file.slice(0, file.indexOf('/year='))
+  await expect(kit.import({ sources: [folder] })).rejects.toMatchObject({ context: { line: 2001, column: 'id' } })
+  expect(await kit.import({ sources: [folder], onError: 'reject' })).toMatchObject({ rows: 2002, rejectedRows: 1 })
+  const rows = 'SELECT year::INTEGER AS year, count(*)::INTEGER AS n FROM $T GROUP BY 1 ORDER BY 1'
+  expect(await kit.read(rows)).toEqual([
+    { year: 2023, n: 2 },
+    { year: 2024, n: 2000 },
   ])
 })

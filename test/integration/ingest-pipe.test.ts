@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
@@ -49,6 +49,41 @@ describe('standard input that is imported while it is read', () => {
     expect(row).toEqual({ n: BigInt(ROWS), d: BigInt(ROWS), s: SUM, l: BigInt(linesANote), x })
     expect((await kit.table()).metadata.snapshots).toHaveLength(1)
     expect(await kit.dataFiles()).toHaveLength(1)
+    expect(await spooled()).toEqual([])
+  })
+
+  it('one that is at its end before the import begins is named as standard input too, also where rows are set aside', async () => {
+    const good = (line: (id: number) => string) => Array.from({ length: 3000 }, (_, id) => line(id)).join('')
+    const inputs: readonly (readonly ['csv' | 'ndjson', string, number])[] = [
+      ['csv', `id,n\n${good((id) => `${id},1\n`)}x,1\n`, 3002],
+      ['ndjson', `${good((id) => `{"id":${id}}\n`)}{"id":"x"}\n`, 3001],
+      ['ndjson', `${good((id) => `{"id":${id}}\n`)}{"id":1,"id":2}\n`, 3001],
+    ]
+    for (const [format, text, line] of inputs) {
+      const source = () => Readable.from([Buffer.from(text)])
+      const error = await failure(kit.import({ sources: ['-'], format, standardInput: source() }))
+      expect(error.message).toMatch(new RegExp(`^standard input, line ${line}\\b`))
+      expect(error.context).toMatchObject({ file: 'standard input', line })
+      const table = { namespace: ['ns'], name: `t${line}${format}` }
+      const outcome = await kit.import({
+        sources: ['-'],
+        format,
+        standardInput: source(),
+        onError: 'reject',
+        table,
+        mode: 'append',
+      })
+      expect(outcome).toMatchObject({ rows: 3000, rejectedRows: 1 })
+      expect(JSON.parse(await readFile(outcome.rejectsFile ?? '', 'utf8'))).toMatchObject({
+        file: 'standard input',
+        line,
+      })
+    }
+    // The plan fails here: the sample shows it.
+    const early = Readable.from([Buffer.from('{"a":1}\n{"a":\n')])
+    expect(await failure(kit.import({ sources: ['-'], format: 'ndjson', standardInput: early }))).toMatchObject({
+      message: expect.stringMatching(/^standard input, line 2 is not JSON/),
+    })
     expect(await spooled()).toEqual([])
   })
 

@@ -12,7 +12,11 @@ import type { Pipe } from '../source/pipe.ts'
 import { explainCsvError } from '../read/csv-errors.ts'
 import type { SourceDescription } from '../read/description.ts'
 import { NUL_MARK, READ_AS_TEXT } from '../read/csv-select.ts'
-import { unknownKeysSql } from '../read/json-select.ts'
+import { isUnknownField } from '../read/json-faults.ts'
+import { faultIn } from '../read/json-lines.ts'
+import { STANDARD_INPUT } from '../source/pipe.ts'
+import { fromStart, ofStandardInput } from '../source/pipe-errors.ts'
+import { areLines, unknownKeysSql } from '../read/json-select.ts'
 import { explainJsonError } from '../read/json-errors.ts'
 import { isWide, refuseLongLines, withLineSizes } from '../read/line-sizes.ts'
 import { ARROW_TABLE, type SelectOptions, sourceSelect } from '../read/source-select.ts'
@@ -52,11 +56,14 @@ export interface ImportOutcome {
  * file, line, column and value, `memory/*`, `storage/*`, `table/*`, `cancelled`.
  */
 export async function executeImport(plan: ImportPlan, options: ExecuteOptions): Promise<ImportOutcome> {
+  const { spooled } = plan.details
   try {
     if (plan.action === 'skip') return skipped(plan)
     return await importInto(plan, options)
+  } catch (error) {
+    throw spooled === undefined ? error : ofStandardInput(error, [fromStart(spooled.path)])
   } finally {
-    await plan.details.spooled?.remove()
+    await spooled?.remove()
   }
 }
 
@@ -115,7 +122,9 @@ async function write(
   const stop = new AbortController()
   const both = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal])
   const notes: string[] = []
-  if (source.format === 'json' || source.format === 'ndjson') await refuseUnknownKeys(plan, session, both, options)
+  if ((source.format === 'json' || source.format === 'ndjson') && !areLines(source)) {
+    await refuseUnknownKeys(plan, session, both, options)
+  }
   if (source.format === 'arrow') await loadArrow(plan, session, both)
   if (plan.onError === 'reject') await clearRejects(session)
   const guard = startGuard(plan, services.settings.maxLineSizeBytes, both)
@@ -175,6 +184,7 @@ async function write(
     const lines = {
       files: plan.files,
       hasLines: source.format === 'ndjson' || (source.format === 'csv' && !isWide(source.encoding)),
+      firstBytes: source.format === 'ndjson' ? source.maxObjectBytes : undefined,
       limitBytes: services.settings.maxLineSizeBytes,
       signal,
     }
@@ -192,6 +202,8 @@ async function write(
         notes.push('not every number could be taken as the reader parsed it: all values were read once more, as text')
         return await copy(false)
       } catch (error) {
+        // All of them are named, not the first.
+        if (isUnknownField(faultIn(error) ?? '')) await refuseUnknownKeys(plan, session, both, options)
         const found = await explained(
           error,
           plan,
@@ -214,6 +226,7 @@ async function write(
               directory: services.settings.rejectsDirectory,
               table: plan.table,
               read,
+              nameOf: (file) => (file === plan.details.spooled?.path ? STANDARD_INPUT : file),
               ...(signal === undefined ? {} : { signal }),
             })
           : { count: 0, file: null }

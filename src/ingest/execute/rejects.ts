@@ -33,6 +33,8 @@ export interface RejectsScene {
   readonly table: string
   /** How the good rows were read. */
   readonly read: SelectOptions
+  /** A file as the person knows it. */
+  readonly nameOf: (file: string) => string
   readonly signal?: AbortSignal
 }
 
@@ -48,7 +50,8 @@ export function goodRowsSelect(
     const nested = jsonColumns(description, mapping, false, 's.')
     const fits = `${faultOf(description.shape, 'line')} IS NULL AND ${goodJsonRow(description, mapping, 's.')}`
     const isGood = `CASE WHEN s IS NULL THEN false ELSE ${fits} END`
-    return `SELECT ${nested} FROM ${onlyWhere(isGood, 's', ndjsonLines(description, options))}`
+    const columns = ['s', ...description.hive.map((column) => quoteIdentifier(column.name))].join(', ')
+    return `SELECT ${nested} FROM ${onlyWhere(isGood, columns, ndjsonLines(description, options))}`
   }
   throw new IceboxError('usage/invalid', {
     message: `--on-error reject does not work for ${description.format}: it has no lines that could be set aside`,
@@ -77,7 +80,7 @@ export async function writeRejects(
     for await (const bad of rejected(description, mapping, scene)) {
       count++
       if (count > MOST_REJECTS) return
-      yield `${JSON.stringify(bad)}\n`
+      yield `${JSON.stringify({ ...bad, file: scene.nameOf(bad.file) })}\n`
     }
   }
   try {

@@ -1,10 +1,11 @@
-import { formatCount, IceboxError, isIceboxError } from '../../base/index.ts'
+import { formatCount, IceboxError } from '../../base/index.ts'
 import type { Reservation } from '../../memory/index.ts'
 import { localPath } from '../../storage/index.ts'
 import type { ImportPlan } from '../plan/import-plan.ts'
 import { pieceBytes, TEXT_TO_PARQUET } from '../plan/piece-size.ts'
 import type { SourceDescription } from '../read/description.ts'
 import { type Pipe, type PipeSegment, STANDARD_INPUT } from '../source/pipe.ts'
+import { ofStandardInput } from '../source/pipe-errors.ts'
 import { removeFolder } from '../write/files.ts'
 import { writtenFilesBytes } from '../write/packed-metrics.ts'
 import type { WriteResult } from '../write/data-files.ts'
@@ -56,7 +57,7 @@ export async function writePipe(
       await needDiskSpace(localPath(location), bytes * TEXT_TO_PARQUET)
       const { result } = await write(partOf(plan, segments), { ...options, onProgress: report }).catch(
         (error: unknown) => {
-          throw inPipe(error, segments)
+          throw ofStandardInput(error, segments)
         },
       )
       done.push(result)
@@ -93,33 +94,6 @@ function sourceOf(source: SourceDescription, paths: readonly string[]): SourceDe
   if (source.format === 'csv') return { ...source, groups: source.groups.map((group) => ({ ...group, paths })) }
   if (source.format === 'ndjson') return { ...source, paths }
   throw new IceboxError('internal/unreachable', { message: `a pipe of ${source.format} was cut` })
-}
-
-/** An error of a piece as one of the whole: its file is standard input, its line is counted from the start. */
-function inPipe(error: unknown, segments: readonly PipeSegment[]): unknown {
-  if (!isIceboxError(error)) return error
-  const at = segments.find(({ path }) => error.context['file'] === path || error.message.includes(path))
-  if (at === undefined) return error
-  const { path, firstLine, headerLines } = at
-  const lineOf = (line: number) => Math.max(1, line - headerLines) + firstLine - 1
-  const line = error.context['line']
-  const message = segments
-    .reduce(
-      (text, segment) => text.replaceAll(segment.path, STANDARD_INPUT),
-      error.message.replaceAll(path, STANDARD_INPUT),
-    )
-    .replace(/\bline (\d+)/, (_, number: string) => `line ${lineOf(Number(number))}`)
-  return new IceboxError(error.code, {
-    message,
-    ...(error.remedy !== undefined && { remedy: error.remedy }),
-    context: {
-      ...error.context,
-      ...(error.context['file'] !== undefined && { file: STANDARD_INPUT }),
-      ...(typeof line === 'number' && { line: lineOf(line) }),
-    },
-    retryable: error.retryable,
-    cause: error.cause,
-  })
 }
 
 /** Several writes that are committed, or discarded, as one. */

@@ -21,6 +21,7 @@ export interface JsonSample {
   readonly odd: number
   readonly broken: number
   readonly averageBytes: number
+  readonly longestBytes: number
   /** Undefined where there is no object. */
   readonly shape: JsonShape | undefined
 }
@@ -45,6 +46,7 @@ export async function sampleStructure(
   const counts = { object: 0, odd: 0, broken: 0 }
   let shape: JsonShape | undefined
   let bytes = 0
+  let longestBytes = 0
   for await (const batch of stream) {
     const [texts, kinds, sizes] = [batch.column(0), batch.column(1), batch.column(2)]
     for (let at = 0; at < batch.rowCount; at++) {
@@ -52,6 +54,7 @@ export async function sampleStructure(
       if (kind !== 'object' && kind !== 'odd' && kind !== 'broken') continue
       counts[kind]++
       bytes += Number(sizes[at])
+      longestBytes = Math.max(longestBytes, Number(sizes[at]))
       const text = textOf(texts[at])
       if (kind !== 'object' || text === '' || remembered.has(text)) continue
       if (remembered.size >= MOST_REMEMBERED) remembered.clear()
@@ -66,6 +69,7 @@ export async function sampleStructure(
     odd: counts.odd,
     broken: counts.broken,
     averageBytes: seen === 0 ? 0 : bytes / seen,
+    longestBytes,
     shape: shape === undefined ? undefined : bounded(shape),
   }
 }

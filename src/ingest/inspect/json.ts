@@ -4,7 +4,7 @@ import { hiveColumns } from '../source/hive.ts'
 import type { SourceFile } from '../source/locate.ts'
 import { withLineSizes } from '../read/line-sizes.ts'
 import { explainJsonError } from '../read/json-errors.ts'
-import { jsonObjects, jsonRows } from '../read/json-select.ts'
+import { areLines, expectedLineLimit, jsonObjects, jsonRows } from '../read/json-select.ts'
 import type { FoundColumn, Inspection, JsonDescription, JsonShape, JsonStruct } from '../read/description.ts'
 import { quoteIdentifier } from '../sql.ts'
 import { decide, newEvidence, type TextDecision } from './classify.ts'
@@ -87,8 +87,10 @@ async function inspectObjects(
     const columns = await decideColumns({ ...description, isTolerant }, shape, sample.rows, scene)
     const width = sample.averageBytes
     const totalBytes = used.reduce((sum, file) => sum + file.sizeBytes * (file.compression === 'none' ? 1 : 8), 0)
+    // For the import only: the reader looks further than the sample.
+    const maxObjectBytes = base.maxObjectBytes ?? (areLines(base) ? expectedLineLimit(sample.longestBytes) : undefined)
     return {
-      description,
+      description: { ...description, ...(maxObjectBytes !== undefined && { maxObjectBytes }) },
       columns: [...columns, ...hive.map(foundInPath)],
       sampledRows: sampled,
       estimatedRows: Math.round(totalBytes / Math.max(1, width + 1)),

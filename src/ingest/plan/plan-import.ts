@@ -9,6 +9,7 @@ import { inspectJson } from '../inspect/json.ts'
 import { inspectParquet } from '../inspect/parquet.ts'
 import type { Inspection } from '../read/description.ts'
 import type { SourceFormat } from '../source/format.ts'
+import { fromStart, ofStandardInput } from '../source/pipe-errors.ts'
 import { type PreparedSource, prepareSource } from '../source/prepare.ts'
 import { readSchemaFile } from '../types/schema-file.ts'
 import { firstRung } from '../write/first-rung.ts'
@@ -80,7 +81,7 @@ export async function planImport(request: ImportRequest, services: IngestService
     return await planPrepared(request, existing, prepared, services)
   } catch (error) {
     await prepared.spooled?.remove()
-    throw error
+    throw prepared.spooled === undefined ? error : ofStandardInput(error, [fromStart(prepared.spooled.path)])
   }
 }
 

@@ -1,4 +1,4 @@
-import { formatBytes, IceboxError, isIceboxError } from '../../base/index.ts'
+import { type ErrorContext, formatBytes, IceboxError, isIceboxError } from '../../base/index.ts'
 import type { EngineSession } from '../../engine/index.ts'
 import { typeToString } from '../../iceberg/index.ts'
 import { CHECK_MARK } from '../inspect/checked-cast.ts'
@@ -6,10 +6,11 @@ import { textLines } from '../source/text-lines.ts'
 import { quoteIdentifier } from '../sql.ts'
 import { badRows, type BadValue, SHOWN_LINE_CHARACTERS, verdictSql } from './bad-values.ts'
 import { badValueError } from './csv-errors.ts'
-import { readJson } from './json-select.ts'
+import { areLines, ndjsonLines, readJson } from './json-select.ts'
 import type { SelectOptions } from './source-select.ts'
 import type { ColumnMapping, JsonDescription } from './description.ts'
-import { firstBrokenLine } from './json-lines.ts'
+import { fieldTwice } from './json-faults.ts'
+import { faultIn, firstBrokenLine, firstFaultyLine } from './json-lines.ts'
 import { DEFAULT_MAX_LINE_BYTES } from './line-sizes.ts'
 
 interface Scene {
@@ -32,6 +33,7 @@ export async function explainJsonError(
   )
     return error
   const text = error.message
+  if (faultIn(error) !== undefined) return faultError(error, await firstFaultyLine(description, scene))
   const place = /in file "(.+?)",? (?:at byte (\d+) )?in (?:line|record\/value|array entry|line\/object) (\d+)/.exec(
     text,
   )
@@ -69,15 +71,8 @@ export async function explainJsonError(
       cause: error,
     })
   }
-  const twice = /has duplicate key "(.+?)"/.exec(text)
-  if (twice !== null) {
-    return new IceboxError('source/columns', {
-      message: `${where}: an object names '${twice[1]}' twice (names that differ only by case count as the same)`,
-      remedy: 'give the fields different names',
-      context: { ...context, column: twice[1] ?? '' },
-      cause: error,
-    })
-  }
+  const twice = /has duplicate key "(.+?)"/.exec(text)?.[1]
+  if (twice !== undefined) return namedTwice(twice, where, context, error)
   if (/Invalid unicode|invalid UTF-8/i.test(text)) {
     return new IceboxError('source/encoding', {
       message: `${where}: the text is not UTF-8`,
@@ -123,6 +118,30 @@ export async function explainJsonError(
   return error
 }
 
+function namedTwice(column: string, where: string, context: ErrorContext, cause: unknown): IceboxError {
+  return new IceboxError('source/columns', {
+    message: `${where}: an object names '${column}' twice (names that differ only by case count as the same)`,
+    remedy: 'give the fields different names',
+    context: { ...context, column },
+    cause,
+  })
+}
+
+/** As the engine told it, where the line is not there any more. */
+function faultError(error: IceboxError, bad: Awaited<ReturnType<typeof firstFaultyLine>>): IceboxError {
+  const fault = bad?.fault ?? faultIn(error) ?? ''
+  const context = bad === undefined ? {} : { file: bad.file, line: bad.line }
+  const where = bad === undefined ? 'an object' : `${bad.file}, line ${bad.line}`
+  const twice = fieldTwice(fault)
+  if (twice !== undefined) return namedTwice(twice, where, context, error)
+  return new IceboxError('source/row', {
+    message: `${where}: ${fault}`,
+    remedy: 'mend the object, or declare the column as text with --schema',
+    context,
+    cause: error,
+  })
+}
+
 async function firstBadValue(
   description: JsonDescription,
   mapping: readonly ColumnMapping[],
@@ -133,8 +152,12 @@ async function firstBadValue(
     (column) => description.shape.fields.find((field) => field.name === column.source)?.shape.kind === 'leaf',
   )
   if (leaves.length === 0) return undefined
-  const verdict = verdictSql(leaves, (leaf) => quoteIdentifier(leaf.source))
-  const rows = `SELECT true AS counts, ${verdict} AS bad, NULL AS raw FROM ${readJson(description, scene.read?.maxLineSizeBytes)}`
+  const prefix = areLines(description) ? 's.' : ''
+  const verdict = verdictSql(leaves, (leaf) => `${prefix}${quoteIdentifier(leaf.source)}`)
+  const objects = areLines(description)
+    ? ndjsonLines(description, scene.read ?? {})
+    : readJson(description, scene.read?.maxLineSizeBytes)
+  const rows = `SELECT true AS counts, ${verdict} AS bad, NULL AS raw FROM ${objects}`
   const first = await badRows(scene.session, rows, 1, scene.signal).next()
   if (first.done === true) return undefined
   const { value } = first.value

@@ -1,8 +1,10 @@
+import { isIceboxError } from '../../base/index.ts'
 import type { EngineSession } from '../../engine/index.ts'
 import { textLines } from '../source/text-lines.ts'
-import { badRows, BROKEN_ROW } from './bad-values.ts'
+import { badRows, BROKEN_ROW, FAULTY_ROW } from './bad-values.ts'
 import type { JsonDescription } from './description.ts'
-import { jsonTexts } from './json-select.ts'
+import { faultOf } from './json-faults.ts'
+import { FAULT_MARK, jsonTexts } from './json-select.ts'
 import type { SelectOptions } from './source-select.ts'
 
 /** The lines of rows by their number among those that are not blank, asked for in order. */
@@ -37,18 +39,47 @@ export function lineNumbers(
   }
 }
 
+interface LinesScene {
+  readonly session: EngineSession
+  readonly read?: SelectOptions
+  readonly signal?: AbortSignal
+}
+
+/** A line of NDJSON that is not taken. */
+interface BadLine {
+  readonly file: string
+  readonly line: number
+  /** What is wrong with it; empty where it is no JSON. */
+  readonly fault: string
+}
+
 /** The first line of NDJSON that is no JSON, in the order of the files. */
-export async function firstBrokenLine(
-  description: JsonDescription,
-  scene: { readonly session: EngineSession; readonly read?: SelectOptions; readonly signal?: AbortSignal },
-): Promise<{ readonly file: string; readonly line: number } | undefined> {
+export function firstBrokenLine(description: JsonDescription, scene: LinesScene): Promise<BadLine | undefined> {
+  return firstLine(description, `CASE WHEN NOT json_valid(json) THEN '${BROKEN_ROW}' END`, scene)
+}
+
+/** The first line of NDJSON with a fault ({@link faultOf}), in the order of the files. */
+export function firstFaultyLine(description: JsonDescription, scene: LinesScene): Promise<BadLine | undefined> {
+  const bad = `CASE WHEN json_valid(json) THEN '${FAULTY_ROW}' || ${faultOf(description.shape, 'json')} END`
+  return firstLine(description, bad, scene)
+}
+
+/** The fault that an import failed by, from the error of the engine. */
+export function faultIn(error: unknown): string | undefined {
+  const text = isIceboxError(error) ? error.message : ''
+  const at = text.indexOf(FAULT_MARK)
+  return at < 0 ? undefined : text.slice(at + FAULT_MARK.length)
+}
+
+/** `bad`: SQL of a verdict on the text `json`. */
+async function firstLine(description: JsonDescription, bad: string, scene: LinesScene): Promise<BadLine | undefined> {
   for (const file of description.paths) {
     const texts = jsonTexts({ ...description, paths: [file] }, scene.read)
-    const rows = `SELECT json IS NOT NULL AS counts, CASE WHEN NOT json_valid(json) THEN '${BROKEN_ROW}' END AS bad, NULL AS raw FROM ${texts}`
+    const rows = `SELECT json IS NOT NULL AS counts, ${bad} AS bad, NULL AS raw FROM ${texts}`
     const first = await badRows(scene.session, rows, 1, scene.signal).next()
     if (first.done === true) continue
     await using numbers = lineNumbers(file, description, scene.signal)
-    return { file, line: await numbers.lineOf(first.value.ordinal) }
+    return { file, line: await numbers.lineOf(first.value.ordinal), fault: first.value.value }
   }
   return undefined
 }

@@ -2,9 +2,9 @@ import { isPrimitive, type Type } from '../../iceberg/index.ts'
 import { acceptsText, castOrFail, checkedCast, CHECK_MARK } from '../inspect/checked-cast.ts'
 import { toDuckDbType } from '../types/mapping.ts'
 import { columnsMap, quoteIdentifier, quoteList, quoteText } from '../sql.ts'
-import { csvBuffers, type CsvReadOptions } from './csv-select.ts'
+import { csvBuffers, type CsvReadOptions, onlyWhere } from './csv-select.ts'
 import type { ColumnMapping, JsonDescription, JsonShape } from './description.ts'
-import { fieldPath, unknownOf } from './json-faults.ts'
+import { faultOf, fieldPath, isAsSampled, isCounted, unknownOf } from './json-faults.ts'
 
 /** Buffers are twice the largest object for each thread, so the first try is small; it grows when an object needs it. */
 export const FIRST_OBJECT_BYTES = 4_000_000
@@ -31,13 +31,19 @@ export function readJson(description: JsonDescription, maxObjectBytes = FIRST_OB
     ...common(description, maxObjectBytes),
     'records = true',
     `columns = ${columnsMap(columns)}`,
-    ...(description.hive.length === 0
-      ? ['hive_partitioning = false']
-      : [
-          `hive_partitioning = true, hive_types = ${columnsMap(description.hive.map((column) => [column.name, column.type]))}`,
-        ]),
+    hiveSetting(description),
   ]
   return `read_json(${settings.join(', ')})`
+}
+
+/** Values of hive folders are columns of the reader. */
+function hiveSetting({ hive }: JsonDescription): string {
+  if (hive.length === 0) return 'hive_partitioning = false'
+  return `hive_partitioning = true, hive_types = ${columnsMap(hive.map((column) => [column.name, column.type]))}`
+}
+
+function hiveColumns({ hive }: JsonDescription): string {
+  return hive.map((column) => `, ${quoteIdentifier(column.name)}`).join('')
 }
 
 /** The shape with text for every leaf; objects without fields and values of several kinds are their JSON text. */
@@ -54,13 +60,43 @@ export function textType(shape: JsonShape): string {
   }
 }
 
-/** The objects as the table's columns; a value that its type would change is an error. */
+/**
+ * The objects as the table's columns; a value that its type would change is an error, and so is one that would be dropped,
+ * where objects are lines ({@link FAULT_MARK}): for others {@link unknownKeysSql} is to be asked before.
+ */
 export function jsonSelect(
   description: JsonDescription,
   mapping: readonly ColumnMapping[],
-  maxObjectBytes = FIRST_OBJECT_BYTES,
+  maxObjectBytes?: number,
 ): string {
-  return `SELECT ${jsonColumns(description, mapping, false)} FROM ${readJson(description, maxObjectBytes)}`
+  return areLines(description)
+    ? `SELECT ${jsonColumns(description, mapping, false, 's.')} FROM ${soundLines(description, maxObjectBytes)}`
+    : `SELECT ${jsonColumns(description, mapping, false)} FROM ${readJson(description, maxObjectBytes)}`
+}
+
+/**
+ * Objects that are lines are read by the reader of CSV and taken apart afterwards: DuckDB's reader of JSON holds 45 to 130 MB
+ * more, and passes over fields that it was not told of, so that the file had to be read twice
+ * (docs/decisions/0026-lines-of-json.md).
+ */
+export function areLines(description: Pick<JsonDescription, 'layout'>): boolean {
+  return description.layout === 'newline_delimited'
+}
+
+/** Stands before a fault ({@link faultOf}) in the error of {@link jsonSelect}. */
+export const FAULT_MARK = 'icebox-fault: '
+
+/** Rows of a column `s`, a struct with text in the leaves, beside the columns of folders. */
+function soundLines(description: JsonDescription, maxLineSizeBytes: number | undefined): string {
+  const { shape } = description
+  const fault = faultOf(shape, 'line')
+  const isSound = [isAsSampled(shape, 'line'), isCounted(shape, 'line', 's'), `${fault} IS NULL`]
+  const isRow = `CASE WHEN ${isBlankLine('line')} THEN false ${isSound.map((is) => `WHEN ${is} THEN true`).join(' ')} ELSE error(${quoteText(FAULT_MARK)} || ${fault}) END`
+  const struct = `CASE WHEN NOT ${isBlankLine('line')} THEN ${transformOf(description, 'line')} END`
+  const options = maxLineSizeBytes === undefined ? {} : { maxLineSizeBytes }
+  const hive = hiveColumns(description)
+  const lines = `(SELECT line, ${struct} AS s${hive} FROM ${readLines(description, options)})`
+  return onlyWhere(isRow, `s${hive}`, lines)
 }
 
 export function jsonColumns(
@@ -71,9 +107,9 @@ export function jsonColumns(
 ): string {
   return mapping
     .map((column) => {
-      const name = `${prefix}${quoteIdentifier(column.source)}`
-      const shape = description.shape.fields.find((field) => field.name === column.source)?.shape
       const isHive = description.hive.some((hive) => hive.name === column.source)
+      const name = `${isHive ? '' : prefix}${quoteIdentifier(column.source)}`
+      const shape = description.shape.fields.find((field) => field.name === column.source)?.shape
       const value =
         shape === undefined ? (isHive ? name : 'NULL') : converted(column.type, shape, name, column, isChecked, 0)
       return `${value} AS ${quoteIdentifier(column.name)}`
@@ -132,8 +168,8 @@ export function goodJsonRow(description: JsonDescription, mapping: readonly Colu
 }
 
 /**
- * Names of objects that the plan does not know, as text `path.name`: DuckDB drops such values without a word. A light
- * second reading (0.4 s beside 1.1 s of the import itself for 1.5M objects), the price of telling.
+ * Names of objects that the plan does not know, as text `path.name`: DuckDB drops such values without a word. A second
+ * reading, the price of telling, where objects are not lines.
  */
 export function unknownKeysSql(description: JsonDescription, options: CsvReadOptions = {}): string {
   const texts = jsonTexts(description, options)
@@ -155,13 +191,15 @@ export function unknownKeysSql(description: JsonDescription, options: CsvReadOpt
     for (const field of shape.fields) visit(field.shape, fieldPath(path, field.name), `${shown}${field.name}.`)
   }
   visit(description.shape, '$', '')
-  return `SELECT DISTINCT unnest(list_concat(${keys.join(', ')}, []::VARCHAR[])) AS name FROM ${texts} LIMIT 100`
+  const names = `CASE WHEN ${isAsSampled(description.shape, 'json')} THEN [] ELSE list_concat(${keys.join(', ')}, []::VARCHAR[]) END`
+  return `SELECT DISTINCT unnest(${names}) AS name FROM ${texts} LIMIT 100`
 }
 
 /**
  * `read_csv(…)` of NDJSON, a line a row. Its buffers are ours to choose; `read_json_objects` holds 85 MB whatever the objects are.
  */
 function readLines(description: JsonDescription, options: CsvReadOptions): string {
+  const maxLineBytes = options.maxLineSizeBytes ?? description.maxObjectBytes
   const settings = [
     quoteList(description.paths),
     'auto_detect = false',
@@ -172,14 +210,22 @@ function readLines(description: JsonDescription, options: CsvReadOptions): strin
     "delim = '\x01'",
     "columns = {'line': 'VARCHAR'}",
     ...(description.compression === 'none' ? [] : [`compression = ${quoteText(description.compression)}`]),
-    ...csvBuffers(options.maxLineSizeBytes ?? description.maxObjectBytes, LINE_BUFFER_BYTES),
-    'hive_partitioning = false',
+    ...csvBuffers(maxLineBytes, maxLineBytes === undefined ? LINE_BUFFER_BYTES : 2 * maxLineBytes),
+    hiveSetting(description),
   ]
   return `read_csv(${settings.join(', ')})`
 }
 
-/** The smallest that takes lines of the reader's default: JSON functions hold ten times the texts of one buffer. */
+/** The smallest that takes lines of the reader's default: each JSON function holds ten times the texts of one buffer. */
 const LINE_BUFFER_BYTES = 2_097_152
+/** Ten times as long as the longest of a sample is not expected: an import that meets a line above the limit begins again. */
+const SHORT_LINE_BYTES = 50_000
+const SHORT_LINE_LIMIT = 500_000
+
+/** `JsonDescription.maxObjectBytes` where a sample has no longer line; undefined: the reader's default. */
+export function expectedLineLimit(longestBytes: number): number | undefined {
+  return longestBytes <= SHORT_LINE_BYTES ? SHORT_LINE_LIMIT : undefined
+}
 
 /** Told by the first character, nearly always: `trim` looks at every one of a line, 12 ns each, and makes a copy. */
 export function isBlankLine(line: string): string {
@@ -200,7 +246,7 @@ export function jsonRows(description: JsonDescription): string {
 
 /** Lines of NDJSON as text, and as a struct `s` of the description's shape where they are objects; blank lines too. */
 export function ndjsonLines(description: JsonDescription, options: CsvReadOptions): string {
-  return `(SELECT line, ${structOf(description, 'line')} AS s FROM ${readLines(description, options)})`
+  return `(SELECT line, ${structOf(description, 'line')} AS s${hiveColumns(description)} FROM ${readLines(description, options)})`
 }
 
 function structOf(description: JsonDescription, text: string): string {

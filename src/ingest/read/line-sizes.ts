@@ -8,6 +8,8 @@ export interface LongLines {
   readonly files: readonly { readonly path: string; readonly compression: Compression }[]
   /** A record is a line there (not in JSON over several lines, not in UTF-16). */
   readonly hasLines: boolean
+  /** What the first attempt allows; default: {@link DEFAULT_MAX_LINE_BYTES}. */
+  readonly firstBytes?: number | undefined
   /** `ingest.max_line_size` */
   readonly limitBytes: number
   readonly signal?: AbortSignal | undefined
@@ -32,7 +34,7 @@ export async function withLineSizes<T>(
     try {
       return await attempt(size)
     } catch (error) {
-      const now = size ?? DEFAULT_MAX_LINE_BYTES
+      const now = size ?? lines.firstBytes ?? DEFAULT_MAX_LINE_BYTES
       if (!isIceboxError(error, 'source/line-too-long') || now >= limitBytes) throw error
       // The scan of the file found it beyond the limit already.
       const found = error.context['limitBytes']
