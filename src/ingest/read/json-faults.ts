@@ -53,13 +53,13 @@ export function fieldTwice(fault: string): string | undefined {
   return /^names '(.*)' twice$/s.exec(fault)?.[1]
 }
 
-/** Nothing is to be said of what is kept as text. */
-function isText(shape: JsonShape): shape is Extract<JsonShape, { kind: 'leaf' }> {
-  return shape.kind === 'leaf' || (shape.kind === 'struct' && shape.fields.length === 0)
+/** Not of what is kept as text: nothing is to be said of that. */
+function hasParts(shape: JsonShape): shape is Exclude<JsonShape, { kind: 'leaf' }> {
+  return shape.kind === 'list' || (shape.kind === 'struct' && shape.fields.length > 0)
 }
 
 function asSampled(shape: JsonShape, text: string, place: Place): string[] {
-  if (isText(shape)) return []
+  if (!hasParts(shape)) return []
   const all = (each: string, value: string) =>
     place.isMany ? `list_distinct(${each}) = [${value}]` : `${each} = ${value}`
   if (shape.kind === 'list') {
@@ -73,7 +73,7 @@ function asSampled(shape: JsonShape, text: string, place: Place): string[] {
 }
 
 function counted(shape: JsonShape, text: string, struct: string, place: Place): string[] {
-  if (isText(shape)) return []
+  if (!hasParts(shape)) return []
   const type = `json_type(${text}, ${quoteText(place.path)})`
   const isNull = `coalesce(${type}, 'NULL') = 'NULL'`
   if (shape.kind === 'list') {
@@ -94,7 +94,7 @@ function counted(shape: JsonShape, text: string, struct: string, place: Place): 
 }
 
 function faultsBelow(shape: JsonShape, text: string, place: Place): string[] {
-  if (isText(shape)) return []
+  if (!hasParts(shape)) return []
   const isKind = place === ROOT ? [] : [otherKind(shape.kind, text, place)]
   if (shape.kind === 'list') return [...isKind, ...faultsBelow(shape.element, text, elementsOf(place))]
   const names = shape.fields.map((field) => field.name)
