@@ -33,6 +33,12 @@ export function columnsMap(columns: readonly (readonly [name: string, type: stri
   return `{${columns.map(([name, type]) => `${quoteText(name)}: ${quoteText(type)}`).join(', ')}}`
 }
 
+/** The setting of a reader whose files lie in hive folders: their values become columns of these types. */
+export function hiveSetting(hive: readonly { readonly name: string; readonly type: string }[]): string {
+  if (hive.length === 0) return 'hive_partitioning = false'
+  return `hive_partitioning = true, hive_types = ${columnsMap(hive.map((column) => [column.name, column.type]))}`
+}
+
 /** A value of a result as text; empty for NULL and what is nested. */
 export function textOf(value: SqlValue | undefined): string {
   return typeof value === 'string' ||

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { isIceboxError } from '../../src/base/index.ts'
 import { CountedReads } from '../unit/support/counted-reads.ts'
 import {
@@ -281,43 +281,39 @@ const readers: Record<string, (reads: CountedReads) => ObjectStore> = {
 }
 for (const [name, open] of Object.entries(readers)) {
   describe(`memory of reading, ${name}`, () => {
+    let folder: string
+    let reads: CountedReads
+    let store: ObjectStore
+    let uri: string
+    beforeEach(async () => {
+      folder = await mkdtemp(join(tmpdir(), 'icebox-'))
+      reads = new CountedReads()
+      store = open(reads)
+      uri = name === 'memory' ? 'memory:///x' : `${folder}/x`
+    })
+    afterEach(() => rm(folder, { recursive: true }))
+
     it("objects and ranges are read into the buffers of the store, which are the reader's to give back", async () => {
-      const folder = await mkdtemp(join(tmpdir(), 'icebox-'))
-      try {
-        const reads = new CountedReads()
-        const store = open(reads)
-        const uri = name === 'memory' ? 'memory:///x' : `${folder}/x`
-        expect(store.reads).toBe(reads)
-        await store.create(uri, text('hello world'))
-        {
-          using whole = await store.read(uri)
-          using part = await store.readRange(uri, 6, 5)
-          expect(new TextDecoder().decode(whole.bytes)).toBe('hello world')
-          expect(new TextDecoder().decode(part.bytes)).toBe('world')
-          expect(reads.heldBuffers).toBe(2)
-        }
-        expect(reads.heldBuffers).toBe(0)
-        // What was given back is the store's no more.
-        expect(new TextDecoder().decode((await store.read(uri)).bytes)).toBe('hello world')
-      } finally {
-        await rm(folder, { recursive: true })
+      expect(store.reads).toBe(reads)
+      await store.create(uri, text('hello world'))
+      {
+        using whole = await store.read(uri)
+        using part = await store.readRange(uri, 6, 5)
+        expect(new TextDecoder().decode(whole.bytes)).toBe('hello world')
+        expect(new TextDecoder().decode(part.bytes)).toBe('world')
+        expect(reads.heldBuffers).toBe(2)
       }
+      expect(reads.heldBuffers).toBe(0)
+      // What was given back is the store's no more.
+      expect(await read(store, uri)).toBe('hello world')
     })
 
     it('a read that fails holds nothing', async () => {
-      const folder = await mkdtemp(join(tmpdir(), 'icebox-'))
-      try {
-        const reads = new CountedReads()
-        const store = open(reads)
-        const uri = name === 'memory' ? 'memory:///x' : `${folder}/x`
-        await store.create(uri, text('12345'))
-        expect(await codeOf(store.readRange(uri, 3, 5))).toBe('storage/short-read')
-        expect(await codeOf(store.read(uri, { maxBytes: 4 }))).toBe('storage/io')
-        expect(await codeOf(store.read(`${uri}-missing`))).toBe('storage/not-found')
-        expect(reads.heldBuffers).toBe(0)
-      } finally {
-        await rm(folder, { recursive: true })
-      }
+      await store.create(uri, text('12345'))
+      expect(await codeOf(store.readRange(uri, 3, 5))).toBe('storage/short-read')
+      expect(await codeOf(store.read(uri, { maxBytes: 4 }))).toBe('storage/io')
+      expect(await codeOf(store.read(`${uri}-missing`))).toBe('storage/not-found')
+      expect(reads.heldBuffers).toBe(0)
     })
   })
 }

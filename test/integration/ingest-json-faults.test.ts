@@ -1,8 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { IceboxError } from '../../src/base/index.ts'
 import type { JsonShape } from '../../src/ingest/read/description.ts'
 import { faultOf, isAsSampled, isCounted } from '../../src/ingest/read/json-faults.ts'
+import { faultIn } from '../../src/ingest/read/json-lines.ts'
+import { FAULT_MARK } from '../../src/ingest/read/json-select.ts'
 import { quoteText } from '../../src/ingest/sql.ts'
 import { openKit } from './ingest-kit.ts'
 import { type EngineBench, startEngine } from './support/engine.ts'
@@ -129,6 +132,14 @@ describe('what json_transform passes over', () => {
     expect(sampled).toBeGreaterThan(20)
     expect(counted).toBeGreaterThan(20)
   })
+})
+
+it('a fault is what the engine says in its first line, not where another error quotes the SELECT', () => {
+  const said = (message: string) => faultIn(new IceboxError('engine/failed', { message }))
+  expect(said(`${FAULT_MARK}names 'a' twice`)).toBe("names 'a' twice")
+  expect(said(`${FAULT_MARK}has an object as 'a' in the sample, and here "x\ny"`)).toContain('x\ny')
+  expect(said(`Could not convert 'x' to INT64\nLINE 1: error('${FAULT_MARK}'`)).toBeUndefined()
+  expect(faultIn(new Error(FAULT_MARK))).toBeUndefined()
 })
 
 it('--on-error reject sets aside objects of which something would be dropped or become null', async () => {

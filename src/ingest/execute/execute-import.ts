@@ -8,27 +8,23 @@ import { localPath } from '../../storage/index.ts'
 import { arrowBatches } from '../inspect/arrow.ts'
 import { KEY_PROPERTY, SOURCE_PROPERTY } from '../plan/import-key.ts'
 import type { ImportPlan } from '../plan/import-plan.ts'
-import type { Pipe } from '../source/pipe.ts'
-import { explainCsvError } from '../read/csv-errors.ts'
+import { type Pipe, STANDARD_INPUT } from '../source/pipe.ts'
 import type { SourceDescription } from '../read/description.ts'
-import { NUL_MARK, READ_AS_TEXT } from '../read/csv-select.ts'
+import { READ_AS_TEXT } from '../read/csv-select.ts'
 import { isUnknownField } from '../read/json-faults.ts'
 import { faultIn } from '../read/json-lines.ts'
-import { STANDARD_INPUT } from '../source/pipe.ts'
 import { fromStart, ofStandardInput } from '../source/pipe-errors.ts'
-import { areLines, unknownKeysSql } from '../read/json-select.ts'
-import { explainJsonError } from '../read/json-errors.ts'
+import { areLines } from '../read/json-select.ts'
 import { isWide, refuseLongLines, withLineSizes } from '../read/line-sizes.ts'
 import { ARROW_TABLE, type SelectOptions, sourceSelect } from '../read/source-select.ts'
-import { failedBy, quoteIdentifier } from '../sql.ts'
+import { quoteIdentifier } from '../sql.ts'
 import { emptySource } from '../inspect/csv.ts'
-import { explainParquetError } from '../inspect/parquet.ts'
-import { CHECK_MARK } from '../inspect/checked-cast.ts'
 import { type WriteResult, writeDataFiles } from '../write/data-files.ts'
 import { writtenFilesBytes } from '../write/packed-metrics.ts'
 import { needDiskSpace } from './disk-space.ts'
 import { dividableText } from './dividable-text.ts'
 import type { ExecuteOptions } from './execute-options.ts'
+import { explained, isAboutNul, refuseUnknownKeys } from './failures.ts'
 import { wereParsedExactly } from './parsed-numbers.ts'
 import { openTarget, sameChange, type Target } from './target.ts'
 import { isRepeated, keyedTarget, wasFirst } from './once.ts'
@@ -252,68 +248,9 @@ function needsText(error: unknown): boolean {
   return isIceboxError(error) && READ_AS_TEXT.test(error.message)
 }
 
-/** A NUL byte was found; not where. */
-function isAboutNul(error: unknown): boolean {
-  return failedBy(error, NUL_MARK)
-}
-
 /** A value was found and named: the row could be read. */
 function isAboutValue(error: IceboxError): boolean {
   return 'value' in error.context
-}
-
-async function explained(
-  error: unknown,
-  plan: ImportPlan,
-  scene: { readonly session: EngineSession; readonly read?: SelectOptions; readonly signal?: AbortSignal },
-  stopped: AbortSignal,
-): Promise<unknown> {
-  throwIfCancelled(scene.signal)
-  if (stopped.aborted) return stopped.reason
-  if (isAboutNul(error)) return error
-  const { source, mapping } = plan.details
-  if (source.format === 'csv') return explainCsvError(error, source, mapping, scene)
-  if (source.format === 'json' || source.format === 'ndjson') return explainJsonError(error, source, mapping, scene)
-  const path = plan.files[0]?.path ?? ''
-  const inexact = isIceboxError(error) ? new RegExp(`${CHECK_MARK} (.+?): (.*)`).exec(error.message) : null
-  if (inexact !== null) {
-    return new IceboxError('source/row', {
-      message: `column '${inexact[1]}' of ${path}: '${inexact[2]}' cannot be kept exactly in the type of the table`,
-      remedy: 'convert the column, or import into another table',
-      context: { file: path, column: inexact[1] ?? '', value: inexact[2] ?? '' },
-      cause: error,
-    })
-  }
-  return explainParquetError(
-    error,
-    /[^\s'"]+\.(?:parquet|pq|parq)/.exec(isIceboxError(error) ? error.message : '')?.[0] ?? path,
-  )
-}
-
-/** Fields that the sample did not show would be dropped in silence. */
-async function refuseUnknownKeys(
-  plan: ImportPlan,
-  session: EngineSession,
-  signal: AbortSignal,
-  options: ExecuteOptions,
-): Promise<void> {
-  const { source } = plan.details
-  if (source.format !== 'json' && source.format !== 'ndjson') return
-  if (plan.onError === 'reject' && source.format === 'ndjson') return
-  let rows: Record<string, unknown>[]
-  try {
-    rows = await session.all(unknownKeysSql(source), { signal })
-  } catch (error) {
-    const scene = { session, ...(options.signal === undefined ? {} : { signal: options.signal }) }
-    throw await explained(error, plan, scene, new AbortController().signal)
-  }
-  const names = rows.map((row) => String(row['name']))
-  if (names.length === 0) return
-  throw new IceboxError('schema/mismatch', {
-    message: `${plan.files[0]?.path ?? ''} has fields that its first ${plan.details.sampledRows} objects did not show: ${names.slice(0, 10).join(', ')}`,
-    remedy: 'raise ingest.sample_rows so that the sample shows them, or declare them with --schema',
-    context: { fields: names.slice(0, 100) },
-  })
 }
 
 async function loadArrow(plan: ImportPlan, session: EngineSession, signal: AbortSignal): Promise<void> {

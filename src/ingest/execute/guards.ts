@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import type { ImportPlan } from '../plan/import-plan.ts'
 import type { SourceDescription } from '../read/description.ts'
+import { areLines } from '../read/json-select.ts'
 import { isWide } from '../read/line-sizes.ts'
 import { mayHaveLongLines, scanText } from '../source/text-scan.ts'
 
@@ -30,7 +31,7 @@ export function startGuard(plan: ImportPlan, maxLineSizeBytes: number, signal: A
     isText && !isFullOfNul(source) && !isLooked
       ? plan.files.filter((file) => file.sizeBytes > 0 && file.compression !== 'zstd')
       : []
-  const hasLines = source.format === 'csv' || (source.format === 'ndjson' && source.layout === 'newline_delimited')
+  const hasLines = source.format === 'csv' || (source.format === 'ndjson' && areLines(source))
   const limits = { maxLineSizeBytes: hasLines ? maxLineSizeBytes : Number.POSITIVE_INFINITY }
   const look = async (some: typeof files) => {
     for (const file of some) await scanText(file.path, file.compression === 'gzip' ? 'gzip' : 'none', limits, signal)

@@ -17,7 +17,7 @@ import {
 import { badValues } from '../read/csv-errors.ts'
 import { csvSelect, onlyWhere } from '../read/csv-select.ts'
 import type { ColumnMapping, CsvDescription, JsonDescription, SourceDescription } from '../read/description.ts'
-import { faultOf } from '../read/json-faults.ts'
+import { faultOf, NO_OBJECT } from '../read/json-faults.ts'
 import { lineNumbers } from '../read/json-lines.ts'
 import { goodJsonRow, isBlankLine, jsonColumns, ndjsonLines } from '../read/json-select.ts'
 import type { SelectOptions } from '../read/source-select.ts'
@@ -179,11 +179,7 @@ async function* rejectedLines(
         line: await numbers.lineOf(row.ordinal),
         column: column?.source ?? '',
         value: isFaulty ? '' : row.value,
-        rule: isFaulty
-          ? row.value
-          : column === undefined
-            ? 'is not a JSON object'
-            : `is not ${typeToString(column.type)}`,
+        rule: isFaulty ? row.value : column === undefined ? NO_OBJECT : `is not ${typeToString(column.type)}`,
         raw: row.raw,
       }
     }

@@ -60,7 +60,7 @@ async function inspectObjects(
 ): Promise<Inspection> {
   const { hive } = base
   const firstPath = base.paths[0] ?? ''
-  const isTolerant = scene.isTolerant && base.layout === 'newline_delimited'
+  const isTolerant = scene.isTolerant && areLines(base)
   const empty: JsonDescription = { ...base, isTolerant, shape: { kind: 'struct', fields: [] } }
   const options = scene.signal === undefined ? {} : { signal: scene.signal }
   try {
@@ -105,7 +105,7 @@ async function inspectObjects(
 /** Memory that ran out on the sample has one usual cause: a line of no end. */
 async function longLine(error: unknown, base: Omit<JsonDescription, 'shape'>, scene: InspectScene): Promise<unknown> {
   if (!isIceboxError(error, 'memory/exhausted') || base.compression === 'zstd') return error
-  if (base.layout !== 'newline_delimited') return error
+  if (!areLines(base)) return error
   try {
     for (const path of base.paths) await scanText(path, base.compression, scene, scene.signal)
   } catch (found) {

@@ -2,7 +2,7 @@ import { alignCsvBuffer } from '../../memory/index.ts'
 import { acceptsText, castOrFail, checkedCast } from '../inspect/checked-cast.ts'
 import { toDuckDbType } from '../types/mapping.ts'
 import { HELPER_PREFIX } from '../write/projection.ts'
-import { columnsMap, quoteIdentifier, quoteList, quoteText } from '../sql.ts'
+import { columnsMap, hiveSetting, quoteIdentifier, quoteList, quoteText } from '../sql.ts'
 import type { ColumnMapping, CsvDescription, CsvGroup } from './description.ts'
 
 export interface CsvReadOptions {
@@ -39,11 +39,7 @@ export function readCsv(description: CsvDescription, group: CsvGroup, options: C
     ...(options.storesRejects === true
       ? ["store_rejects = true, rejects_table = 'icebox_rejects', rejects_scan = 'icebox_reject_scans'"]
       : []),
-    ...(description.hive.length === 0
-      ? ['hive_partitioning = false']
-      : [
-          `hive_partitioning = true, hive_types = ${columnsMap(description.hive.map((column) => [column.name, column.type]))}`,
-        ]),
+    hiveSetting(description.hive),
   ]
   return `read_csv(${settings.join(', ')})`
 }

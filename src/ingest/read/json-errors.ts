@@ -39,7 +39,7 @@ export async function explainJsonError(
   )
   // Of text that is no JSON DuckDB (1.5.5) names the place after it, and none where it was read as lines.
   const isMalformed = /Malformed JSON/.test(text)
-  const isLines = description.layout === 'newline_delimited'
+  const isLines = areLines(description)
   const broken = isMalformed && isLines ? await firstBrokenLine(description, scene) : undefined
   const file = broken?.file ?? place?.[1] ?? /^ {2}file = (.+)$/m.exec(text)?.[1] ?? description.paths[0] ?? ''
   const named = Number(place?.[3] ?? /CSV Error on Line: (\d+)/.exec(text)?.[1] ?? Number.NaN)
@@ -59,14 +59,12 @@ export async function explainJsonError(
   if (isMalformed) {
     const said = /of input: (.*?)\.?\s+Input: /s.exec(text)?.[1] ?? text.split(': ').at(-1)
     const why = said?.split('\n')[0]?.trim() ?? ''
-    const isCut =
-      /unexpected end of data|unexpected end of file/i.test(text) && description.layout !== 'newline_delimited'
+    const isCut = /unexpected end of data|unexpected end of file/i.test(text) && !areLines(description)
     return new IceboxError(isCut ? 'source/truncated' : 'source/row', {
       message: `${where} is not JSON (byte ${/at byte (\d+)/.exec(text)?.[1] ?? '?'}: ${why})`,
-      remedy:
-        description.layout === 'newline_delimited'
-          ? 'mend the line, or set bad lines aside with --on-error reject'
-          : 'get the file again, or mend it',
+      remedy: areLines(description)
+        ? 'mend the line, or set bad lines aside with --on-error reject'
+        : 'get the file again, or mend it',
       context: { ...context, why },
       cause: error,
     })
@@ -165,10 +163,9 @@ async function firstBadValue(
   if (column === undefined) return undefined
   const rule = `is not ${typeToString(column.type)}`
   // Threads hand over rows in any order, so the line is found by its text.
-  const found =
-    description.layout === 'newline_delimited'
-      ? await lineWith(path, description, column.source, value, scene.signal)
-      : undefined
+  const found = areLines(description)
+    ? await lineWith(path, description, column.source, value, scene.signal)
+    : undefined
   return {
     file: path,
     line: found?.line ?? first.value.ordinal,
@@ -197,7 +194,7 @@ async function nestedValue(
   { signal }: Scene,
 ): Promise<BadValue | undefined> {
   const [, value, type] = /convert string '(.*?)' to (\w+)/i.exec(text) ?? []
-  if (value === undefined || type === undefined || description.layout !== 'newline_delimited') return undefined
+  if (value === undefined || type === undefined || !areLines(description)) return undefined
   const isNested = (column: ColumnMapping) =>
     description.shape.fields.find((field) => field.name === column.source)?.shape.kind !== 'leaf'
   for (const column of mapping.filter(isNested)) {

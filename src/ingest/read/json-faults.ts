@@ -40,6 +40,12 @@ export function isCounted(shape: JsonShape, text: string, struct: string): strin
   return counted(shape, text, struct, ROOT).join(' AND ')
 }
 
+/** SQL of the names of all fields that an object has and the shape has not, as `path.name`, in a list. */
+export function unknownFields(shape: JsonShape, text: string): string {
+  const lists = [...unknownBelow(shape, text, ROOT), '[]::VARCHAR[]'].join(', ')
+  return `CASE WHEN ${isAsSampled(shape, text)} THEN [] ELSE list_concat(${lists}) END`
+}
+
 export const NO_OBJECT = 'is not a JSON object'
 const UNKNOWN_END = "', which the sample did not show"
 
@@ -72,6 +78,16 @@ function asSampled(shape: JsonShape, text: string, place: Place): string[] {
   ]
 }
 
+function unknownBelow(shape: JsonShape, text: string, place: Place): string[] {
+  if (!hasParts(shape)) return []
+  if (shape.kind === 'list') return unknownBelow(shape.element, text, elementsOf(place))
+  const names = shape.fields.map((field) => field.name)
+  return [
+    `list_transform(${unknownOf(names, allKeysOf(text, place))}, lambda k: ${quoteText(prefixOf(place))} || k)`,
+    ...shape.fields.flatMap((field) => unknownBelow(field.shape, text, fieldOf(place, field.name))),
+  ]
+}
+
 function counted(shape: JsonShape, text: string, struct: string, place: Place): string[] {
   if (!hasParts(shape)) return []
   const type = `json_type(${text}, ${quoteText(place.path)})`
@@ -99,17 +115,16 @@ function faultsBelow(shape: JsonShape, text: string, place: Place): string[] {
   if (shape.kind === 'list') return [...isKind, ...faultsBelow(shape.element, text, elementsOf(place))]
   const names = shape.fields.map((field) => field.name)
   const keys = `coalesce(${keysOf(text, place)}, [])`
-  const all = place.isMany ? `flatten(${keys})` : keys
   // Names that differ by case only are not among those known.
   const isTwice = place.isMany
     ? `len(list_filter(${keys}, lambda k: list_unique(k) < len(k))) > 0`
     : `list_unique(${keys}) < len(${keys})`
   const lists = place.isMany ? keys : `[${keys}]`
   const twice = `flatten(list_transform(${lists}, lambda k: list_filter(k, lambda name: len(list_filter(k, lambda other: other = name)) > 1)))`
-  const prefix = place === ROOT ? '' : `${place.shown}.`
+  const prefix = prefixOf(place)
   return [
     ...isKind,
-    `WHEN NOT list_has_all(${quoteList(names)}, ${all}) THEN ${quoteText(`has the field '${prefix}`)} || ${unknownOf(names, all)}[1] || ${quoteText(UNKNOWN_END)}`,
+    `WHEN NOT list_has_all(${quoteList(names)}, ${allKeysOf(text, place)}) THEN ${quoteText(`has the field '${prefix}`)} || ${unknownOf(names, allKeysOf(text, place))}[1] || ${quoteText(UNKNOWN_END)}`,
     `WHEN ${isTwice} THEN ${quoteText(`names '${prefix}`)} || ${twice}[1] || ${quoteText("' twice")}`,
     ...shape.fields.flatMap((field) => faultsBelow(field.shape, text, fieldOf(place, field.name))),
   ]
@@ -128,8 +143,18 @@ function keysOf(text: string, place: Place): string {
   return place === ROOT ? `json_keys(${text})` : `json_keys(${text}, ${quoteText(place.path)})`
 }
 
+/** The names of the fields of all objects at a place, none where there is no object. */
+function allKeysOf(text: string, place: Place): string {
+  const keys = `coalesce(${keysOf(text, place)}, [])`
+  return place.isMany ? `flatten(${keys})` : keys
+}
+
+function prefixOf(place: Place): string {
+  return place === ROOT ? '' : `${place.shown}.`
+}
+
 /** Names of a list that are not among those known. */
-export function unknownOf(known: readonly string[], names: string): string {
+function unknownOf(known: readonly string[], names: string): string {
   return `list_filter(${names}, lambda k: NOT list_contains(${quoteList(known)}, k))`
 }
 
@@ -138,10 +163,6 @@ function elementsOf(place: Place): Place {
 }
 
 function fieldOf(place: Place, name: string): Place {
-  const shown = place === ROOT ? name : `${place.shown}.${name}`
-  return { path: fieldPath(place.path, name), shown, isMany: place.isMany }
-}
-
-export function fieldPath(path: string, name: string): string {
-  return `${path}."${name.replaceAll('"', '\\"')}"`
+  const path = `${place.path}."${name.replaceAll('"', '\\"')}"`
+  return { path, shown: `${prefixOf(place)}${name}`, isMany: place.isMany }
 }

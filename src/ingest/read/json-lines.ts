@@ -64,11 +64,11 @@ export function firstFaultyLine(description: JsonDescription, scene: LinesScene)
   return firstLine(description, bad, scene)
 }
 
-/** The fault that an import failed by, from the error of the engine. */
+/** The fault that an import failed by. Other errors may quote the SELECT, mark and all, below their first line. */
 export function faultIn(error: unknown): string | undefined {
   const text = isIceboxError(error) ? error.message : ''
   const at = text.indexOf(FAULT_MARK)
-  return at < 0 ? undefined : text.slice(at + FAULT_MARK.length)
+  return at < 0 || text.slice(0, at).includes('\n') ? undefined : text.slice(at + FAULT_MARK.length)
 }
 
 /** `bad`: SQL of a verdict on the text `json`. */

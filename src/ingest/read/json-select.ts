@@ -1,10 +1,10 @@
 import { isPrimitive, type Type } from '../../iceberg/index.ts'
 import { acceptsText, castOrFail, checkedCast, CHECK_MARK } from '../inspect/checked-cast.ts'
 import { toDuckDbType } from '../types/mapping.ts'
-import { columnsMap, quoteIdentifier, quoteList, quoteText } from '../sql.ts'
+import { columnsMap, hiveSetting, quoteIdentifier, quoteList, quoteText } from '../sql.ts'
 import { csvBuffers, type CsvReadOptions, onlyWhere } from './csv-select.ts'
 import type { ColumnMapping, JsonDescription, JsonShape } from './description.ts'
-import { faultOf, fieldPath, isAsSampled, isCounted, unknownOf } from './json-faults.ts'
+import { faultOf, isAsSampled, isCounted, unknownFields } from './json-faults.ts'
 
 /** Buffers are twice the largest object for each thread, so the first try is small; it grows when an object needs it. */
 export const FIRST_OBJECT_BYTES = 4_000_000
@@ -31,17 +31,12 @@ export function readJson(description: JsonDescription, maxObjectBytes = FIRST_OB
     ...common(description, maxObjectBytes),
     'records = true',
     `columns = ${columnsMap(columns)}`,
-    hiveSetting(description),
+    hiveSetting(description.hive),
   ]
   return `read_json(${settings.join(', ')})`
 }
 
-/** Values of hive folders are columns of the reader. */
-function hiveSetting({ hive }: JsonDescription): string {
-  if (hive.length === 0) return 'hive_partitioning = false'
-  return `hive_partitioning = true, hive_types = ${columnsMap(hive.map((column) => [column.name, column.type]))}`
-}
-
+/** What the reader gives beside the objects. */
 function hiveColumns({ hive }: JsonDescription): string {
   return hive.map((column) => `, ${quoteIdentifier(column.name)}`).join('')
 }
@@ -172,27 +167,8 @@ export function goodJsonRow(description: JsonDescription, mapping: readonly Colu
  * reading, the price of telling, where objects are not lines.
  */
 export function unknownKeysSql(description: JsonDescription, options: CsvReadOptions = {}): string {
-  const texts = jsonTexts(description, options)
-  const keys: string[] = []
-  const visit = (shape: JsonShape, path: string, shown: string) => {
-    if (shape.kind === 'list') visit(shape.element, `${path}[*]`, shown)
-    if (shape.kind !== 'struct' || shape.fields.length === 0) return
-    const all =
-      path === '$'
-        ? 'json_keys(json)'
-        : path.includes('[*]')
-          ? `flatten(json_keys(json, ${quoteText(path)}))`
-          : `json_keys(json, ${quoteText(path)})`
-    const unknown = unknownOf(
-      shape.fields.map((field) => field.name),
-      `coalesce(${all}, []::VARCHAR[])`,
-    )
-    keys.push(`list_transform(${unknown}, lambda k: ${quoteText(shown)} || k)`)
-    for (const field of shape.fields) visit(field.shape, fieldPath(path, field.name), `${shown}${field.name}.`)
-  }
-  visit(description.shape, '$', '')
-  const names = `CASE WHEN ${isAsSampled(description.shape, 'json')} THEN [] ELSE list_concat(${keys.join(', ')}, []::VARCHAR[]) END`
-  return `SELECT DISTINCT unnest(${names}) AS name FROM ${texts} LIMIT 100`
+  const names = unknownFields(description.shape, 'json')
+  return `SELECT DISTINCT unnest(${names}) AS name FROM ${jsonTexts(description, options)} LIMIT 100`
 }
 
 /**
@@ -211,7 +187,7 @@ function readLines(description: JsonDescription, options: CsvReadOptions): strin
     "columns = {'line': 'VARCHAR'}",
     ...(description.compression === 'none' ? [] : [`compression = ${quoteText(description.compression)}`]),
     ...csvBuffers(maxLineBytes, maxLineBytes === undefined ? LINE_BUFFER_BYTES : 2 * maxLineBytes),
-    hiveSetting(description),
+    hiveSetting(description.hive),
   ]
   return `read_csv(${settings.join(', ')})`
 }
@@ -234,7 +210,7 @@ export function isBlankLine(line: string): string {
 
 /** Rows of one column `json` with the objects as text; NULL for a blank line. Nothing is checked where objects are lines. */
 export function jsonTexts(description: JsonDescription, options: CsvReadOptions = {}): string {
-  if (description.layout !== 'newline_delimited') return jsonObjects(description, options.maxLineSizeBytes)
+  if (!areLines(description)) return jsonObjects(description, options.maxLineSizeBytes)
   return `(SELECT CASE WHEN ${isBlankLine('line')} THEN NULL ELSE line END AS json FROM ${readLines(description, options)})`
 }
 

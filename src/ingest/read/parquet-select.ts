@@ -1,5 +1,5 @@
 import type { Type } from '../../iceberg/index.ts'
-import { columnsMap, quoteIdentifier, quoteList, quoteText } from '../sql.ts'
+import { hiveSetting, quoteIdentifier, quoteList, quoteText } from '../sql.ts'
 import { toDuckDbType } from '../types/mapping.ts'
 import { CHECK_MARK } from '../inspect/checked-cast.ts'
 import type { ColumnMapping, ParquetDescription, ParquetGroup } from './description.ts'
@@ -17,11 +17,7 @@ function groupSelect(description: ParquetDescription, group: ParquetGroup, mappi
     const value = here === undefined ? (isHive ? name : 'NULL') : exactCast(here.type, column.type, name, column.source)
     return `${value} AS ${quoteIdentifier(column.name)}`
   })
-  const hive =
-    description.hive.length === 0
-      ? 'hive_partitioning = false'
-      : `hive_partitioning = true, hive_types = ${columnsMap(description.hive.map((column) => [column.name, column.type]))}`
-  return `SELECT ${columns.join(', ')} FROM read_parquet(${quoteList(group.paths)}, ${hive})`
+  return `SELECT ${columns.join(', ')} FROM read_parquet(${quoteList(group.paths)}, ${hiveSetting(description.hive)})`
 }
 
 /** A cast between types; where it could lose digits, a value that would is an error. */
