@@ -1,4 +1,4 @@
-import { formatBytes, IceboxError } from '../base/index.ts'
+import { formatBytes, formatCount, IceboxError } from '../base/index.ts'
 import { collectGarbage, VECTOR_ROWS } from '../memory/index.ts'
 import { TYPE } from './binding.ts'
 import type { EngineType } from './types.ts'
@@ -26,6 +26,10 @@ const WIDE_BYTES = 16 * 1024 * 1024
 const DECODE_BYTES = 8 * 1024 * 1024
 /** So many values of a wide chunk, some 10 MB in V8's heap, are worth a collection of all (10 to 28 ms). */
 const PART_COLLECT_VALUES = 200_000
+/** A row of so many bytes is looked at before it is read. */
+const LARGE_ROW_BYTES = 8 * 1024 * 1024
+/** What reading a large row takes: its bytes in a batch, its values, and what its reader makes of them. */
+const READ_FACTOR = 3
 /** With more threads one computes ahead while the rows before are decoded: that must leave this share of what is free. */
 const AHEAD_SHARE = 0.25
 
@@ -80,6 +84,22 @@ export class ChunkMemory {
     return isTight(this.#nextBytes, this.#room)
   }
 
+  /**
+   * The largest of a chunk's rows is about to be copied out of native memory, and the reader makes something of it. Rejects
+   * (throws) `memory/exhausted` where that has no room. `rowsBefore` are those of the chunks before.
+   */
+  beforeRead(rowBytes: number, rowsBefore: number): void {
+    if (rowBytes < LARGE_ROW_BYTES) return
+    const bytes = rowBytes * READ_FACTOR
+    const freeBytes = freeOrMade(bytes, this.#room)
+    if (freeBytes === undefined) return
+    throw new IceboxError('memory/exhausted', {
+      message: `a row of ${formatBytes(rowBytes)}, among the ${formatCount(VECTOR_ROWS)} after row ${formatCount(rowsBefore)} of this result, needs ${formatBytes(bytes)} to be read, and ${formatBytes(freeBytes)} of the budget are free`,
+      remedy: 'select a part of it, such as substring(…, 1, 1000) or length(…), or raise performance.memory.max_usage',
+      context: { rowBytes, askedBytes: bytes, freeBytes },
+    })
+  }
+
   /** A chunk of so many rows was handed out, with so many bytes of texts below it where that is known. */
   handedOut(rows: number, variableBytes: number): void {
     const unusedBytes = Math.min(variableBytes, LARGEST_BLOCK_BYTES * this.#columns)
@@ -125,17 +145,22 @@ function isTight(bytes: number, room: ChunkRoom): boolean {
 function requireRoom(chunkBytes: number, fixedBytes: number, columns: number, room: ChunkRoom): void {
   if (chunkBytes < WIDE_BYTES) return
   const bytes = chunkBytes + fixedBytes + DECODE_BYTES
-  const hasRoom = (): boolean => (room.freeBytes() ?? bytes) >= bytes
-  if (hasRoom()) return
-  collectGarbage('major')
-  room.giveBack()
-  if (hasRoom()) return
-  const freeBytes = room.freeBytes() ?? 0
+  const freeBytes = freeOrMade(bytes, room)
+  if (freeBytes === undefined) return
   throw new IceboxError('memory/exhausted', {
     message: `${VECTOR_ROWS} rows of this result, which are computed together, need ${formatBytes(bytes)} for ${columns} columns, and ${formatBytes(freeBytes)} of the budget are free`,
     remedy: 'ask for fewer columns at once, or raise performance.memory.max_usage',
     context: { askedBytes: bytes, freeBytes, columns },
   })
+}
+
+/** Undefined where `bytes` are free, perhaps since some were made free; else what is. */
+function freeOrMade(bytes: number, room: ChunkRoom): number | undefined {
+  const hasRoom = (): boolean => (room.freeBytes() ?? bytes) >= bytes
+  if (hasRoom()) return undefined
+  collectGarbage('major')
+  room.giveBack()
+  return hasRoom() ? undefined : (room.freeBytes() ?? 0)
 }
 
 function isTextId(id: number): boolean {

@@ -156,10 +156,12 @@ export class ResultRows implements ResultStream {
       const { columns, types } = this
       const rows = binding.data_chunk_get_size(chunk)
       // Looking at every length costs a quarter of the time of an Arrow stream: it is done where it is asked for.
-      const variableBytes =
+      const sizes =
         maxValueBytes === undefined
-          ? 0
+          ? { totalBytes: 0, rowBytes: 0 }
           : checkValueSizes(binding, chunk, { columns, types }, this.#rowsRead, maxValueBytes)
+      const variableBytes = sizes.totalBytes
+      this.#memory.beforeRead(sizes.rowBytes, this.#rowsRead)
       this.#rowsRead += rows
       this.#memory.handedOut(rows, variableBytes)
       if (this.#memory.isTight) await this.#options.useOneThread()

@@ -9,10 +9,16 @@ const FIXED_BYTES = 8
 /** `duckdb_string_t` and a list's pair of offset and length. */
 const ENTRY_BYTES = 16
 
+/** What texts, lists and the like of a chunk take. */
+export interface ChunkValueSizes {
+  readonly totalBytes: number
+  /** Of the largest row, or a little more. */
+  readonly rowBytes: number
+}
+
 /**
  * Refuses a chunk with a value larger than `maxBytes` before any of it is copied out of native memory: lengths stand in
- * the vectors. A list, struct or map is as large as what is in it. Answers with the bytes of all such values together.
- * Rejects `sql/value-too-large` with column and row.
+ * the vectors. A list, struct or map is as large as what is in it. Rejects `sql/value-too-large` with column and row.
  */
 export function checkValueSizes(
   binding: Binding,
@@ -20,21 +26,28 @@ export function checkValueSizes(
   result: { readonly columns: readonly ResultColumn[]; readonly types: readonly EngineType[] },
   rowsBefore: number,
   maxBytes: number,
-): number {
+): ChunkValueSizes {
   const count = binding.data_chunk_get_size(chunk)
   let totalBytes = 0
+  let rowBytes = 0
   result.types.forEach((type, index) => {
     if (!mayBeLarge(type)) return
     const vector = binding.data_chunk_get_vector(chunk, index)
     if (type.kind === 'plain') {
-      const bytes = shortTextBytes(binding, vector, count, maxBytes)
-      if (bytes !== undefined) {
-        totalBytes += bytes
+      const short = shortTexts(binding, vector, count, maxBytes)
+      if (short !== undefined) {
+        totalBytes += short.totalBytes
+        rowBytes += short.rowBytes
         return
       }
     }
     const sizes = valueSizes(binding, vector, type, count)
-    for (let row = 0; row < count; row++) totalBytes += sizes[row] ?? 0
+    let largestBytes = 0
+    for (const bytes of sizes) {
+      totalBytes += bytes
+      largestBytes = Math.max(largestBytes, bytes)
+    }
+    rowBytes += largestBytes
     const row = sizes.findIndex((size) => size > maxBytes)
     if (row === -1) return
     const column = result.columns[index]?.name ?? String(index + 1)
@@ -45,19 +58,23 @@ export function checkValueSizes(
       context: { column, row: rowsBefore + row + 1, sizeBytes, maxBytes },
     })
   })
-  return totalBytes
+  return { totalBytes, rowBytes }
 }
 
 /** More texts than this in one column of a chunk are counted exactly. */
 const MANY_BYTES = 1_000_000
 
 /** Lengths together, where they are few: those of nulls are among them, which say nothing. Most chunks end here. */
-function shortTextBytes(binding: Binding, vector: Vector, count: number, maxBytes: number): number | undefined {
+function shortTexts(binding: Binding, vector: Vector, count: number, maxBytes: number): ChunkValueSizes | undefined {
   const words = words32(binding, vector, count)
-  const most = Math.min(MANY_BYTES, maxBytes)
-  let bytes = 0
-  for (let at = 0; at < words.length; at += 4) bytes += words[at] ?? 0
-  return bytes > most ? undefined : bytes
+  let totalBytes = 0
+  let rowBytes = 0
+  for (let at = 0; at < words.length; at += 4) {
+    const bytes = words[at] ?? 0
+    totalBytes += bytes
+    if (bytes > rowBytes) rowBytes = bytes
+  }
+  return totalBytes > Math.min(MANY_BYTES, maxBytes) ? undefined : { totalBytes, rowBytes }
 }
 
 /** False for types whose values are of a few bytes always. */

@@ -108,6 +108,32 @@ describe('what is wide, long or deep, under a budget of 256MB', () => {
     await expect(stat(file)).rejects.toMatchObject({ code: 'ENOENT' })
   })
 
+  it.each(['csv', 'ndjson', 'arrow'])('a value of 40 MB is not copied for %s without room', async (format) => {
+    // Below query.max_value_size: 335 to 383 MB before anyone asked.
+    const file = join(folder, `copied.${format}`)
+    const ran = await icebox([
+      "select repeat('x', i::int) as t from range(40000000, 40000001) r(i)",
+      '--output',
+      file,
+      '--json',
+    ])
+    within(ran)
+    expect(ran.code).toBe(3)
+    expect(errorOf(ran)).toMatchObject({ code: 'memory/exhausted', context: { rowBytes: 40_000_000 } })
+    await expect(stat(file)).rejects.toMatchObject({ code: 'ENOENT' })
+    const whole = await icebox([
+      "select repeat('x', i::int) as t from range(40000000, 40000001) r(i)",
+      '--output',
+      file,
+      '--json',
+      '--memory',
+      '512MB',
+    ])
+    expect(whole.code, whole.out).toBe(0)
+    expect((await stat(file)).size).toBeGreaterThanOrEqual(40_000_000)
+    expect(whole.peakBytes).toBeLessThanOrEqual(512e6)
+  })
+
   it('a value of 15 MB passes whole', async () => {
     const file = join(folder, 'value.arrow')
     const ran = await icebox(["select repeat('x', 15000000) as t from range(3)", '--output', file, '--json'])

@@ -134,3 +134,24 @@ describe('format of a file', () => {
     ['out.xyz', undefined],
   ])('%s', (path, format) => expect(formatOfFile(path)).toBe(format))
 })
+
+describe('a long text', () => {
+  it('is passed on in pieces that encode alone: none ends within a character, and order and bytes are kept', async () => {
+    // Characters of two halves at every place where a piece could end.
+    for (const shift of [0, 1]) {
+      const long = `${'x'.repeat(shift)}${'😀'.repeat(1_400_000)}`
+      const pieces: Buffer[] = []
+      const writer = csvWriter({ write: async (chunk) => void pieces.push(Buffer.from(chunk)) })
+      await writer.begin(columns)
+      const rows: SqlValue[][] = [
+        [1n, 'before'],
+        [2n, long],
+        [3n, 'after'],
+      ]
+      await writer.batch(batchOf(columns, rows))
+      await writer.end()
+      expect(Math.max(...pieces.map((piece) => piece.byteLength))).toBeLessThan(4_000_000)
+      expect(Buffer.concat(pieces).equals(Buffer.from(`id,text\n1,before\n2,${long}\n3,after\n`))).toBe(true)
+    }
+  })
+})

@@ -35,9 +35,14 @@ const FORMAT_OF_EXTENSION: Readonly<Record<string, OutputFormat>> = {
 
 const FLUSH_AT_CHARS = 65_536
 
-/** Gathers small pieces of text and passes them on in pieces of about 64k characters. */
+/** A text of more characters is passed on in pieces of so many: encoded whole it would be in memory twice more. */
+const LONGEST_PIECE_CHARS = 1_048_576
+
+/** Gathers small pieces of text and passes them on in pieces of about 64k characters; long ones in several. */
 export class TextBuffer {
   readonly #sink: ByteSink
+  /** Before `#text`. */
+  #pieces: string[] = []
   #text = ''
 
   constructor(sink: ByteSink) {
@@ -46,19 +51,43 @@ export class TextBuffer {
 
   /** Adds without waiting: a promise a row would take longer than the row. Ask {@link isFull} after each. */
   add(text: string): void {
-    this.#text += text
+    if (text.length <= LONGEST_PIECE_CHARS) {
+      this.#text += text
+      return
+    }
+    // Not joined with what is around it, which would copy it.
+    this.#pieces.push(this.#text, ...piecesOf(text))
+    this.#text = ''
   }
 
   get isFull(): boolean {
-    return this.#text.length >= FLUSH_AT_CHARS
+    return this.#text.length >= FLUSH_AT_CHARS || this.#pieces.length > 0
   }
 
   async flush(): Promise<void> {
-    if (this.#text === '') return
+    const pieces = this.#pieces
     const text = this.#text
+    this.#pieces = []
     this.#text = ''
-    await this.#sink.write(text)
+    for (const piece of pieces) if (piece !== '') await this.#sink.write(piece)
+    if (text !== '') await this.#sink.write(text)
   }
+}
+
+/** Views of a text, none of which ends between the two halves of a character. */
+function piecesOf(text: string): string[] {
+  const pieces: string[] = []
+  for (let from = 0; from < text.length; ) {
+    let to = Math.min(text.length, from + LONGEST_PIECE_CHARS)
+    if (to < text.length && isHighSurrogate(text.charCodeAt(to - 1))) to--
+    pieces.push(text.slice(from, to))
+    from = to
+  }
+  return pieces
+}
+
+function isHighSurrogate(code: number): boolean {
+  return code >= 0xd800 && code < 0xdc00
 }
 
 const NUMERIC = /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL(\(.*\))?)$/
