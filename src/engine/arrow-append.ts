@@ -72,12 +72,12 @@ function writeColumns(
     try {
       writeArrow(binding, vectorAt(at), type, column.slice(from, length))
     } catch (error) {
-      if (!isIceboxError(error, 'schema/unsupported-type')) throw error
+      if (!isIceboxError(error, 'schema/unsupported-type') && !isIceboxError(error, 'source/row')) throw error
       const name = batch.schema.fields[at]?.name ?? String(at)
       throw new IceboxError(error.code, {
         message: `column ${name}: ${error.message}`,
         ...(error.remedy === undefined ? {} : { remedy: error.remedy }),
-        context: { column: name },
+        context: { ...error.context, column: name },
       })
     }
   })

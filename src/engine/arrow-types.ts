@@ -5,16 +5,26 @@ import { ARROW, type ArrowType } from './arrow-vector.ts'
 const TIMESTAMPS = ['TIMESTAMP_S', 'TIMESTAMP_MS', 'TIMESTAMP', 'TIMESTAMP_NS'] as const
 const FLOATS: readonly (string | undefined)[] = [undefined, 'FLOAT', 'DOUBLE']
 
+/** Where Arrow's type has several partners. */
+export interface ArrowTypeChoices {
+  /** Default INTEGER, as DuckDB has it. */
+  readonly ofNull?: string
+  /** Default TIME_NS; as TIME, one with nanoseconds is refused when it comes. */
+  readonly ofTimeNs?: string
+  /** Default true; else lists of a fixed size are lists. */
+  readonly hasArrays?: boolean
+}
+
 /**
  * The SQL type of a table column that {@link EngineSession.appendArrow} fills from this apache-arrow type.
- * Rejects `schema/unsupported-type` for half floats, unions, intervals, durations, views and 256-bit decimals, and for
- * timestamps with a zone in another unit than microseconds.
+ * Rejects `schema/unsupported-type` for half floats, unions, intervals, durations, views and 256-bit decimals.
  */
-export function arrowSqlType(type: ArrowType): string {
+export function arrowSqlType(type: ArrowType, choices: ArrowTypeChoices = {}): string {
   const { typeId } = type
+  const typeOf = (inner: ArrowType) => arrowSqlType(inner, choices)
   switch (typeId) {
     case ARROW.NULL:
-      return 'INTEGER'
+      return choices.ofNull ?? 'INTEGER'
     case ARROW.INT:
       return integerType(type)
     case ARROW.FLOAT:
@@ -34,26 +44,26 @@ export function arrowSqlType(type: ArrowType): string {
     case ARROW.DATE:
       return 'DATE'
     case ARROW.TIME:
-      return type.unit === 3 ? 'TIME_NS' : 'TIME'
+      return type.unit === 3 ? (choices.ofTimeNs ?? 'TIME_NS') : 'TIME'
     case ARROW.TIMESTAMP: {
       const name = TIMESTAMPS[type.unit ?? 2] ?? refuse(`a timestamp of unit ${type.unit}`)
-      if (type.timezone === undefined || type.timezone === null) return name
-      return name === 'TIMESTAMP' ? 'TIMESTAMPTZ' : refuse(`a timestamp with a zone in ${name.slice(10).toLowerCase()}`)
+      // With a zone DuckDB has microseconds only: nanoseconds between two of them are refused when they come.
+      return type.timezone === undefined || type.timezone === null || type.timezone === '' ? name : 'TIMESTAMPTZ'
     }
     case ARROW.LIST:
-      return `${arrowSqlType(child(type, 0).type)}[]`
+      return `${typeOf(child(type, 0).type)}[]`
     case ARROW.FIXED_SIZE_LIST:
-      return `${arrowSqlType(child(type, 0).type)}[${type.listSize}]`
+      return `${typeOf(child(type, 0).type)}[${choices.hasArrays === false ? '' : type.listSize}]`
     case ARROW.STRUCT: {
-      const fields = (type.children ?? []).map((field) => `${quote(field.name)} ${arrowSqlType(field.type)}`)
+      const fields = (type.children ?? []).map((field) => `${quote(field.name)} ${typeOf(field.type)}`)
       return `STRUCT(${fields.join(', ')})`
     }
     case ARROW.MAP: {
       const entries = child(type, 0).type
-      return `MAP(${arrowSqlType(child(entries, 0).type)}, ${arrowSqlType(child(entries, 1).type)})`
+      return `MAP(${typeOf(child(entries, 0).type)}, ${typeOf(child(entries, 1).type)})`
     }
     default:
-      if (type.dictionary !== undefined) return arrowSqlType(type.dictionary)
+      if (type.dictionary !== undefined) return typeOf(type.dictionary)
       return refuse(`the Arrow type number ${typeId}`)
   }
 }

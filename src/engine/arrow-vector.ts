@@ -1,4 +1,5 @@
 import { IceboxError } from '../base/index.ts'
+import { daysFor, timesFor } from './arrow-times.ts'
 import { type Binding, TYPE, type Vector } from './binding.ts'
 import type { EngineType } from './types.ts'
 
@@ -79,18 +80,35 @@ const WIDTHS: Readonly<Record<number, number>> = {
   [TYPE.TIME_NS]: 8,
 }
 
-/** Writes the rows of an Arrow column (already cut to at most a vector's length) into an empty vector from row 0. */
-export function writeArrow(binding: Binding, vector: Vector, type: EngineType, data: ArrowData): void {
-  writeValidity(binding, vector, data)
+/** Whether a row has a value. */
+export type RowFilter = (row: number) => boolean
+
+/**
+ * Writes the rows of an Arrow column (already cut to at most a vector's length) into an empty vector from row 0. Below a
+ * struct that is NULL, `isInParent` says so: Arrow may have a value there, and DuckDB's Parquet writer would write it, in
+ * the place of the next row's.
+ */
+export function writeArrow(
+  binding: Binding,
+  vector: Vector,
+  type: EngineType,
+  data: ArrowData,
+  isInParent?: RowFilter,
+): void {
+  const isValid = rowsOf(data, isInParent)
+  if (isValid !== undefined) writeValidity(binding, vector, data.length, isValid)
+  if (data.typeId === ARROW.NULL) return
   switch (type.kind) {
     case 'plain':
-      return writePlain(binding, vector, type.id, data)
+      return writePlain(binding, vector, type.id, data, isValid)
     case 'decimal':
       return writeDecimal(binding, vector, type.storage, data)
     case 'list':
-      return writeList(binding, vector, data, (child, items) => writeArrow(binding, child, type.element, items))
+      return writeList(binding, vector, data, isValid, (child, items) =>
+        writeArrow(binding, child, type.element, items),
+      )
     case 'map':
-      return writeList(binding, vector, data, (child, entries) => {
+      return writeList(binding, vector, data, isValid, (child, entries) => {
         const [keys, values] = entries.children
         if (keys === undefined || values === undefined) throw mismatch('a map without entries')
         writeArrow(binding, binding.struct_vector_get_child(child, 0), type.key, keys)
@@ -99,13 +117,14 @@ export function writeArrow(binding: Binding, vector: Vector, type: EngineType, d
     case 'array': {
       const [items] = data.children
       if (items === undefined) throw mismatch('a fixed-size list without items')
-      return writeArrow(binding, binding.array_vector_get_child(vector), type.element, items)
+      const isInRow = isValid === undefined ? undefined : (item: number) => isValid(Math.floor(item / type.length))
+      return writeArrow(binding, binding.array_vector_get_child(vector), type.element, items, isInRow)
     }
     case 'struct':
       return type.fields.forEach((field, at) => {
         const child = data.children[at]
         if (child === undefined) throw mismatch(`a struct without its field ${field.name}`)
-        writeArrow(binding, binding.struct_vector_get_child(vector, at), field.type, child)
+        writeArrow(binding, binding.struct_vector_get_child(vector, at), field.type, child, isValid)
       })
     case 'enum':
     case 'union':
@@ -113,14 +132,25 @@ export function writeArrow(binding: Binding, vector: Vector, type: EngineType, d
   }
 }
 
-function writePlain(binding: Binding, vector: Vector, id: number, data: ArrowData): void {
-  if (data.typeId === ARROW.NULL) return
+function writePlain(
+  binding: Binding,
+  vector: Vector,
+  id: number,
+  data: ArrowData,
+  isValid: RowFilter | undefined,
+): void {
   if (id === TYPE.BOOLEAN) return copyBytes(binding, vector, booleans(data))
-  if (id === TYPE.VARCHAR || id === TYPE.BLOB) return writeStrings(binding, vector, data)
+  if (id === TYPE.VARCHAR || id === TYPE.BLOB) return writeStrings(binding, vector, data, isValid)
   const width = WIDTHS[id]
   if (width === undefined) throw mismatch(`Arrow type ${data.typeId} into DuckDB's type ${id}`)
-  if (data.typeId === ARROW.DATE && data.type.unit === 1) return copyBytes(binding, vector, daysOfMilliseconds(data))
-  if (data.typeId === ARROW.TIME && width === 8) return copyBytes(binding, vector, timesOfDay(data, id))
+  const hasValue = isValid ?? (() => true)
+  if (data.typeId === ARROW.DATE && data.type.unit === 1) {
+    return copyBytes(binding, vector, bytesOf(daysFor(data, hasValue)))
+  }
+  if (data.typeId === ARROW.TIME || data.typeId === ARROW.TIMESTAMP) {
+    const times = timesFor(id, data, hasValue)
+    if (times !== undefined) return copyBytes(binding, vector, bytesOf(times))
+  }
   const bytes = bytesOf(data.values)
   if (bytes.byteLength < data.length * width) {
     throw mismatch(`Arrow type ${data.typeId} of ${bytes.byteLength / Math.max(1, data.length)} bytes into ${width}`)
@@ -134,40 +164,8 @@ function booleans(data: ArrowData): Uint8Array {
   return Uint8Array.from({ length: data.length }, (_, row) => bitAt(bits, data.offset + row))
 }
 
-const MS_PER_DAY = 86_400_000
-
-/** Arrow's Date64 counts milliseconds of whole days. */
-function daysOfMilliseconds(data: ArrowData): Uint8Array {
-  const bytes = bytesOf(data.values)
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  return bytesOf(
-    Int32Array.from({ length: data.length }, (_, row) =>
-      Math.floor(Number(view.getBigInt64(row * 8, true)) / MS_PER_DAY),
-    ),
-  )
-}
-
-/** Units of Arrow's times in nanoseconds: seconds, milliseconds, microseconds, nanoseconds. */
-const NANOS_PER_UNIT = [1_000_000_000n, 1_000_000n, 1_000n, 1n] as const
-
-/** Times of day in Arrow's 32 bits (s, ms) or 64 bits (us, ns) as DuckDB's microseconds or nanoseconds. */
-function timesOfDay(data: ArrowData, id: number): Uint8Array {
-  const bytes = bytesOf(data.values)
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const isNarrow = data.type.bitWidth === 32
-  const nanosPerUnit = NANOS_PER_UNIT[data.type.unit ?? 2] ?? 1_000n
-  const nanosPerStep = id === TYPE.TIME_NS ? 1n : 1_000n
-  return bytesOf(
-    BigInt64Array.from({ length: data.length }, (_, row) => {
-      const value = isNarrow ? BigInt(view.getInt32(row * 4, true)) : view.getBigInt64(row * 8, true)
-      return (value * nanosPerUnit) / nanosPerStep
-    }),
-  )
-}
-
 /** Arrow's 128-bit decimals in the width that DuckDB keeps this precision in; the low bytes are the value. */
 function writeDecimal(binding: Binding, vector: Vector, storage: number, data: ArrowData): void {
-  if (data.typeId === ARROW.NULL) return
   if (data.typeId !== ARROW.DECIMAL || data.type.bitWidth !== 128)
     throw mismatch(`Arrow type ${data.typeId} into DECIMAL`)
   const source = bytesOf(data.values)
@@ -177,13 +175,12 @@ function writeDecimal(binding: Binding, vector: Vector, storage: number, data: A
   copyBytes(binding, vector, target)
 }
 
-function writeStrings(binding: Binding, vector: Vector, data: ArrowData): void {
+function writeStrings(binding: Binding, vector: Vector, data: ArrowData, isValid: RowFilter | undefined): void {
   const { dictionary } = data
-  if (dictionary !== undefined) return writeDictionary(binding, vector, data, dictionary)
+  if (dictionary !== undefined) return writeDictionary(binding, vector, data, dictionary, isValid)
   const values = bytesOf(data.values)
-  const bits = data.nullCount === 0 ? undefined : nullBitmap(data)
   const write = (row: number, from: number, to: number) => {
-    if (bits !== undefined && bitAt(bits, data.offset + row) === 0) return
+    if (isValid?.(row) === false) return
     binding.vector_assign_string_element_len(vector, row, values.subarray(from, to))
   }
   if (data.typeId === ARROW.FIXED_SIZE_BINARY) {
@@ -199,16 +196,20 @@ function writeDictionary(
   vector: Vector,
   data: ArrowData,
   dictionary: { get(index: number): unknown },
+  isValid: RowFilter | undefined,
 ): void {
   const codes = codesOf(data.values)
-  const bits = data.nullCount === 0 ? undefined : nullBitmap(data)
+  const nulls = new Set<number>()
   for (let row = 0; row < data.length; row++) {
-    if (bits !== undefined && bitAt(bits, data.offset + row) === 0) continue
+    if (isValid?.(row) === false) continue
     const value = dictionary.get(Number(codes[row] ?? 0))
-    if (typeof value === 'string') binding.vector_assign_string_element(vector, row, value)
+    if (value === null || value === undefined) nulls.add(row)
+    else if (typeof value === 'string') binding.vector_assign_string_element(vector, row, value)
     else if (value instanceof Uint8Array) binding.vector_assign_string_element_len(vector, row, value)
     else throw mismatch('a dictionary of values that are not text or bytes')
   }
+  // A dictionary may have NULL among its values.
+  if (nulls.size > 0) writeValidity(binding, vector, data.length, (row) => isValid?.(row) !== false && !nulls.has(row))
 }
 
 /** A dictionary's codes: Arrow allows every integer type. */
@@ -223,9 +224,9 @@ function writeList(
   binding: Binding,
   vector: Vector,
   data: ArrowData,
+  isValid: RowFilter | undefined,
   writeItems: (child: Vector, items: ArrowData) => void,
 ): void {
-  if (data.typeId === ARROW.NULL) return
   const [items] = data.children
   if (items === undefined) throw mismatch(`Arrow type ${data.typeId} into a list`)
   const offsets = offsetsOf(data)
@@ -235,7 +236,8 @@ function writeList(
   for (let row = 0; row < data.length; row++) {
     const from = Number(offsets[row] ?? 0)
     entries[row * 2] = BigInt(from - first)
-    entries[row * 2 + 1] = BigInt(Number(offsets[row + 1] ?? 0) - from)
+    // A list that is NULL may have items in Arrow; nobody is to read them.
+    entries[row * 2 + 1] = isValid?.(row) === false ? 0n : BigInt(Number(offsets[row + 1] ?? 0) - from)
   }
   binding.list_vector_reserve(vector, count)
   binding.list_vector_set_size(vector, count)
@@ -244,21 +246,28 @@ function writeList(
 }
 
 function offsetsOf(data: ArrowData): Int32Array | BigInt64Array {
-  const { valueOffsets } = data
+  const { valueOffsets, type } = data
+  if (data.typeId === ARROW.FIXED_SIZE_LIST) {
+    return Int32Array.from({ length: data.length + 1 }, (_, row) => row * (type.listSize ?? 0))
+  }
   if (valueOffsets instanceof Int32Array || valueOffsets instanceof BigInt64Array) return valueOffsets
   throw mismatch(`Arrow type ${data.typeId} has no offsets`)
 }
 
-/** Arrow's validity bits have DuckDB's order; only a slice that begins within a byte must be shifted. */
-function writeValidity(binding: Binding, vector: Vector, data: ArrowData): void {
-  if (data.length === 0 || (data.nullCount === 0 && data.typeId !== ARROW.NULL)) return
-  const bits = new Uint8Array(Math.ceil(data.length / 64) * 8)
-  if (data.typeId !== ARROW.NULL) {
-    const source = nullBitmap(data)
-    for (let row = 0; row < data.length; row++) {
-      if (bitAt(source, data.offset + row) === 1) bits[row >> 3] = (bits[row >> 3] ?? 0) | (1 << (row & 7))
-    }
-  }
+/** Undefined where every row has a value. */
+function rowsOf(data: ArrowData, isInParent: RowFilter | undefined): RowFilter | undefined {
+  if (data.typeId === ARROW.NULL) return () => false
+  if (data.nullCount === 0) return isInParent
+  const bits = nullBitmap(data)
+  const isHere: RowFilter = (row) => bitAt(bits, data.offset + row) === 1
+  return isInParent === undefined ? isHere : (row) => isInParent(row) && isHere(row)
+}
+
+/** A bit a row, in Arrow's and DuckDB's order, in words of 64. */
+function writeValidity(binding: Binding, vector: Vector, rows: number, isValid: RowFilter): void {
+  if (rows === 0) return
+  const bits = new Uint8Array(Math.ceil(rows / 64) * 8)
+  for (let row = 0; row < rows; row++) if (isValid(row)) bits[row >> 3] = (bits[row >> 3] ?? 0) | (1 << (row & 7))
   binding.vector_ensure_validity_writable(vector)
   binding.copy_data_to_vector_validity(vector, 0, bits.buffer, 0, bits.byteLength)
 }

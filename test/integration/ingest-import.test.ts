@@ -166,10 +166,10 @@ describe('what gets into a table', () => {
     })
     const path = await kit.file('in.arrows', tableToIPC(arrow, 'stream'))
     expect((await kit.import({ table, sources: [path] })).rows).toBe(3)
-    expect(await kit.read('SELECT id, name FROM $T ORDER BY id', table.name)).toEqual([
-      { id: 1n, name: 'a' },
-      { id: 2n, name: null },
-      { id: 3n, name: 'ccccccccccccccccccccc' },
+    expect(await kit.read('SELECT id, name, ts FROM $T ORDER BY id', table.name)).toEqual([
+      { id: 1n, name: 'a', ts: '1970-01-01T00:00:00' },
+      { id: 2n, name: null, ts: '1970-01-01T00:00:01' },
+      { id: 3n, name: 'ccccccccccccccccccccc', ts: null },
     ])
   })
 

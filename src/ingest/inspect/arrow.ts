@@ -1,9 +1,9 @@
 import { createReadStream } from 'node:fs'
 import type { DataType, RecordBatch, Schema } from 'apache-arrow'
-import { IceboxError, messageOf } from '../../base/index.ts'
+import { IceboxError, isIceboxError, messageOf } from '../../base/index.ts'
+import { arrowSqlType } from '../../engine/index.ts'
 import type { Inspection } from '../read/description.ts'
 import type { SourceFile } from '../source/locate.ts'
-import { quoteIdentifier } from '../sql.ts'
 import { checkNames } from './names.ts'
 
 /** Columns of Arrow IPC files or streams from their schema message. */
@@ -13,9 +13,7 @@ export async function inspectArrow(files: readonly SourceFile[]): Promise<Inspec
   let columns: { name: string; type: string }[] | undefined
   for (const file of files) {
     const schema = await schemaOf(file.path)
-    const here = await Promise.all(
-      schema.fields.map(async (field) => ({ name: field.name, type: await duckDbType(field.type, field.name) })),
-    )
+    const here = schema.fields.map((field) => ({ name: field.name, type: duckDbType(field.type, field.name) }))
     checkNames(
       here.map((column) => column.name),
       file.path,
@@ -119,43 +117,17 @@ function truncated(path: string, why: string, cause?: unknown): IceboxError {
   })
 }
 
-async function duckDbType(type: DataType, column: string): Promise<string> {
-  const arrow = await import('apache-arrow')
-  const T = arrow.DataType
-  if (T.isNull(type)) return 'VARCHAR'
-  if (T.isBool(type)) return 'BOOLEAN'
-  if (T.isInt(type))
-    return `${type.isSigned ? '' : 'U'}${({ 8: 'TINYINT', 16: 'SMALLINT', 32: 'INTEGER', 64: 'BIGINT' } as const)[type.bitWidth]}`
-  if (T.isFloat(type)) return type.precision === arrow.Precision.DOUBLE ? 'DOUBLE' : 'FLOAT'
-  if (T.isUtf8(type) || T.isLargeUtf8(type)) return 'VARCHAR'
-  if (T.isBinary(type) || T.isLargeBinary(type) || T.isFixedSizeBinary(type)) return 'BLOB'
-  if (T.isDecimal(type) && type.bitWidth <= 128) return `DECIMAL(${type.precision},${type.scale})`
-  if (T.isDate(type)) return type.unit === arrow.DateUnit.DAY ? 'DATE' : 'TIMESTAMP'
-  if (T.isTime(type)) return 'TIME'
-  if (T.isTimestamp(type)) {
-    if (type.timezone !== null && type.timezone !== undefined && type.timezone !== '') return 'TIMESTAMP WITH TIME ZONE'
-    return type.unit === arrow.TimeUnit.NANOSECOND ? 'TIMESTAMP_NS' : 'TIMESTAMP'
+/** What an Arrow column is loaded as; tables have neither arrays nor nanoseconds of a day. */
+function duckDbType(type: DataType, column: string): string {
+  try {
+    return arrowSqlType(type, { ofNull: 'VARCHAR', ofTimeNs: 'TIME', hasArrays: false })
+  } catch (error) {
+    if (!isIceboxError(error, 'schema/unsupported-type')) throw error
+    throw new IceboxError(error.code, {
+      message: `column '${column}' cannot be imported: ${error.message}`,
+      remedy: 'cast it where the file is written, or leave the column out',
+      context: { column },
+      cause: error,
+    })
   }
-  if (T.isDictionary(type)) return duckDbType(type.dictionary, column)
-  if (T.isList(type) || T.isFixedSizeList(type)) {
-    const child = type.children[0]
-    if (child !== undefined) return `${await duckDbType(child.type, column)}[]`
-  }
-  if (T.isStruct(type)) {
-    const fields = await Promise.all(
-      type.children.map(
-        async (child) => `${quoteIdentifier(child.name)} ${await duckDbType(child.type, `${column}.${child.name}`)}`,
-      ),
-    )
-    return `STRUCT(${fields.join(', ')})`
-  }
-  throw new IceboxError('schema/unsupported-type', {
-    message: `column '${column}' has the Arrow type ${describeType(type)}, which cannot be imported`,
-    remedy: 'cast it, or leave the column out',
-    context: { column, type: describeType(type) },
-  })
-}
-
-function describeType(type: DataType): string {
-  return type[Symbol.toStringTag]
 }
