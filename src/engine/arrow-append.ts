@@ -1,6 +1,7 @@
 import { IceboxError, isIceboxError, throwIfCancelled } from '../base/index.ts'
 import { VECTOR_ROWS } from '../memory/index.ts'
-import { type ArrowData, writeArrow } from './arrow-vector.ts'
+import type { ArrowData } from './arrow-data.ts'
+import { writeArrow } from './arrow-vector.ts'
 import type { Appender, Binding, Connection } from './binding.ts'
 import { engineError } from './errors.ts'
 import { type EngineType, readType } from './types.ts'

@@ -1,5 +1,5 @@
 import { IceboxError } from '../base/index.ts'
-import type { ArrowData, RowFilter } from './arrow-vector.ts'
+import type { ArrowData, RowFilter } from './arrow-data.ts'
 import { TYPE } from './binding.ts'
 
 /** Units of Arrow's times and timestamps in nanoseconds: seconds, milliseconds, microseconds, nanoseconds. */

@@ -1,5 +1,5 @@
 import { IceboxError } from '../base/index.ts'
-import { ARROW, type ArrowType } from './arrow-vector.ts'
+import { ARROW, type ArrowType } from './arrow-data.ts'
 
 /** Units of timestamps in Arrow, by number: seconds, milliseconds, microseconds, nanoseconds. */
 const TIMESTAMPS = ['TIMESTAMP_S', 'TIMESTAMP_MS', 'TIMESTAMP', 'TIMESTAMP_NS'] as const

@@ -85,17 +85,19 @@ export class ChunkMemory {
   }
 
   /**
-   * The largest of a chunk's rows is about to be copied out of native memory, and the reader makes something of it. Rejects
-   * (throws) `memory/exhausted` where that has no room. `rowsBefore` are those of the chunks before.
+   * The largest of a chunk's rows is about to be copied out of native memory, and the reader makes something of it, with
+   * `objectBytes` beside the row's own. Rejects (throws) `memory/exhausted` where that has no room. `rowsBefore` are those
+   * of the chunks before.
    */
-  beforeRead(rowBytes: number, rowsBefore: number): void {
-    if (rowBytes < LARGE_ROW_BYTES) return
-    const bytes = rowBytes * READ_FACTOR
+  beforeRead(rowBytes: number, objectBytes: number, rowsBefore: number): void {
+    const bytes = rowBytes * READ_FACTOR + objectBytes
+    if (bytes < LARGE_ROW_BYTES * READ_FACTOR) return
     const freeBytes = freeOrMade(bytes, this.#room)
     if (freeBytes === undefined) return
     throw new IceboxError('memory/exhausted', {
       message: `a row of ${formatBytes(rowBytes)}, among the ${formatCount(VECTOR_ROWS)} after row ${formatCount(rowsBefore)} of this result, needs ${formatBytes(bytes)} to be read, and ${formatBytes(freeBytes)} of the budget are free`,
-      remedy: 'select a part of it, such as substring(…, 1, 1000) or length(…), or raise performance.memory.max_usage',
+      remedy:
+        'select a part of it, such as substring(…, 1, 1000), length(…) or the rows of unnest(…), write it as Arrow, or raise performance.memory.max_usage',
       context: { rowBytes, askedBytes: bytes, freeBytes },
     })
   }

@@ -1,7 +1,7 @@
 export { allocatorControl } from './allocator.ts'
 export { arrowOfTexts } from './arrow-out/texts.ts'
 export { arrowSqlType } from './arrow-types.ts'
-export type { ArrowType } from './arrow-vector.ts'
+export type { ArrowType } from './arrow-data.ts'
 export type { LaunchOptions } from './child/launch.ts'
 export { type ScalarFamilies, serveEngine } from './child/serve.ts'
 export { Gate } from './gate.ts'

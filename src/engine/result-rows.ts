@@ -51,6 +51,8 @@ export class ResultRows implements ResultStream {
   #fetching: Promise<unknown> | undefined
   #closing: Promise<void> = Promise.resolve()
   #isStarted = false
+  /** Rows stay in buffers, and no value is made of them here. */
+  #isArrow = false
   #rowsRead = 0
 
   constructor(options: ResultRowsOptions) {
@@ -110,6 +112,7 @@ export class ResultRows implements ResultStream {
   /** The rows as bodies of record batches, for another process: in the form that values are decoded from, or Arrow's. */
   bodies(form: BodyForm, limits: BatchLimits): AsyncGenerator<ArrowBody, void, undefined> {
     const { host, buffers } = this.#options
+    this.#isArrow = form === 'arrow'
     return this.#bodies(new Gatherer(host.binding, this.types, { form, limits, buffers, consumer: CONSUMER }))
   }
 
@@ -158,10 +161,10 @@ export class ResultRows implements ResultStream {
       // Looking at every length costs a quarter of the time of an Arrow stream: it is done where it is asked for.
       const sizes =
         maxValueBytes === undefined
-          ? { totalBytes: 0, rowBytes: 0 }
+          ? { totalBytes: 0, rowBytes: 0, rowObjectBytes: 0 }
           : checkValueSizes(binding, chunk, { columns, types }, this.#rowsRead, maxValueBytes)
       const variableBytes = sizes.totalBytes
-      this.#memory.beforeRead(sizes.rowBytes, this.#rowsRead)
+      this.#memory.beforeRead(sizes.rowBytes, this.#isArrow ? 0 : sizes.rowObjectBytes, this.#rowsRead)
       this.#rowsRead += rows
       this.#memory.handedOut(rows, variableBytes)
       if (this.#memory.isTight) await this.#options.useOneThread()

@@ -134,6 +134,23 @@ describe('what is wide, long or deep, under a budget of 256MB', () => {
     expect(whole.peakBytes).toBeLessThanOrEqual(512e6)
   })
 
+  it.each([
+    ['numbers', 'select list(id) as v from m.fact where id < 2000000'],
+    ['texts', 'select list(name) as v from m.fact where id < 700000'],
+    ['structs', 'select list({a: id, b: k}) as v from m.fact where id < 700000'],
+    ['pairs', 'select map(list(id), list(id)) as v from m.fact where id < 1000000'],
+  ])('a list of %s, many times as large as values, is refused as such and passes as Arrow', async (_what, query) => {
+    for (const format of ['json', 'csv']) {
+      const ran = await written(query, format)
+      within(ran)
+      expect(ran.code, ran.out).toBe(3)
+      expect(errorOf(ran)).toMatchObject({ code: 'memory/exhausted', context: { rowBytes: expect.any(Number) } })
+    }
+    const arrow = await written(query, 'arrow')
+    within(arrow)
+    expect(arrow.code, arrow.out).toBe(0)
+  })
+
   it('a value of 15 MB passes whole', async () => {
     const file = join(folder, 'value.arrow')
     const ran = await icebox(["select repeat('x', 15000000) as t from range(3)", '--output', file, '--json'])

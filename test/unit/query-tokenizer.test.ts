@@ -123,3 +123,16 @@ describe('statements', () => {
     expect(() => splitStatements('('.repeat(2000))).toThrow('brackets nest deeper')
   })
 })
+
+describe('a text of megabytes', () => {
+  it.each([
+    ['string', `'${'x'.repeat(20_000_000)}'`],
+    ['string', `'${"it''s ".repeat(2_000_000)}'`],
+    ['string', `E'${'a\\n'.repeat(2_000_000)}'`],
+    ['quoted', `"${'n""'.repeat(2_000_000)}"`],
+  ] as const)('is one %s token and does not overflow the stack', (kind, text) => {
+    const tokens = tokenize(`select ${text} x`)
+    expect(tokens.map((token) => token.kind)).toEqual(['word', 'space', kind, 'space', 'word'])
+    expect(tokens[2]?.text.length).toBe(text.length)
+  })
+})

@@ -28,9 +28,10 @@ export interface Token {
 const SPACE = /[\s\u00a0\u2000-\u200b\u3000\ufeff]+/y
 const LINE_COMMENT = /--[^\n]*/y
 const DOLLAR_TAG = /\$(?:[A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]*)?\$/y
-const ESCAPE_STRING = /[eE]'(?:[^'\\]|''|\\[\s\S])*'/y
-const STRING = /(?:[xXbB]|[uU]&)?'(?:[^']|'')*'/y
-const QUOTED = /"(?:[^"]|"")*"/y
+// Runs of plain characters are one step each: a step for every character overflows the stack at a few MB.
+const ESCAPE_STRING = /[eE]'[^'\\]*(?:(?:''|\\[\s\S])[^'\\]*)*'/y
+const STRING = /(?:[xXbB]|[uU]&)?'[^']*(?:''[^']*)*'/y
+const QUOTED = /"[^"]*(?:""[^"]*)*"/y
 const PARAMETER = /\$[A-Za-z0-9_\u0080-\uffff]+|\?[0-9]*/y
 const NUMBER = /0[xX][0-9a-fA-F_]+|0[bB][01_]+|(?:[0-9][0-9_]*(?:\.(?!\.)[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9]+)?/y
 const WORD = /[A-Za-z_\u0080-\uffff][A-Za-z0-9_$\u0080-\uffff]*/y
@@ -68,11 +69,9 @@ export function tokenize(sql: string): Token[] {
       push(close === -1 ? 'unterminated' : 'string', close === -1 ? sql.length : close + tag.length)
       continue
     }
-    const simple = SIMPLE.map(([kind, pattern]) => [kind, matchAt(pattern, sql, at)] as const).find(
-      ([, text]) => text !== undefined,
-    )
-    if (simple?.[1] !== undefined) {
-      push(simple[0], at + simple[1].length)
+    const simple = simpleAt(sql, at)
+    if (simple !== undefined) {
+      push(simple.kind, simple.end)
       continue
     }
     const character = sql[at]
@@ -136,6 +135,15 @@ function unescapeString(body: string): string {
 function matchAt(pattern: RegExp, text: string, at: number): string | undefined {
   pattern.lastIndex = at
   return pattern.exec(text)?.[0]
+}
+
+/** What the first pattern that matches finds at a place. */
+function simpleAt(sql: string, at: number): { readonly kind: TokenKind; readonly end: number } | undefined {
+  for (const [kind, pattern] of SIMPLE) {
+    const text = matchAt(pattern, sql, at)
+    if (text !== undefined) return { kind, end: at + text.length }
+  }
+  return undefined
 }
 
 /** Block comments nest. Returns the offset after the end, or -1. */
