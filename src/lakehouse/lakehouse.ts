@@ -24,6 +24,7 @@ import { parseTableName } from './names.ts'
 import { closeParts, ingestServices, makeParts, openParts, type OpenOptions, type Parts } from './parts.ts'
 import { planAndImport } from './plan-and-import.ts'
 import { relocateIfMoved } from './relocate.ts'
+import { Running } from './running.ts'
 
 /** An open lakehouse: what it can do, over the parts that `parts.ts` wired. Close it, or write `await using`. */
 export class Lakehouse implements CommandLakehouse {
@@ -35,6 +36,7 @@ export class Lakehouse implements CommandLakehouse {
   readonly #lifetime: BillMeter
   readonly #forgetCache: () => void
   readonly #appenders: Appenders
+  readonly #running = new Running()
   #streamRecovery: StreamRecovery = { rows: 0, streams: 0, failures: [] }
   #operations = 0
   #closing: Promise<void> | undefined
@@ -124,14 +126,19 @@ export class Lakehouse implements CommandLakehouse {
    * Imports files into a table in one commit; a failed or cancelled import leaves the table as it was. Rejects `source/*`,
    * `schema/*`, `table/*`, `ingest/*`, `memory/*`, `storage/*`, `cancelled`.
    */
-  async import(options: ImportOptions): Promise<ImportSummary> {
+  import(options: ImportOptions): Promise<ImportSummary> {
+    return this.#running.during(this.#import(options))
+  }
+
+  async #import(options: ImportOptions): Promise<ImportSummary> {
     const { governor, budgetBytes } = this.#parts.process
     const operation = `import ${++this.#operations}`
-    const { onProgress, signal } = options
+    const { onProgress } = options
+    const signal = this.#running.signal(options.signal)
     governor.tidy()
     // Everything beyond the process itself: an import that keeps its plan is over it only when the budget is.
     const planBytes = Math.max(0, budgetBytes - governor.heldBy('process'))
-    using running = await governor.operation({ name: operation, planBytes, ...(signal !== undefined && { signal }) })
+    using running = await governor.operation({ name: operation, planBytes, signal })
     const meter = startMeter(governor, operation, this.#parts.isProfiled)
     try {
       const services = await ingestServices(this.#parts, operation)
@@ -166,7 +173,9 @@ export class Lakehouse implements CommandLakehouse {
 
   /** Runs a script, statement by statement: each result is read or closed before the next statement begins. */
   run(sql: string, parameters?: readonly SqlParameter[], options: RunSqlOptions = {}): AsyncIterable<StatementResult> {
-    return this.#connection.run(sql, { ...options, ...(parameters !== undefined && { parameters }) })
+    const signal = this.#running.signal(options.signal)
+    const given = { ...options, signal, ...(parameters !== undefined && { parameters }) }
+    return this.#running.items(this.#connection.run(sql, given))
   }
 
   /** The batches of one query. `break` cancels it. Rejects `usage/invalid` for a script of several statements. */
@@ -240,7 +249,9 @@ export class Lakehouse implements CommandLakehouse {
     await this.catalog.renameTable(parseTableName(from), parseTableName(to))
   }
 
-  /** Ends what runs and closes the parts in order. A second call waits for the first. */
+  /**
+   * Cancels what runs, commits what appenders were given, and closes the parts in order. A second call waits for the first.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -252,6 +263,7 @@ export class Lakehouse implements CommandLakehouse {
 
   async #close(): Promise<void> {
     try {
+      await this.#running.end()
       try {
         await this.#appenders.close()
       } finally {

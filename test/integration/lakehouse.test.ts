@@ -52,6 +52,28 @@ describe('the library', () => {
     }
   })
 
+  it('closing cancels what runs and what waits instead of letting it run on, and forgets nothing of it', async () => {
+    const lake = await Lakehouse.open(lakeFolder)
+    await importCities(lake)
+    // A result that nobody reads to its end does not hold the closing up.
+    const open = lake.query('select * from range(1000000)')[Symbol.asyncIterator]()
+    expect((await open.next()).done).toBe(false)
+    // Would run for days; more than the engine runs at once, so that some wait.
+    const endless = Array.from({ length: 20 }, async () => {
+      const sql = 'select count(*) from range(10000000) a(i), range(10000000) b(j) where i * j % 7 = 3'
+      for await (const batch of lake.query(sql)) expect(batch.rowCount).toBe(0)
+    })
+    const outcomes = Promise.allSettled(endless)
+    await lake.close()
+    for (const outcome of await outcomes) {
+      expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'cancelled' } })
+    }
+    await expect(lake.sql`select 1`).rejects.toMatchObject({ code: 'cancelled', message: 'the lakehouse was closed' })
+    await expect(open.next()).rejects.toMatchObject({ code: 'cancelled' })
+    await using again = await Lakehouse.open(lakeFolder)
+    expect(await cities(again)).toEqual(CITIES)
+  })
+
   it('query() refuses a script instead of giving the rows of its statements in one stream', async () => {
     await using lake = await Lakehouse.open(lakeFolder)
     const read = async () => {
