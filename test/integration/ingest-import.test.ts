@@ -242,6 +242,39 @@ describe('into a table that exists', () => {
     expect(await columnsOf(table.name)).toEqual({ n: 'long' })
   })
 
+  it('values inside lists and structs are not rounded or rewritten to fit: 2^53 + 1 has no double', async () => {
+    await using session = await kit.engine.session()
+    const file = (name: string) => join(kit.folder, `in/${name}.parquet`)
+    await session.run(`
+      COPY (SELECT [1.5::DOUBLE] AS l, {x: 1.5::DOUBLE} AS s, 'a' AS t) TO '${file('doubles')}';
+      COPY (SELECT [9007199254740993] AS l) TO '${file('list')}';
+      COPY (SELECT {x: 9007199254740993} AS s) TO '${file('struct')}';
+      COPY (SELECT {x: 1.1} AS t) TO '${file('text')}';
+      COPY (SELECT [7::INTEGER] AS l) TO '${file('small')}'`)
+    const table = fresh()
+    await kit.import({ table, sources: [file('doubles')] })
+    for (const name of ['list', 'struct', 'text']) {
+      const error = await failure(kit.import({ table, sources: [file(name)], mode: 'append' }))
+      expect(error.code, name).toBe('schema/mismatch')
+    }
+    await kit.import({ table, sources: [file('small')], mode: 'append' })
+    expect(await kit.read('SELECT l FROM $T ORDER BY l', table.name)).toEqual([{ l: [1.5] }, { l: [7] }])
+  })
+
+  it('nanoseconds that the reader cuts off are said', async () => {
+    const { Table, tableToIPC, TimestampMicrosecond, TimestampNanosecond, vectorFromArray } = await import(
+      'apache-arrow'
+    )
+    const { Table: WasmTable, writeParquet } = await import('parquet-wasm')
+    const arrow = new Table({
+      fine: vectorFromArray([1], new TimestampNanosecond('UTC')),
+      coarse: vectorFromArray([1], new TimestampMicrosecond('UTC')),
+    })
+    const path = await kit.file('nanos.parquet', writeParquet(WasmTable.fromIPCStream(tableToIPC(arrow, 'stream'))))
+    const { notes } = await kit.import({ table: fresh(), sources: [path] })
+    expect(notes).toEqual(["'fine': stored in nanoseconds and read in microseconds, what is below one is cut off"])
+  })
+
   it('text does not get into a column of numbers', async () => {
     const table = fresh()
     await kit.import({ table, sources: [await csv('numbers.csv', 'id', '1')] })

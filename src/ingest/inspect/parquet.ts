@@ -15,6 +15,7 @@ export async function inspectParquet(files: readonly SourceFile[], scene: Inspec
   let rows = 0
   let uncompressedBytes = 0
   let footerBytes = 0
+  const finer = new Set<string>()
   for (const file of files) {
     footerBytes = Math.max(footerBytes, await sizeOfFooter(file.path, scene.memoryLimitBytes))
     try {
@@ -24,7 +25,7 @@ export async function inspectParquet(files: readonly SourceFile[], scene: Inspec
           options,
         )
       ).map((row) => ({ name: textOf(row['column_name']), type: textOf(row['column_type']) }))
-      await checkFooter(file.path, scene)
+      for (const name of await checkFooter(file.path, scene)) finer.add(name)
       const footer = (
         await scene.session.all(
           `SELECT coalesce(sum(n), 0) AS n, coalesce(sum(b), 0) AS b FROM (SELECT row_group_id, any_value(row_group_num_rows) AS n, any_value(row_group_bytes) AS b FROM parquet_metadata(${quoteText(file.path)}) GROUP BY row_group_id)`,
@@ -57,7 +58,7 @@ export async function inspectParquet(files: readonly SourceFile[], scene: Inspec
     estimatedRows: rows,
     rowWidthBytes: Math.max(8 * columns.length, Math.round((uncompressedBytes * 1.5) / rows)),
     footerBytes,
-    notes,
+    notes: finer.size === 0 ? notes : [...notes, nanosecondsNote([...finer])],
   }
 }
 
@@ -82,11 +83,18 @@ async function sizeOfFooter(path: string, memoryLimitBytes: number): Promise<num
 
 const FOOTER_FACTOR = 13
 
-/** What DuckDB passes over when it reads a file: names that it changes, decimals that it reads as doubles. */
-async function checkFooter(path: string, scene: InspectScene): Promise<void> {
+function nanosecondsNote(names: readonly string[]): string {
+  return `${names.map((name) => `'${name}'`).join(', ')}: stored in nanoseconds and read in microseconds, what is below one is cut off`
+}
+
+/**
+ * What DuckDB passes over when it reads a file: names that it changes, decimals that it reads as doubles. Answers with the
+ * columns of which it cuts nanoseconds off.
+ */
+async function checkFooter(path: string, scene: InspectScene): Promise<readonly string[]> {
   const options = scene.signal === undefined ? {} : { signal: scene.signal }
   const elements = await scene.session.all(
-    `SELECT name, num_children, converted_type, scale, precision FROM parquet_schema(${quoteText(path)})`,
+    `SELECT name, type, num_children, converted_type, logical_type, scale, precision FROM parquet_schema(${quoteText(path)})`,
     options,
   )
   const names: string[] = []
@@ -110,6 +118,15 @@ async function checkFooter(path: string, scene: InspectScene): Promise<void> {
       context: { file: path, column, type },
     })
   }
+  return elements.filter(isCutOff).map((element) => textOf(element['name']))
+}
+
+/** Timestamps without a zone are read with their nanoseconds; INT96, those with one, and times of day are not (DuckDB 1.5.5). */
+function isCutOff(element: Readonly<Record<string, unknown>>): boolean {
+  if (element['type'] === 'INT96') return true
+  const logical = element['logical_type']
+  if (typeof logical !== 'string' || !logical.includes('NANOS=NanoSeconds')) return false
+  return logical.startsWith('TimeType') || logical.includes('isAdjustedToUTC=1')
 }
 
 /** Iceberg spec, "Primitive Types". */

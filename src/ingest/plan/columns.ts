@@ -229,13 +229,15 @@ function nestedFits(source: Type, target: Type, isJson: boolean): boolean {
   if (source.kind === 'list' && target.kind === 'list') return nestedFits(source.element, target.element, isJson)
   if (source.kind === 'map' && target.kind === 'map')
     return nestedFits(source.key, target.key, isJson) && nestedFits(source.value, target.value, isJson)
-  if (!isPrimitive(source) && target.kind === 'string') return true
+  // Of other formats it would be the engine's own display of a list or struct, which nothing reads back.
+  if (!isPrimitive(source) && target.kind === 'string') return isJson
   if (!isPrimitive(source) || !isPrimitive(target)) return false
   return (
     typeToString(source) === typeToString(target) ||
     (source.kind === 'int' && target.kind === 'long') ||
     (source.kind === 'float' && target.kind === 'double') ||
-    (source.kind === 'long' && target.kind === 'double')
+    // Past 2^53 a long has no double, and no check looks at values within a cast.
+    (source.kind === 'int' && target.kind === 'double')
   )
 }
 
