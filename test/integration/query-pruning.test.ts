@@ -84,6 +84,15 @@ const comparison = fc.constantFrom(...COLUMNS).chain((column) =>
       'db > 0.05 OR f < 1',
       'NOT b',
       'b',
+      'dc::DECIMAL(10,0) = -6',
+      'dc::DECIMAL(11,1) > -5.5',
+      'dc::DECIMAL(18,3) <= -5.500',
+      'i::DECIMAL(12,1) = 7',
+      "s IS NOT DISTINCT FROM 'a'",
+      'i IS DISTINCT FROM 7',
+      'b IS TRUE',
+      'b IS NOT FALSE',
+      "(i = 7 AND s IS NOT DISTINCT FROM 'a') IS NOT TRUE",
     ),
   ),
 )
@@ -170,5 +179,31 @@ describe('pruning (I11)', () => {
     )
     // A test in which nothing is pruned would prove nothing.
     expect(pruned).toBeGreaterThan(100)
+  })
+
+  it('a decimal cast to fewer places finds the rows that round to the value, and DELETE takes no others', async () => {
+    await using lake = await openQueryLake()
+    await lake.run('CREATE SCHEMA r; CREATE TABLE r.t (d DECIMAL(10,2)) PARTITIONED BY (d)')
+    await lake.run('INSERT INTO r.t SELECT 4.50 + range * 0.01 FROM range(20)')
+    expect(await lake.rows('SELECT count(*) FROM r.t WHERE d::DECIMAL(10,0) = 5')).toEqual([[20n]])
+    expect(await lake.rows('SELECT count(*) FROM r.t WHERE d::DECIMAL(12,1) = 4.6')).toEqual([[10n]])
+    await expect(lake.run('DELETE FROM r.t WHERE d::DECIMAL(10,0) < 5')).rejects.toMatchObject({
+      code: 'sql/unsupported',
+    })
+    await expect(lake.run('DELETE FROM r.t WHERE NOT (d::DECIMAL(10,0) = 5)')).rejects.toMatchObject({
+      code: 'sql/unsupported',
+    })
+    expect(await lake.rows('SELECT count(*) FROM r.t')).toEqual([[20n]])
+  })
+
+  it('the negation of IS NOT DISTINCT FROM finds rows with nulls, and DELETE does not leave them behind', async () => {
+    await using lake = await openQueryLake()
+    await lake.run('CREATE SCHEMA r; CREATE TABLE r.t (i INTEGER, v VARCHAR) PARTITIONED BY (i, v)')
+    await lake.run("INSERT INTO r.t SELECT 5, CASE WHEN range < 18 THEN 'v' || range END FROM range(19)")
+    const where = "NOT (i = 5 AND v IS NOT DISTINCT FROM 'zz')"
+    expect(await lake.rows(`SELECT count(*) FROM r.t WHERE ${where}`)).toEqual([[19n]])
+    await expect(lake.run(`DELETE FROM r.t WHERE ${where}`)).rejects.toMatchObject({ code: 'sql/unsupported' })
+    await lake.run("DELETE FROM r.t WHERE i = 5 AND v IS NOT DISTINCT FROM 'v3'")
+    expect(await lake.rows('SELECT count(*) FROM r.t')).toEqual([[18n]])
   })
 })

@@ -163,6 +163,57 @@ describe('filters of a plan', () => {
     })
   })
 
+  it.each([
+    '(CAST(t1·f8 AS DECIMAL(10,0)) = 5)',
+    '(CAST(t1·f8 AS DECIMAL(10,1)) > 5.5)',
+    '(CAST(t1·f8 AS DECIMAL(9,2)) = 5.25)',
+    '(CAST(t1·f8 AS DECIMAL(10,3)) = 5.125)',
+    '(CAST(t1·f8 AS INTEGER) = 5)',
+    '(CAST(t1·f8 AS DOUBLE) = 5)',
+    '(CAST(t1·f1 AS DECIMAL(9,0)) = 5)',
+    '(CAST(t1·f14 AS INTEGER) = 5)',
+    '(CAST(t1·f14 AS DECIMAL(18,3)) = 5.000)',
+    '(CAST(t1·f14 AS DOUBLE) = 5)',
+    '(CAST(t1·f7 AS FLOAT) = 0.5)',
+    "(CAST(t1·f9 AS DATE) = '2020-01-01'::DATE)",
+    "(CAST(t1·f3 AS TIMESTAMP) < '2020-01-01 10:00:00'::TIMESTAMP)",
+    "(CAST(t1·f10 AS TIMESTAMP) < '2020-01-01 10:00:00'::TIMESTAMP)",
+    '(TRY_CAST(t1·f1 AS BIGINT) = 5)',
+  ])('a cast that may change a value or fail says nothing of the column: %s', (text) => {
+    expect(read(text)).toEqual(nothing)
+  })
+
+  it.each<[string, Predicate]>([
+    ['(CAST(t1·f8 AS DECIMAL(11,3)) = 5.120)', { op: 'eq', fieldId: 8, value: 512n }],
+    ['(CAST(t1·f1 AS DECIMAL(10,0)) = 5)', { op: 'eq', fieldId: 1, value: 5 }],
+    ['(CAST(t1·f14 AS DECIMAL(19,0)) = 5)', { op: 'eq', fieldId: 14, value: 5n }],
+    ['(CAST(t1·f14 AS HUGEINT) > 5)', { op: 'gt', fieldId: 14, value: 5n }],
+  ])('a cast that holds every value of the column is seen through: %s', (text, predicate) => {
+    expect(read(text)).toEqual(exactly(predicate))
+  })
+
+  it.each([
+    "(NOT ((t1·f1 = 5) AND (t1·f2 IS NOT DISTINCT FROM 'zz')))",
+    "(NOT ((t1·f2 IS NOT DISTINCT FROM 'zz') OR (t1·f1 = 5)))",
+    '(NOT (t1·f13 IS NOT DISTINCT FROM true))',
+    '(NOT (NOT (t1·f1 IS NOT DISTINCT FROM 5)))',
+    '(NOT (optional: t1·f1=5))',
+  ])('what is false for null is not turned around, since nulls pass its negation: %s', (text) => {
+    expect(read(text)).toEqual(nothing)
+  })
+
+  it('what is false for null is the same as an equality where nothing turns it around', () => {
+    expect(read("((t1·f1 = 5) AND (t1·f2 IS NOT DISTINCT FROM 'zz'))")).toEqual(
+      exactly({
+        op: 'and',
+        args: [
+          { op: 'eq', fieldId: 1, value: 5 },
+          { op: 'eq', fieldId: 2, value: 'zz' },
+        ],
+      }),
+    )
+  })
+
   it('leaves a filter that is filled while the statement runs', () => {
     expect(read('optional: Dynamic Filter (t1·f1)')).toEqual({ predicate: { op: 'true' }, isExact: true })
     expect(read('t1·f1>5 OR garbage here')).toEqual(nothing)

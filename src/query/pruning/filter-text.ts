@@ -17,8 +17,17 @@ export interface FilterContext {
   readonly isUtc: boolean
 }
 
+/** What a part of a filter says. */
+interface Reading extends FilterReading {
+  /**
+   * True where it is null for the rows for which `predicate` is null, and false where that is false. Rows for which a filter
+   * is null do not pass, as if it were false, so this matters only below a NOT.
+   */
+  readonly isNullAlike: boolean
+}
+
 const TRUE: Predicate = { op: 'true' }
-const NOTHING: FilterReading = { predicate: TRUE, isExact: false }
+const NOTHING: Reading = { predicate: TRUE, isExact: false, isNullAlike: false }
 const COMPARISONS = { '=': 'eq', '<': 'lt', '<=': 'le', '>': 'gt', '>=': 'ge', '!=': 'ne', '<>': 'ne' } as const
 const MIRRORED = { eq: 'eq', lt: 'gt', le: 'ge', gt: 'lt', ge: 'le', ne: 'ne' } as const
 type Comparison = keyof typeof MIRRORED
@@ -86,7 +95,7 @@ class FilterReader {
     this.#context = context
   }
 
-  read(): FilterReading {
+  read(): Reading {
     try {
       const reading = this.#level()
       return this.#at === this.#tokens.length ? reading : NOTHING
@@ -97,8 +106,8 @@ class FilterReader {
   }
 
   /** Terms joined by AND and OR at one depth of brackets. */
-  #level(): FilterReading {
-    const alternatives: FilterReading[][] = [[this.#term()]]
+  #level(): Reading {
+    const alternatives: Reading[][] = [[this.#term()]]
     for (;;) {
       if (this.#accept('OR')) alternatives.push([this.#term()])
       else if (this.#accept('AND')) alternatives.at(-1)?.push(this.#term())
@@ -109,10 +118,11 @@ class FilterReader {
     return {
       predicate: or(alternatives.map((terms) => and(terms.map((term) => term.predicate)))),
       isExact: !isMixed && readings.every((reading) => reading.isExact),
+      isNullAlike: readings.every((reading) => reading.isNullAlike),
     }
   }
 
-  #term(): FilterReading {
+  #term(): Reading {
     if (isKeyword(this.#peek(), 'OPTIONAL') && this.#peek(1)?.text === ':') {
       this.#at += 2
       return this.#optional()
@@ -134,16 +144,16 @@ class FilterReader {
   }
 
   /** A hint that follows from other filters: `IN (…)`, or a filter that is filled while the statement runs. */
-  #optional(): FilterReading {
+  #optional(): Reading {
     if (isKeyword(this.#peek(), 'DYNAMIC') && isKeyword(this.#peek(1), 'FILTER')) {
       this.#at += 2
       this.#skipBrackets()
-      return { predicate: TRUE, isExact: true }
+      return { predicate: TRUE, isExact: true, isNullAlike: false }
     }
-    return { predicate: this.#term().predicate, isExact: true }
+    return { predicate: this.#term().predicate, isExact: true, isNullAlike: false }
   }
 
-  #condition(): FilterReading {
+  #condition(): Reading {
     if (this.#accept('NOT')) return this.#negated()
     if (this.#peek()?.text === '(') {
       this.#at++
@@ -169,12 +179,13 @@ class FilterReader {
     return this.#comparison(op, left, right, false)
   }
 
-  #negated(): FilterReading {
+  #negated(): Reading {
     const inner = this.#condition()
-    return inner.isExact ? { predicate: { op: 'not', arg: inner.predicate }, isExact: true } : NOTHING
+    const isSame = inner.isExact && inner.isNullAlike
+    return isSame ? { predicate: { op: 'not', arg: inner.predicate }, isExact: true, isNullAlike: true } : NOTHING
   }
 
-  #startsWith(): FilterReading {
+  #startsWith(): Reading {
     this.#at++
     this.#expect('(')
     const column = this.#column()
@@ -187,22 +198,26 @@ class FilterReader {
     return exact({ op: 'starts-with', fieldId: column.field.id, value: prefix.text }, column)
   }
 
-  #isNull(column: ColumnOperand): FilterReading {
+  #isNull(column: ColumnOperand): Reading {
     const isNot = this.#accept('NOT')
     if (this.#accept('DISTINCT')) {
       this.#expectWord('FROM')
       const value = this.#operand()
       if ('field' in value) throw new NotUnderstood()
-      // IS NOT DISTINCT FROM a literal is equality; IS DISTINCT FROM also passes nulls.
-      return isNot ? this.#comparison('eq', column, value, false) : NOTHING
+      // IS NOT DISTINCT FROM a literal passes what equality passes, but is false for null; IS DISTINCT FROM also passes nulls.
+      return isNot ? { ...this.#comparison('eq', column, value, false), isNullAlike: false } : NOTHING
     }
     this.#expectWord('NULL')
     // Writers count the nulls of a nested field in different ways, so its count decides nothing.
     if (column.isNested) return NOTHING
-    return { predicate: { op: isNot ? 'not-null' : 'is-null', fieldId: column.field.id }, isExact: true }
+    return {
+      predicate: { op: isNot ? 'not-null' : 'is-null', fieldId: column.field.id },
+      isExact: true,
+      isNullAlike: true,
+    }
   }
 
-  #in(column: ColumnOperand, isNot: boolean): FilterReading {
+  #in(column: ColumnOperand, isNot: boolean): Reading {
     this.#expect('(')
     const literals: LiteralText[] = []
     do {
@@ -218,7 +233,7 @@ class FilterReader {
     return exact({ op: isNot ? 'not-in' : 'in', fieldId: column.field.id, values: known }, column)
   }
 
-  #comparison(op: Comparison, column: ColumnOperand, literal: LiteralText, isMirrored: boolean): FilterReading {
+  #comparison(op: Comparison, column: ColumnOperand, literal: LiteralText, isMirrored: boolean): Reading {
     const value = literalFromPlan(column.type, this.#inColumnType(column, literal))
     if (value === undefined) return NOTHING
     return exact({ op: isMirrored ? MIRRORED[op] : op, fieldId: column.field.id, value }, column)
@@ -227,10 +242,8 @@ class FilterReader {
   /** The literal of a comparison whose column is cast, where the cast keeps the order and the values apart. */
   #inColumnType(column: ColumnOperand, literal: LiteralText): LiteralText {
     if (column.castTo === undefined) return literal
+    if (holdsAllNumbers(column.castTo, column.type)) return literal
     const { kind } = column.type
-    const isInteger = kind === 'int' || kind === 'long'
-    if (isInteger && /^(BIGINT|HUGEINT|INTEGER|DECIMAL)\b/.test(column.castTo)) return literal
-    if (kind === 'decimal' && column.castTo.startsWith('DECIMAL')) return literal
     const isZoned = /^TIMESTAMP WITH TIME ZONE$|^TIMESTAMPTZ$/
     if (
       kind === 'timestamp' &&
@@ -377,6 +390,22 @@ class FilterReader {
 }
 
 /** A comparison passes no null, as the predicate does; inside a struct whole-file decisions are left alone. */
-function exact(predicate: Predicate, column: ColumnOperand): FilterReading {
-  return { predicate, isExact: !column.isNested }
+function exact(predicate: Predicate, column: ColumnOperand): Reading {
+  return { predicate, isExact: !column.isNested, isNullAlike: true }
+}
+
+/** The most digits before the point. */
+const DIGITS = { int: 10, long: 19 } as const
+
+/** True where a cast to the type rounds no integer or decimal of the column and fails for none. */
+function holdsAllNumbers(castTo: string, type: PrimitiveType): boolean {
+  if (type.kind === 'int' && castTo === 'INTEGER') return true
+  if (type.kind !== 'int' && type.kind !== 'long' && type.kind !== 'decimal') return false
+  if (type.kind !== 'decimal' && (castTo === 'BIGINT' || castTo === 'HUGEINT')) return true
+  const decimal = /^DECIMAL ?\((\d+), ?(\d+)\)$/.exec(castTo)
+  if (decimal === null) return false
+  const [precision, scale] = [Number(decimal[1]), Number(decimal[2])]
+  const ownScale = type.kind === 'decimal' ? type.scale : 0
+  const digits = type.kind === 'decimal' ? type.precision - type.scale : DIGITS[type.kind]
+  return scale >= ownScale && precision - scale >= digits
 }
