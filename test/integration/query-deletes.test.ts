@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { stat } from 'node:fs/promises'
+import { mkdir, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { TableIdentifier } from '../../src/catalog/index.ts'
 import {
@@ -44,9 +45,11 @@ async function writeParquet(
   name: string,
   select: string,
   fieldIds: string,
+  folder: readonly string[] = [],
 ): Promise<{ uri: string; sizeBytes: bigint }> {
   const { metadata } = await lake.catalog.loadTable(identifier(name))
-  const uri = joinUri(metadata.location, 'data', `${randomUUID()}-deletes.parquet`)
+  const uri = joinUri(metadata.location, 'data', ...folder, `${randomUUID()}-deletes.parquet`)
+  await mkdir(dirname(localPath(uri)), { recursive: true })
   await using session = await lake.engine.session()
   await session.run(`COPY (${select}) TO '${localPath(uri)}' (FORMAT parquet, FIELD_IDS {${fieldIds}})`)
   return { uri, sizeBytes: BigInt((await stat(localPath(uri))).size) }
@@ -122,12 +125,18 @@ async function addDeletes(name: string, files: readonly DataFile[], formatVersio
   await lake.catalog.commitTable(identifier(name), base, [], updates)
 }
 
-async function positionDeletes(name: string, of: DataFile, positions: readonly number[]): Promise<DataFile> {
+async function positionDeletes(
+  name: string,
+  of: DataFile,
+  positions: readonly number[],
+  folder: readonly string[] = [],
+): Promise<DataFile> {
   const rows = positions.map((position) => `('${of.filePath}', ${position})`).join(', ')
   const written = await writeParquet(
     name,
     `SELECT * FROM (VALUES ${rows}) v(file_path, pos)`,
     'file_path: 2147483546, pos: 2147483545',
+    folder,
   )
   return {
     content: 'position-deletes',
@@ -146,8 +155,9 @@ async function equalityDeletes(
   fieldIds: string,
   ids: readonly number[],
   like?: DataFile,
+  folder: readonly string[] = [],
 ): Promise<DataFile> {
-  const written = await writeParquet(name, select, fieldIds)
+  const written = await writeParquet(name, select, fieldIds, folder)
   return {
     content: 'equality-deletes',
     filePath: written.uri,
@@ -180,6 +190,41 @@ describe('deletes of other writers (I16, I17)', () => {
     // Rows added later have new files, which older deletes do not touch.
     await lake.run("INSERT INTO x.pos SELECT range, 'c' FROM range(10) ORDER BY range")
     expect(await lake.rows('SELECT count(*) FROM x.pos')).toEqual([[27n]])
+  })
+
+  it.each(['pos', 'file_path', 'filename', 'file_row_number', 'file_index'])(
+    'deletes in the folders of a table partitioned by a column named %s take away what the files say',
+    async (column) => {
+      const name = `by_${column}`
+      await lake.run(`CREATE TABLE x.${name} (id BIGINT, ${column} BIGINT) PARTITIONED BY (${column})`)
+      await lake.run(`INSERT INTO x.${name} SELECT range, 2 + range % 2 FROM range(8) ORDER BY range`)
+      const files = await dataFiles(name)
+      const folderOf = (file: DataFile): string[] => [`${column}=${String(file.partition[0])}`]
+      await addDeletes(
+        name,
+        await Promise.all(files.map((file) => positionDeletes(name, file, [0, 3], folderOf(file)))),
+      )
+      expect(await lake.rows(`SELECT id FROM x.${name} ORDER BY id`)).toEqual([[2n], [3n], [4n], [5n]])
+      const [two] = files.filter((file) => file.partition[0] === 2n)
+      if (two === undefined) throw new TypeError('no file')
+      await addDeletes(name, [
+        await equalityDeletes(name, 'SELECT 4::BIGINT AS id UNION ALL SELECT 5', 'id: 1', [1], two, folderOf(two)),
+      ])
+      expect(await lake.rows(`SELECT id, ${column} FROM x.${name} ORDER BY id`)).toEqual([
+        [2n, 2n],
+        [3n, 3n],
+        [5n, 3n],
+      ])
+    },
+  )
+
+  it('position deletes in a folder with the signs of a pattern are found', async () => {
+    await lake.run('CREATE TABLE x.glob (id BIGINT)')
+    await lake.run('INSERT INTO x.glob SELECT range FROM range(3) ORDER BY range')
+    const [file] = await dataFiles('glob')
+    if (file === undefined) throw new TypeError('no file')
+    await addDeletes('glob', [await positionDeletes('glob', file, [1], ['p=[a]'])])
+    expect(await lake.rows('SELECT id FROM x.glob ORDER BY id')).toEqual([[0n], [2n]])
   })
 
   it('equality deletes take away equal rows of older files, null being equal to null', async () => {

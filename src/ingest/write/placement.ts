@@ -188,7 +188,7 @@ export class Placement {
   /** A partition value too long for a folder name: all rows of the file have it. */
   async #valueInFile(path: string, valueSql: string): Promise<Literal | null> {
     const rows = await this.#options.session.all(
-      `SELECT ${valueSql} AS v FROM read_parquet(${quoteText(path)}) LIMIT 1`,
+      `SELECT ${valueSql} AS v FROM read_parquet(${quoteText(path)}, hive_partitioning = false) LIMIT 1`,
     )
     const value = rows[0]?.['v']
     return typeof value === 'string' || value instanceof Uint8Array ? value : null

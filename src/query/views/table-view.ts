@@ -27,7 +27,7 @@ import {
   type TaskGroup,
 } from './scan-files.ts'
 import { type EqualityDeletes, emptySql, type FileGroup, viewSql } from './scan-sql.ts'
-import type { FileShape, ShapeCache } from './shape.ts'
+import { type FileShape, globEscaped, type ShapeCache } from './shape.ts'
 
 /** A table as a query reads it. */
 export interface TableSource {
@@ -271,12 +271,13 @@ async function makePositions(source: TableSource, group: TaskGroup, builder: Vie
     const json = JSON.stringify(applies.slice(from, from + POSITIONS_AT_ONCE))
     await insertJson(builder, `${name}_applies`, `[{"f":"VARCHAR","p":"VARCHAR","d":"VARCHAR"}]`, 'j.f, j.p, j.d', json)
   }
-  const files = [...deleteFiles].map((file) => quoteText(file)).join(', ')
-  // The column names of position delete files are fixed by the specification ("Position Delete Files").
+  const files = [...deleteFiles].map((file) => quoteText(globEscaped(file))).join(', ')
+  // The column names of position delete files are fixed by the specification ("Position Delete Files"); folders of a table
+  // partitioned by columns of these names must not replace them.
   const ofFiles =
     deleteFiles.size === 0
       ? ''
-      : ` UNION ALL SELECT a.file, r.pos FROM (SELECT file_path, pos, filename AS f FROM read_parquet([${files}])) AS r JOIN ${name}_applies AS a ON a.delete_file = r.f AND a.path = r.file_path`
+      : ` UNION ALL SELECT a.file, r.pos FROM (SELECT file_path, pos, filename AS f FROM read_parquet([${files}], hive_partitioning = false)) AS r JOIN ${name}_applies AS a ON a.delete_file = r.f AND a.path = r.file_path`
   await session.run(`CREATE VIEW ${name} AS SELECT file, pos FROM ${name}_vectors${ofFiles}`)
   return name
 }
