@@ -242,6 +242,25 @@ describe('deletes of other writers (I16, I17)', () => {
     expect(await lake.rows('SELECT * FROM x.eq ORDER BY id')).toEqual([[3n], [5n]])
   })
 
+  it('equality deletes whose files have other types than the data files take away the rows of equal values', async () => {
+    await lake.run('CREATE TABLE x.kinds (id BIGINT, s VARCHAR, z TIMESTAMPTZ, f FLOAT)')
+    await lake.run(`INSERT INTO x.kinds SELECT range, 'é' || range, TIMESTAMPTZ '2020-06-01 12:00:00+00' + to_hours(range), 0.1 + range FROM range(5);
+      ALTER TABLE x.kinds ALTER COLUMN f SET DATA TYPE DOUBLE`)
+    await addDeletes('kinds', [
+      await equalityDeletes('kinds', "SELECT encode('é1') AS s", 's: 2', [2]),
+      await equalityDeletes('kinds', "SELECT TIMESTAMP '2020-06-01 14:00:00' AS z", 'z: 3', [3]),
+      await equalityDeletes('kinds', 'SELECT 3.1::FLOAT AS f', 'f: 4', [4]),
+    ])
+    try {
+      for (const zone of ['UTC', 'America/New_York']) {
+        await lake.run(`SET TimeZone = '${zone}'`)
+        expect(await lake.rows('SELECT id FROM x.kinds ORDER BY id'), zone).toEqual([[0n], [4n]])
+      }
+    } finally {
+      await lake.run("SET TimeZone = 'UTC'")
+    }
+  })
+
   it('an upsert stream with more sets of equality deletes than branches gives the same rows', async () => {
     await lake.run('CREATE TABLE x.upsert (k BIGINT, v BIGINT)')
     for (let round = 0; round < 20; round++) {

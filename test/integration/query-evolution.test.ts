@@ -149,6 +149,107 @@ describe('files without field ids', () => {
   })
 })
 
+describe('files whose types are not those of the columns', () => {
+  const inNewYork = async (script: string): Promise<unknown[][]> => {
+    try {
+      return await lake.rows(`SET TimeZone = 'America/New_York'; ${script}`)
+    } finally {
+      await lake.run("SET TimeZone = 'UTC'")
+    }
+  }
+  /** 2020-06-01 12:00 UTC. */
+  const NOON = 1_591_012_800_000_000n
+
+  it('timestamps of the other kind are the same instants in every time zone of a session', async () => {
+    await lake.run(
+      'CREATE TABLE e.zones (id INTEGER, z TIMESTAMPTZ, t TIMESTAMP, s STRUCT(z TIMESTAMPTZ, l TIMESTAMP[]), m MAP(VARCHAR, TIMESTAMPTZ))',
+    )
+    const [t, z] = ["TIMESTAMP '2020-06-01 12:00:00'", "TIMESTAMPTZ '2020-06-01 12:00:00+00'"]
+    await addFile(
+      'zones',
+      'one.parquet',
+      `SELECT 1 AS id, ${t} AS z, ${z} AS t, {'z': ${t}, 'l': [${z}, NULL]} AS s, MAP {'k': ${t}} AS m`,
+    )
+    await addFile('zones', 'two.parquet', 'SELECT 2 AS id, NULL::TIMESTAMP AS z, NULL::TIMESTAMPTZ AS t')
+    await addFile('zones', 'day.parquet', "SELECT 3 AS id, DATE '2020-06-01' AS z, DATE '2020-06-01' AS t")
+    const select =
+      "SELECT id, epoch_us(z), epoch_us(t), epoch_us(s.z), epoch_us(s.l[1]), len(s.l), epoch_us(m['k']) FROM e.zones"
+    const day = NOON - 43_200_000_000n
+    for (const rows of [await lake.rows(`${select} ORDER BY id`), await inNewYork(`${select} ORDER BY id`)]) {
+      expect(rows).toEqual([
+        [1, NOON, NOON, NOON, NOON, 2n, NOON],
+        [2, null, null, null, null, null, null],
+        [3, day, day, null, null, null, null],
+      ])
+    }
+    for (const where of [
+      `z = ${z}`,
+      `t = ${t}`,
+      `z > TIMESTAMPTZ '2020-06-01 11:59:59+00' AND z < TIMESTAMPTZ '2020-06-01 12:00:01+00'`,
+      `s.z = ${z}`,
+      `z IS NOT NULL AND t >= ${t}`,
+      `t IN (${t}, '2020-06-01 01:00:00')`,
+    ]) {
+      expect(await lake.rows(`SELECT id FROM e.zones WHERE ${where}`), where).toEqual([[1]])
+      expect(await inNewYork(`SELECT id FROM e.zones WHERE ${where}`), where).toEqual([[1]])
+    }
+  })
+
+  it('nanoseconds are kept where the column holds them, and refused by name where it does not', async () => {
+    await lake.run('CREATE TABLE e.nanos (id INTEGER, z TIMESTAMPTZ, t TIMESTAMP)')
+    const ns = (digits: string) => `'2020-06-01 12:00:00.${digits}'::TIMESTAMP_NS`
+    await addFile('nanos', 'whole.parquet', `SELECT 1 AS id, ${ns('000001000')} AS z, ${ns('000001000')} AS t`)
+    expect(await inNewYork('SELECT epoch_us(z), epoch_us(t) FROM e.nanos')).toEqual([[NOON + 1n, NOON + 1n]])
+    await addFile('nanos', 'part.parquet', `SELECT 2 AS id, ${ns('000001001')} AS z, ${ns('000001000')} AS t`)
+    expect(await lake.rows('SELECT id, epoch_us(t) FROM e.nanos ORDER BY id')).toEqual([
+      [1, NOON + 1n],
+      [2, NOON + 1n],
+    ])
+    await expect(lake.rows('SELECT z FROM e.nanos')).rejects.toThrow(
+      /^column 'z' does not fit its data file .*part\.parquet: 2020-06-01 12:00:00\.000001001 has nanoseconds/,
+    )
+  })
+
+  it('text without its annotation is text, and text under a column of bytes is its bytes', async () => {
+    await lake.run(
+      'CREATE TABLE e.bytes (id INTEGER, s VARCHAR, b BLOB, n STRUCT(s VARCHAR, l VARCHAR[]), m MAP(VARCHAR, BLOB))',
+    )
+    const text = String.raw`'é"日\x41'`
+    await addFile(
+      'bytes',
+      'one.parquet',
+      `SELECT 1 AS id, encode(${text}) AS s, ${text} AS b, {'s': encode(${text}), 'l': [encode(${text}), NULL]} AS n, MAP {encode('ü'): ${text}} AS m`,
+    )
+    await addFile('bytes', 'two.parquet', 'SELECT 2 AS id, NULL::BLOB AS s, NULL::VARCHAR AS b')
+    const shown = String.raw`é"日\x41`
+    const bytes = new Uint8Array(Buffer.from(shown))
+    expect(await lake.rows("SELECT s, b, n.s, n.l, m['ü'] FROM e.bytes ORDER BY id")).toEqual([
+      [shown, bytes, shown, [shown, null], bytes],
+      [null, null, null, null, null],
+    ])
+    for (const where of [
+      `s = ${text}`,
+      `s LIKE 'é%'`,
+      `s IN (${text}, 'x')`,
+      `s > 'z'`,
+      `b = encode(${text})`,
+      `n.s = ${text}`,
+    ]) {
+      expect(await lake.rows(`SELECT id FROM e.bytes WHERE ${where}`), where).toEqual([[1]])
+    }
+  })
+
+  it('bytes that are no text are refused with the column, the file and the bytes, where they are read', async () => {
+    await lake.run('CREATE TABLE e.torn (id INTEGER, s VARCHAR)')
+    await addFile('torn', 'torn.parquet', String.raw`SELECT 1 AS id, 'ok'::BLOB AS s UNION ALL SELECT 2, '\xFFa'::BLOB`)
+    expect(await lake.rows('SELECT id FROM e.torn ORDER BY id')).toEqual([[1], [2]])
+    expect(await lake.rows('SELECT s FROM e.torn WHERE id = 1')).toEqual([['ok']])
+    await expect(lake.rows('SELECT s FROM e.torn')).rejects.toThrow(
+      /^column 's' does not fit its data file .*torn\.parquet: \\xFFa is not UTF-8 text$/,
+    )
+  })
+})
+
 describe('time travel and branches', () => {
   it('reads a snapshot by id and time with the columns of its time', async () => {
     await lake.run("CREATE TABLE e.travel (a INTEGER, b VARCHAR); INSERT INTO e.travel VALUES (1, 'x')")

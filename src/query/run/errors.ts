@@ -6,6 +6,7 @@ import { quoteText } from '../text/names.ts'
 import { placeOf } from '../text/place.ts'
 import type { StatementText } from '../text/statements.ts'
 import type { Token } from '../text/tokenizer.ts'
+import { MISFIT } from '../views/stored-type.ts'
 
 const MOST_TABLES_COMPARED = 5000
 
@@ -23,6 +24,14 @@ export async function explainError(
 ): Promise<unknown> {
   const missing = missingFile(error, statement)
   if (missing !== undefined) return missing
+  if (isIceboxError(error, 'sql/type') && MISFIT.test(error.message)) {
+    return new IceboxError('sql/type', {
+      message: error.message,
+      remedy: 'have the file written again by the tool that wrote it, or read the other columns',
+      context: {},
+      cause: error,
+    })
+  }
   if (!isIceboxError(error, 'sql/') && !isIceboxError(error, 'engine/failed')) return error
   const isCutShort = /syntax error at end of input/.test(error.message)
   const sentOffset = isCutShort ? sent.length : offsetOf(error.message, sent)

@@ -9,6 +9,7 @@ import {
 import { quoteName, quoteText } from '../text/names.ts'
 import { type FileShape, isMisreadByBloomFilters, type ShapeNode } from './shape.ts'
 import { castableText, readType } from './read-type.ts'
+import { storedConversion } from './stored-type.ts'
 
 /** How one column of the table comes out of the files of a group. */
 export interface ColumnRoute {
@@ -19,8 +20,11 @@ export interface ColumnRoute {
   readonly type: string
   /** For rows of files that lack the column: text, or undefined for NULL. */
   readonly fallback: string | undefined
-  /** From the column as read to the column as the table has it; undefined where they are the same. */
-  readonly convert: ((expression: string) => string) | undefined
+  /**
+   * From the column as read to the column as the table has it; undefined where they are the same. `file` is the path of the
+   * row's file, for errors.
+   */
+  readonly convert: ((expression: string, file: string) => string) | undefined
 }
 
 /**
@@ -67,9 +71,9 @@ export function routesByShape(
       key,
       type: physicalType(node),
       fallback,
-      convert: (expression) => {
+      convert: (expression, file) => {
         const source = isShielded ? shielded(expression) : expression
-        return converted(field.type, node, source, shape.hasFieldIds, inner, field.name, 0)
+        return converted(field.type, node, source, { hasIds: shape.hasFieldIds, file }, inner, field.name, 0)
       },
     }
   })
@@ -92,10 +96,7 @@ function isField(node: ShapeNode, field: NestedField, hasIds: boolean, mapping: 
   return mappedField(mapping, node.name)?.fieldId === field.id
 }
 
-/**
- * True where a cast by names gives every nested field its own values. Not for doubles in a file that holds floats: asked for
- * DOUBLE, DuckDB 1.5.5 rounds a filter's constant to FLOAT and compares with that (0.1 then equals 0.1::FLOAT).
- */
+/** True where the reader's cast, by names, gives every nested field its own values; see `storedConversion` for single values. */
 function isAligned(type: Type, node: ShapeNode, hasIds: boolean, mapping: NameMapping | undefined): boolean {
   switch (type.kind) {
     case 'struct': {
@@ -123,10 +124,8 @@ function isAligned(type: Type, node: ShapeNode, hasIds: boolean, mapping: NameMa
         isAligned(type.value, value, hasIds, innerMapping(mapping, undefined, 'value'))
       )
     }
-    case 'double':
-      return node.kind === 'primitive' && node.type !== 'FLOAT'
     default:
-      return node.kind === 'primitive'
+      return node.kind === 'primitive' && storedConversion(type, node.type) === undefined
   }
 }
 
@@ -151,7 +150,7 @@ function converted(
   type: Type,
   node: ShapeNode,
   expression: string,
-  hasIds: boolean,
+  scene: { readonly hasIds: boolean; readonly file: string },
   mapping: NameMapping | undefined,
   column: string,
   depth: number,
@@ -159,7 +158,7 @@ function converted(
   const variable = `x${depth}`
   if (type.kind === 'struct') {
     const fields = type.fields.map((field) => {
-      const child = childOf(node, field, hasIds, mapping)
+      const child = childOf(node, field, scene.hasIds, mapping)
       const target = readType(field.type, `${column}.${field.name}`)
       if (child === undefined) {
         const text = fallbackOf(field, new Map())
@@ -167,13 +166,13 @@ function converted(
       }
       const inner = `(${expression}).${quoteName(child.name)}`
       const innerMap = innerMapping(mapping, child)
-      return `${quoteName(field.name)} := ${converted(field.type, child, inner, hasIds, innerMap, `${column}.${field.name}`, depth)}`
+      return `${quoteName(field.name)} := ${converted(field.type, child, inner, scene, innerMap, `${column}.${field.name}`, depth)}`
     })
     return `CASE WHEN (${expression}) IS NULL THEN NULL ELSE struct_pack(${fields.join(', ')}) END`
   }
   if (type.kind === 'list' && node.children[0] !== undefined) {
     const innerMap = innerMapping(mapping, undefined, 'element')
-    const inner = converted(type.element, node.children[0], variable, hasIds, innerMap, `${column}.element`, depth + 1)
+    const inner = converted(type.element, node.children[0], variable, scene, innerMap, `${column}.element`, depth + 1)
     return `list_transform(${expression}, lambda ${variable}: ${inner})`
   }
   if (type.kind === 'map' && node.children[0] !== undefined && node.children[1] !== undefined) {
@@ -181,7 +180,7 @@ function converted(
       type.key,
       node.children[0],
       `${variable}.key`,
-      hasIds,
+      scene,
       innerMapping(mapping, undefined, 'key'),
       `${column}.key`,
       depth + 1,
@@ -190,14 +189,15 @@ function converted(
       type.value,
       node.children[1],
       `${variable}.value`,
-      hasIds,
+      scene,
       innerMapping(mapping, undefined, 'value'),
       `${column}.value`,
       depth + 1,
     )
     return `map_from_entries(list_transform(map_entries(${expression}), lambda ${variable}: struct_pack("key" := ${key}, "value" := ${value})))`
   }
-  return `CAST(${expression} AS ${readType(type, column)})`
+  const conversion = isPrimitive(type) ? storedConversion(type, node.type) : undefined
+  return conversion?.(expression, column, scene.file) ?? `CAST(${expression} AS ${readType(type, column)})`
 }
 
 /** The type that DuckDB gives the column by itself. */

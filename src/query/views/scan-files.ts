@@ -123,7 +123,7 @@ function sameColumns(a: Schema, b: Schema): boolean {
 /**
  * True where files of any age can be read by ids and the present types: every nested field has had one name, and every name
  * one field, in all schemas of the table, and each struct shares a field with the present one, so that a cast by names
- * gives each field its own values; and no double was a float, whose filters DuckDB rounds (see `isAligned`).
+ * gives each field its own values; and no type was another but int of long, whose filters DuckDB rounds (`storedConversion`).
  */
 export function canReadByIds(metadata: TableMetadata, fields: readonly NestedField[]): boolean {
   return fields.every((field) => {
@@ -148,5 +148,6 @@ function isStable(now: Type, then: Type): boolean {
   }
   if (now.kind === 'list' && then.kind === 'list') return isStable(now.element, then.element)
   if (now.kind === 'map' && then.kind === 'map') return isStable(now.key, then.key) && isStable(now.value, then.value)
-  return isPrimitive(now) && isPrimitive(then) && !(now.kind === 'double' && then.kind === 'float')
+  if (!isPrimitive(now) || !isPrimitive(then)) return false
+  return now.kind === then.kind || (now.kind === 'long' && then.kind === 'int')
 }

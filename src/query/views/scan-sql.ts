@@ -94,31 +94,40 @@ function branchSql(table: number, group: FileGroup): string {
   const shown = group.routes.filter(({ field }) => !group.hiddenIds.includes(field.id))
   const columns = shown.map(({ field, convert }) => {
     const column = quoteName(scanColumn(table, field.id))
-    return convert === undefined ? `d.${column}` : `${convert(`d.${column}`)} AS ${column}`
+    return convert === undefined ? `d.${column}` : `${convert(`d.${column}`, `d.${quoteName(FILE)}`)} AS ${column}`
   })
   const needsPlace = group.positions !== undefined || group.equality.some((deletes) => deletes.pairs !== undefined)
-  const place = needsPlace ? `, filename AS ${quoteName(FILE)}, file_row_number AS ${quoteName(ROW)}` : ''
+  const needsFile = needsPlace || group.routes.some((route) => route.convert !== undefined)
+  const file = needsFile ? `, filename AS ${quoteName(FILE)}` : ''
+  const place = needsPlace ? `${file}, file_row_number AS ${quoteName(ROW)}` : file
   let from = `(SELECT *${place} FROM ${readParquet(table, group)}) AS d`
   if (group.positions !== undefined) {
     from += ` ANTI JOIN ${group.positions} AS p ON p.file = d.${quoteName(FILE)} AND p.pos = d.${quoteName(ROW)}`
   }
   group.equality.forEach((deletes, at) => {
-    from += ` ANTI JOIN ${equalitySource(table, deletes)} AS e${at} ON ${equalityCondition(table, deletes, at)}`
+    from += ` ANTI JOIN ${equalitySource(table, deletes)} AS e${at} ON ${equalityCondition(table, group, deletes, at)}`
   })
   return `SELECT ${columns.join(', ')} FROM ${from}`
 }
 
 function equalitySource(table: number, deletes: EqualityDeletes): string {
-  const read = readParquet(table, deletes)
-  if (deletes.pairs === undefined) return `(SELECT * FROM ${read})`
-  return `(SELECT r.*, a.file FROM (SELECT *, filename AS ${quoteName(FILE)} FROM ${read}) AS r JOIN ${deletes.pairs} AS a ON a.delete_file = r.${quoteName(FILE)})`
+  const file = `r.${quoteName(FILE)}`
+  const columns = deletes.routes.map(({ field, convert }) => {
+    const column = quoteName(scanColumn(table, field.id))
+    return convert === undefined ? `r.${column}` : `${convert(`r.${column}`, file)} AS ${column}`
+  })
+  const read = `(SELECT *, filename AS ${quoteName(FILE)} FROM ${readParquet(table, deletes)}) AS r`
+  if (deletes.pairs === undefined) return `(SELECT ${columns.join(', ')} FROM ${read})`
+  return `(SELECT ${columns.join(', ')}, a.file FROM ${read} JOIN ${deletes.pairs} AS a ON a.delete_file = ${file})`
 }
 
 /** Null equals null (Iceberg spec, "Equality Delete Files"). */
-function equalityCondition(table: number, deletes: EqualityDeletes, at: number): string {
+function equalityCondition(table: number, group: FileGroup, deletes: EqualityDeletes, at: number): string {
   const equal = deletes.routes.map(({ field }) => {
     const column = quoteName(scanColumn(table, field.id))
-    return `e${at}.${column} IS NOT DISTINCT FROM d.${column}`
+    const convert = group.routes.find((route) => route.field.id === field.id)?.convert
+    const value = convert === undefined ? `d.${column}` : convert(`d.${column}`, `d.${quoteName(FILE)}`)
+    return `e${at}.${column} IS NOT DISTINCT FROM ${value}`
   })
   if (deletes.pairs !== undefined) equal.push(`e${at}.file = d.${quoteName(FILE)}`)
   return equal.join(' AND ')

@@ -210,14 +210,12 @@ async function equalityOf(
     for (const file of files) {
       const path = source.locate(file.filePath)
       const shape = shapes.get(path)
-      const key = shape?.hasFieldIds === false ? shape.key : ''
-      const part = byShape.get(key) ?? {
-        files: [],
-        routes:
-          shape?.hasFieldIds === false
-            ? routesByShape(fields, shape, mapping, new Map())
-            : routesByIds(fields, new Map()),
-      }
+      const byIds = routesByIds(fields, new Map())
+      const routes = shape === undefined ? byIds : routesByShape(fields, shape, mapping, new Map())
+      // Files that are read alike share a join, whatever else their footers say.
+      const isPlain = shape?.hasFieldIds !== false && routes.every((route) => route.convert === undefined)
+      const key = isPlain || shape === undefined ? '' : shape.key
+      const part = byShape.get(key) ?? { files: [], routes: isPlain ? byIds : routes }
       part.files.push(path)
       byShape.set(key, part)
     }

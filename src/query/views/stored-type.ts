@@ -1,0 +1,68 @@
+import type { PrimitiveType } from '../../iceberg/index.ts'
+import { quoteText } from '../text/names.ts'
+
+/** How errors begin that name a data file whose values are not of the column's type. */
+export const MISFIT = /^column '.*' does not fit its data file /s
+
+/** From a value as the file stores it to a value of the column: `column` is its name, `file` the file's path, both for errors. */
+export type StoredConversion = (expression: string, column: string, file: string) => string
+
+/**
+ * The conversion of a value that DuckDB takes for `stored` by itself; undefined where the reader's own cast gives the same
+ * value. That cast depends on the session's time zone between timestamps of both kinds (INT96 is one without), and writes
+ * or reads escapes (`\xC3`) between bytes and text: string columns of Hive, Impala and old Spark lack the annotation UTF8.
+ * Where it only adds digits, DuckDB 1.5.5 rounds a filter's constant to what the file stores: noon is then equal to its date,
+ * and 0.1 to 0.1::FLOAT. A cast outside of the reader does not.
+ */
+export function storedConversion(type: PrimitiveType, stored: string): StoredConversion | undefined {
+  switch (type.kind) {
+    case 'timestamptz':
+      if (stored === 'TIMESTAMP') return utc
+      if (stored === 'TIMESTAMP_NS') return (expression, column, file) => wholeMicros(expression, utc, column, file)
+      return stored === 'DATE' ? (expression) => utc(plain(expression)) : undefined
+    case 'timestamp':
+      if (stored === 'TIMESTAMP WITH TIME ZONE') return utc
+      if (stored === 'TIMESTAMP_NS') return (expression, column, file) => wholeMicros(expression, plain, column, file)
+      return stored === 'DATE' ? plain : undefined
+    case 'timestamp_ns':
+      if (stored === 'TIMESTAMP WITH TIME ZONE') return (expression) => nanos(utc(expression))
+      return stored === 'TIMESTAMP' || stored === 'DATE' ? nanos : undefined
+    case 'double':
+      return stored === 'FLOAT' ? (expression) => `CAST(${expression} AS DOUBLE)` : undefined
+    case 'string':
+      return stored === 'BLOB' ? decoded : undefined
+    case 'binary':
+    case 'fixed':
+      return stored === 'VARCHAR' ? (expression) => `encode(${expression})` : undefined
+    default:
+      return undefined
+  }
+}
+
+/** Between timestamps with and without zone, whatever the session's zone is. */
+function utc(expression: string): string {
+  return `timezone('UTC', ${expression})`
+}
+
+function plain(expression: string): string {
+  return `CAST(${expression} AS TIMESTAMP)`
+}
+
+function nanos(expression: string): string {
+  return `CAST(${expression} AS TIMESTAMP_NS)`
+}
+
+function wholeMicros(expression: string, convert: (text: string) => string, column: string, file: string): string {
+  const fault = misfit(expression, column, file, 'has nanoseconds, which the column does not hold')
+  return `CASE WHEN epoch_ns(${expression}) % 1000 <> 0 THEN ${fault} ELSE ${convert(expression)} END`
+}
+
+function decoded(expression: string, column: string, file: string): string {
+  const fault = misfit(expression, column, file, 'is not UTF-8 text')
+  return `COALESCE(TRY(decode(${expression})), CASE WHEN ${expression} IS NOT NULL THEN ${fault} END)`
+}
+
+function misfit(expression: string, column: string, file: string, what: string): string {
+  const start = quoteText(`column '${column}' does not fit its data file `)
+  return `error(${start} || ${file} || ': ' || left(CAST(${expression} AS VARCHAR), 100) || ${quoteText(` ${what}`)})`
+}
