@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { SchemaUpdate, type NestedField, type TableMetadata, columnName } from '../../src/iceberg/index.ts'
+import {
+  SchemaUpdate,
+  type NestedField,
+  printTableMetadata,
+  type TableMetadata,
+  columnName,
+} from '../../src/iceberg/index.ts'
 import { updatedNameMapping } from '../../src/iceberg/transaction/name-mapping-update.ts'
 import { newTable } from './support/iceberg-table.ts'
 
@@ -111,6 +117,27 @@ describe('SchemaUpdate', () => {
     })
     expect(schema.fields[3]?.type).toMatchObject({ value: { fields: [{ type: { kind: 'decimal', precision: 12 } }] } })
     expect(schema.fields[1]?.type).toMatchObject({ fields: [{ id: 6, type: long }, { id: 7 }] })
+  })
+
+  it('widens the defaults with their column, at every level', () => {
+    const schema = update((u) =>
+      u
+        .addColumn('i', { kind: 'int' }, { default: -7 })
+        .addColumn('f', { kind: 'float' }, { default: 0.5 })
+        .addColumn('d', { kind: 'decimal', precision: 5, scale: 2 }, { default: 125n })
+        .addColumn('n', { kind: 'int' }, { parent: 's', default: 3 })
+        .widen('i', long)
+        .widen('f', { kind: 'double' })
+        .widen('d', { kind: 'decimal', precision: 9, scale: 2 })
+        .widen('s.n', long),
+    ).result()
+    const at = (name: string) => schema.fields.find((field) => field.name === name)
+    expect(at('i')).toMatchObject({ type: long, initialDefault: -7n, writeDefault: -7n })
+    expect(at('f')).toMatchObject({ type: { kind: 'double' }, initialDefault: 0.5, writeDefault: 0.5 })
+    expect(at('d')).toMatchObject({ type: { precision: 9 }, initialDefault: 125n, writeDefault: 125n })
+    expect(at('s')?.type).toMatchObject({ fields: [{}, {}, { type: long, initialDefault: 3n, writeDefault: 3n }] })
+    const text = printTableMetadata({ ...table, formatVersion: 3, nextRowId: 0n, schemas: [schema] })
+    expect(text).toContain('"initial-default":-7')
   })
 
   it.each<[string, (u: SchemaUpdate) => void]>([

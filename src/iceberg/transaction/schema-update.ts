@@ -125,7 +125,13 @@ export class SchemaUpdate {
           'types only widen: int to long, float to double, decimal to more digits of the same scale',
         )
       }
-      return { ...field, type }
+      const { initialDefault, writeDefault } = field
+      return {
+        ...field,
+        type,
+        ...(initialDefault === undefined ? {} : { initialDefault: widened(initialDefault, type) }),
+        ...(writeDefault === undefined ? {} : { writeDefault: widened(writeDefault, type) }),
+      }
     })
   }
 
@@ -203,6 +209,11 @@ export class SchemaUpdate {
 function refuseTwin(siblings: readonly NestedField[], name: string): void {
   if (name === '') throw invalid('a column needs a name')
   if (siblings.some((sibling) => sibling.name === name)) throw invalid(`there is a column '${name}' already`)
+}
+
+/** The same value in the terms of a wider type: an int is a number and a long a bigint, the others stay as they are. */
+function widened(value: Literal, type: PrimitiveType): Literal {
+  return type.kind === 'long' && typeof value === 'number' ? BigInt(value) : value
 }
 
 /** Iceberg spec, "Schema Evolution", valid promotions of format version 2. */
