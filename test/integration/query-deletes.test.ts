@@ -318,4 +318,47 @@ describe('deletes of other writers (I16, I17)', () => {
     ])
     expect(await lake.rows('SELECT id FROM x.dv WHERE id BETWEEN 499 AND 503 ORDER BY id')).toEqual([[499n], [503n]])
   })
+
+  it('a deletion vector goes with its data file, and no other does (v3)', async () => {
+    await lake.run('CREATE TABLE x.gone (id BIGINT)')
+    for (const from of [0, 100]) await lake.run(`INSERT INTO x.gone SELECT range + ${from} FROM range(10)`)
+    const files = await dataFiles('gone')
+    using vector: DeletionVector = await deletionVectorOf([0, 1, 2])
+    const { metadata } = await lake.catalog.loadTable(identifier('gone'))
+    const uri = joinUri(metadata.location, 'data', `${randomUUID()}.puffin`)
+    const written = await writeDeletionVectors(
+      lake.io,
+      uri,
+      files.map((file) => ({ referencedDataFile: file.filePath, vector })),
+    )
+    const vectors = files.map((file, at): DataFile => {
+      const place = written.vectors[at]
+      if (place === undefined) throw new TypeError('no vector')
+      return {
+        content: 'position-deletes',
+        filePath: uri,
+        fileFormat: 'puffin',
+        specId: 0,
+        partition: [],
+        recordCount: place.recordCount,
+        fileSizeInBytes: written.fileSizeInBytes,
+        referencedDataFile: file.filePath,
+        contentOffset: place.contentOffset,
+        contentSizeInBytes: place.contentSizeInBytes,
+      }
+    })
+    await addDeletes('gone', vectors, 3)
+    await lake.run('DELETE FROM x.gone WHERE id < 100')
+    const { metadata: after } = await lake.catalog.loadTable(identifier('gone'))
+    const snapshot = after.snapshots.find((known) => known.snapshotId === after.currentSnapshotId)
+    expect(snapshot?.summary).toMatchObject({
+      'deleted-data-files': '1',
+      'removed-delete-files': '1',
+      'removed-position-deletes': '3',
+    })
+    const manifests = await readManifestList(lake.io, snapshot?.manifestList ?? '')
+    const live = manifests.filter((manifest) => manifest.content === 'deletes')
+    expect(live.map((manifest) => [manifest.deletedFilesCount, manifest.existingFilesCount])).toEqual([[1, 1]])
+    expect(await lake.rows('SELECT count(*), min(id) FROM x.gone')).toEqual([[7n, 103n]])
+  })
 })

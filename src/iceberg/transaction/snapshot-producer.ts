@@ -46,9 +46,16 @@ export async function produceSnapshot(attempt: Attempt, change: SnapshotChange):
 
   const old = parent === undefined ? [] : await source.manifests(parent)
   const parts: Part[] = newParts(change, writes, counters)
-  for (const manifest of old) {
-    if (!isSpent(manifest)) parts.push(await withoutRemoved(manifest, change, source, writes, counters))
+  const live = old.filter((manifest) => !isSpent(manifest))
+  const kept = new Map<ManifestFile, Part>()
+  const removedData = new Set<string>()
+  // Data files first: a deletion vector goes with its file (Iceberg spec, "Deletion Vectors").
+  for (const content of ['data', 'deletes'] as const) {
+    for (const manifest of live.filter((known) => known.content === content)) {
+      kept.set(manifest, await withoutRemoved(manifest, change, source, writes, counters, removedData))
+    }
   }
+  parts.push(...live.flatMap((manifest) => kept.get(manifest) ?? []))
   if (!change.allowsEmpty && !counters.addsFiles && !counters.removesFiles) return { updates: [], guards: [] }
 
   const manifests = await writeParts(parts, attempt, source, writes)
@@ -100,21 +107,27 @@ function newParts(change: SnapshotChange, writes: ManifestWrites, counters: Summ
   })
 }
 
-/** The manifest as it is, or rewritten with the removed files marked deleted. */
+/** The manifest as it is, or rewritten with the removed files marked deleted. Adds the data files among them to `removedData`. */
 async function withoutRemoved(
   manifest: ManifestFile,
   change: SnapshotChange,
   source: ManifestSource,
   writes: ManifestWrites,
   counters: SummaryBuilder,
+  removedData: Set<string>,
 ): Promise<Part> {
   const { removed, spared } = change
   const kept: Part = { kind: 'written', manifest, isMergeable: true }
-  if (removed === undefined || !removed.manifestMightMatch(manifest)) return kept
+  if (removed === undefined) return kept
+  const mightMatch = removed.manifestMightMatch(manifest)
+  if (!mightMatch && (manifest.content === 'data' || removedData.size === 0)) return kept
+  const goes = (file: DataFile): boolean =>
+    isVectorOf(file, removedData) || (mightMatch && !(spared?.has(file.filePath) ?? false) && removed.removes(file))
   const gone = new Set<string>()
   for await (const { status, dataFile } of source.entries(manifest)) {
-    if (status === 'deleted' || spared?.has(dataFile.filePath) === true || !removed.removes(dataFile)) continue
+    if (status === 'deleted' || !goes(dataFile)) continue
     gone.add(fileKey(dataFile))
+    if (dataFile.content === 'data') removedData.add(dataFile.filePath)
     counters.removed(dataFile)
   }
   if (gone.size === 0) return kept
@@ -124,6 +137,13 @@ async function withoutRemoved(
     survivors(source.entries(manifest), gone, writes.snapshotId),
   )
   return { kind: 'written', manifest: rewritten, isMergeable: false }
+}
+
+/** True for a deletion vector of one of the files; position delete files may be left without what they delete from. */
+function isVectorOf(file: DataFile, dataFiles: ReadonlySet<string>): boolean {
+  return (
+    file.contentOffset !== undefined && file.referencedDataFile !== undefined && dataFiles.has(file.referencedDataFile)
+  )
 }
 
 /** Several deletion vectors share one Puffin file, so the path alone does not name a delete file. */
