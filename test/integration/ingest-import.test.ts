@@ -3,9 +3,10 @@ import { once } from 'node:events'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { decodeValue, fieldByPath } from '../../src/iceberg/index.ts'
+import { commitTarget } from '../../src/catalog/index.ts'
+import { decodeValue, fieldByPath, printTableMetadata, Transaction } from '../../src/iceberg/index.ts'
 import { recoverWrites } from '../../src/ingest/index.ts'
-import { localPath } from '../../src/storage/index.ts'
+import { joinUri, localPath } from '../../src/storage/index.ts'
 import { failure, type Kit, openKit } from './ingest-kit.ts'
 
 let kit: Kit
@@ -34,6 +35,42 @@ describe('what gets into a table', () => {
     })
     expect(done.rows).toBe(2001)
     expect(await kit.read('SELECT max(v)::BIGINT AS v FROM $T', table.name)).toEqual([{ v: 9_007_199_254_740_994n }])
+  })
+
+  it('a column that the source lacks gets the write-default of a v3 table', async () => {
+    const table = fresh()
+    const schema = {
+      schemaId: 0,
+      identifierFieldIds: [],
+      fields: [{ id: 1, name: 'id', type: { kind: 'long' as const }, required: false }],
+    }
+    if (!(await kit.catalog.namespaceExists(table.namespace))) await kit.catalog.createNamespace(table.namespace)
+    // Only other writers make v3 tables: the metadata as theirs, adopted under the same name.
+    const { metadata } = await kit.catalog.createTable(table, { schema })
+    const location = joinUri(metadata.location, 'metadata', '00001-v3.metadata.json')
+    const text = printTableMetadata({ ...metadata, formatVersion: 3, nextRowId: 0n })
+    await kit.services.io.create(location, Buffer.from(text))
+    await kit.catalog.dropTable(table)
+    const base = await kit.catalog.registerTable(table, location)
+    await new Transaction({ target: commitTarget(kit.catalog, table), io: kit.services.io, base })
+      .updateSchema((update) =>
+        update
+          .addColumn('n', { kind: 'int' }, { default: 7, required: true })
+          .addColumn('s', { kind: 'string' }, { default: 'none' }),
+      )
+      .commit()
+    const plan = await kit.plan({ table, sources: [await csv('second.csv', 'id', '2')], mode: 'append' })
+    expect(plan.columns.map(({ name, action }) => [name, action])).toEqual([
+      ['id', 'keep'],
+      ['n', 'fill-default'],
+      ['s', 'fill-default'],
+    ])
+    await kit.import({ table, sources: [await csv('second.csv', 'id', '2')], mode: 'append' })
+    await kit.import({ table, sources: [await csv('third.csv', 'id,s', '3,')], mode: 'append' })
+    expect(await kit.read('SELECT id, n, s FROM $T ORDER BY id', table.name)).toEqual([
+      { id: 2n, n: 7, s: 'none' },
+      { id: 3n, n: 7, s: null },
+    ])
   })
 
   it('types, nulls, bounds and counts of a CSV file', async () => {

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { planFiles } from '../../src/iceberg/index.ts'
+import { commitTarget } from '../../src/catalog/index.ts'
+import { planFiles, printTableMetadata, Transaction } from '../../src/iceberg/index.ts'
+import { joinUri } from '../../src/storage/index.ts'
 import { openQueryLake, type QueryLake } from './query-lake.ts'
 
 let lake: QueryLake
@@ -35,6 +37,44 @@ describe('INSERT', () => {
     await expect(lake.run("INSERT INTO w.i (a) VALUES ('abc')")).rejects.toMatchObject({ code: 'sql/type' })
     await expect(lake.run('INSERT INTO w.nope VALUES (1)')).rejects.toMatchObject({ code: 'sql/unknown-table' })
     expect(await lake.rows('SELECT count(*) FROM w.i')).toEqual([[5n]])
+  })
+
+  it('gives columns that are not named the write-default of a v3 table, partitions by it, and keeps a null that is said', async () => {
+    await lake.createTable('w.d', {
+      schemaId: 0,
+      identifierFieldIds: [],
+      fields: [{ id: 1, name: 'a', type: { kind: 'long' }, required: false }],
+    })
+    const identifier = { namespace: ['w'], name: 'd' }
+    // Only other writers make v3 tables: the metadata as theirs, adopted under the same name.
+    const { metadata } = await lake.catalog.loadTable(identifier)
+    const location = joinUri(metadata.location, 'metadata', '00001-v3.metadata.json')
+    const text = printTableMetadata({ ...metadata, formatVersion: 3, nextRowId: 0n })
+    await lake.io.create(location, Buffer.from(text))
+    await lake.catalog.dropTable(identifier)
+    const base = await lake.catalog.registerTable(identifier, location)
+    await new Transaction({ target: commitTarget(lake.catalog, identifier), io: lake.io, base })
+      .updateSchema((update) =>
+        update
+          .addColumn('i', { kind: 'int' }, { default: -7, required: true })
+          .addColumn('s', { kind: 'string' }, { default: "it's" })
+          .addColumn('b', { kind: 'binary' }, { default: Uint8Array.of(0, 39, 255) })
+          .addColumn('c', { kind: 'decimal', precision: 5, scale: 2 }, { default: -125n })
+          .addColumn('z', { kind: 'timestamptz' }, { default: 1_591_012_800_000_001n })
+          .addColumn('d', { kind: 'date' }, { default: 18_262 }),
+      )
+      .commit()
+    await lake.run('ALTER TABLE w.d SET PARTITIONED BY (s, i)')
+    await lake.run('INSERT INTO w.d (a) VALUES (1); INSERT INTO w.d BY NAME SELECT 2 AS a, 5 AS i, NULL AS s')
+    await lake.run("SET TimeZone = 'America/New_York'; INSERT INTO w.d (a) VALUES (3); SET TimeZone = 'UTC'")
+    const defaults = [new Uint8Array([0, 39, 255]), '-1.25', 1_591_012_800_000_001n, '2020-01-01']
+    expect(await lake.rows('SELECT a, i, s, b, c, epoch_us(z), d FROM w.d ORDER BY a')).toEqual([
+      [1n, -7, "it's", ...defaults],
+      [2n, 5, null, ...defaults],
+      [3n, -7, "it's", ...defaults],
+    ])
+    expect(await lake.rows("SELECT a FROM w.d WHERE s = 'it''s' AND i = -7 ORDER BY a")).toEqual([[1n], [3n]])
+    await expect(lake.run('INSERT INTO w.d (a, i) VALUES (4, NULL)')).rejects.toMatchObject({ code: 'schema/mismatch' })
   })
 
   it('binds parameters', async () => {

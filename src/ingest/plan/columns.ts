@@ -1,6 +1,7 @@
 import { IceboxError, nearestNames } from '../../base/index.ts'
 import { isPrimitive, type NestedField, type Schema, type Type, typeToString } from '../../iceberg/index.ts'
 import type { ColumnMapping, FoundColumn, SourceDescription } from '../read/description.ts'
+import { castableText } from '../types/castable-text.ts'
 import { TemporaryIds, toIcebergType } from '../types/mapping.ts'
 
 /** What becomes of a column. */
@@ -11,7 +12,7 @@ export interface PlannedColumn {
   /** Where the values come from; null for a column of the table that the source does not have. */
   readonly source: string | null
   readonly sourceType: string | null
-  readonly action: 'create' | 'keep' | 'add' | 'widen' | 'fill-null'
+  readonly action: 'create' | 'keep' | 'add' | 'widen' | 'fill-null' | 'fill-default'
   readonly why: string
 }
 
@@ -90,14 +91,16 @@ function fitted(question: ColumnQuestion, schema: Schema): ColumnPlan {
   for (const [at, field] of schema.fields.entries()) {
     const found = partner(question, field, at, schema)
     if (found === undefined) {
-      if (field.required) throw missing(field, question)
+      const { writeDefault, type } = field
+      const hasDefault = writeDefault !== undefined && isPrimitive(type)
+      if (field.required && !hasDefault) throw missing(field, question)
       columns.push({
         name: field.name,
         type: typeToString(field.type),
         source: null,
         sourceType: null,
-        action: 'fill-null',
-        why: 'the source has no such column: NULL',
+        action: hasDefault ? 'fill-default' : 'fill-null',
+        why: `the source has no such column: ${hasDefault ? `the table's default ${castableText(type, writeDefault)}` : 'NULL'}`,
       })
       fields.push(field)
       continue

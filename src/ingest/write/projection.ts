@@ -1,7 +1,15 @@
 import { IceboxError } from '../../base/index.ts'
-import { fieldPlace, isPrimitive, type PartitionSpec, type Schema, type SortOrder } from '../../iceberg/index.ts'
-import { quoteIdentifier } from '../sql.ts'
+import {
+  fieldPlace,
+  isPrimitive,
+  type NestedField,
+  type PartitionSpec,
+  type Schema,
+  type SortOrder,
+} from '../../iceberg/index.ts'
+import { quoteIdentifier, quoteText } from '../sql.ts'
 import { refusingNegativeZero } from './negative-zero.ts'
+import { castableText } from '../types/castable-text.ts'
 import { toDuckDbType } from '../types/mapping.ts'
 import { type PartitionKeySql, partitionKeySql } from './transform-sql.ts'
 
@@ -35,7 +43,7 @@ export interface SortTerm {
 }
 
 export interface ProjectionInput {
-  /** SQL whose columns are the table's, by name; optional columns may be missing. */
+  /** SQL whose columns are the table's, by name; columns that are optional or have a default may be missing. */
   readonly select: string
   readonly selectColumns: readonly string[]
   readonly schema: Schema
@@ -54,10 +62,11 @@ export function project(input: ProjectionInput): Projection {
     throw mismatch(`the table has no column ${unknown.map((name) => `'${name}'`).join(', ')}`, unknown)
   const columns = schema.fields.map((field) => {
     const source = byLowerName.get(field.name.toLowerCase())
-    if (source === undefined && field.required) {
+    const filled = source === undefined ? writeDefaultSql(field) : undefined
+    if (source === undefined && filled === undefined && field.required) {
       throw mismatch(`the required column '${field.name}' has no values`, [field.name])
     }
-    const value = source === undefined ? 'NULL' : `i.${quoteIdentifier(source)}`
+    const value = source === undefined ? (filled ?? 'NULL') : `i.${quoteIdentifier(source)}`
     const cast = `CAST(${value} AS ${toDuckDbType(field.type)})`
     const checked =
       field.required && !isPrimitive(field.type)
@@ -105,6 +114,11 @@ export function project(input: ProjectionInput): Projection {
   const sortTerms = termsOf(schema, input.sortOrder)
   const orderBy = sortTerms.map((term) => `${term.sql}${term.how}`).join(', ')
   return { sql, columns: schema.fields.map((field) => field.name), keys, orderBy, sortTerms }
+}
+
+/** The value of rows that do not give the column (Iceberg spec v3, "Default values", write-default). */
+function writeDefaultSql({ type, writeDefault }: NestedField): string | undefined {
+  return writeDefault === undefined || !isPrimitive(type) ? undefined : quoteText(castableText(type, writeDefault))
 }
 
 /** `"a"."b"` of a column at any struct depth. */

@@ -6,9 +6,10 @@ import {
   type NestedField,
   type Type,
 } from '../../iceberg/index.ts'
+import { castableText } from '../../ingest/index.ts'
 import { quoteName, quoteText } from '../text/names.ts'
 import { type FileShape, isMisreadByBloomFilters, type ShapeNode } from './shape.ts'
-import { castableText, readType } from './read-type.ts'
+import { readType } from './read-type.ts'
 import { storedConversion } from './stored-type.ts'
 
 /** How one column of the table comes out of the files of a group. */

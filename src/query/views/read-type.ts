@@ -1,5 +1,5 @@
 import { IceboxError } from '../../base/index.ts'
-import { formatLiteral, type Literal, type PrimitiveType, type Type } from '../../iceberg/index.ts'
+import type { Type } from '../../iceberg/index.ts'
 import { quoteName } from '../text/names.ts'
 
 const SIMPLE = {
@@ -45,17 +45,4 @@ export function readType(type: Type, column: string): string {
     default:
       return SIMPLE[type.kind]
   }
-}
-
-/** A value as text that DuckDB casts to the column's type without loss. */
-export function castableText(type: PrimitiveType, value: Literal): string {
-  if (value instanceof Uint8Array && type.kind !== 'uuid') {
-    return Array.from(value, (byte) => `\\x${byte.toString(16).padStart(2, '0').toUpperCase()}`).join('')
-  }
-  if (typeof value === 'number' && !Number.isFinite(value)) {
-    return Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf'
-  }
-  if (typeof value === 'number' && type.kind !== 'date') return String(value)
-  if (typeof value === 'string') return value
-  return formatLiteral(type, value)
 }
