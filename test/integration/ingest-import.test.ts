@@ -503,3 +503,107 @@ describe('little memory and dead processes', () => {
     expect(await own.dataFiles()).toHaveLength(1)
   })
 })
+
+describe('formats of dates and times that the caller gives', () => {
+  const rowsOf = async (table: { name: string }) =>
+    (await kit.read('SELECT v::VARCHAR AS v FROM $T ORDER BY id', table.name)).map((row) => row['v'])
+  const schema = (text: string) => kit.file('declared.sql', text)
+
+  it.each([
+    ['ISO dates the other way round', '%Y-%d-%m', ['2023-02-01', '2023-03-04'], ['2023-01-02', '2023-04-03']],
+    ['digits alone', '%Y%m%d', ['20230201', '20231104'], ['2023-02-01', '2023-11-04']],
+    ['names of months', '%d %b %Y', ['12 Jan 2020', '3 Feb 2021'], ['2020-01-12', '2021-02-03']],
+    ['days before months', '%d/%m/%Y', ['01/02/2023', '03/04/2023'], ['2023-02-01', '2023-04-03']],
+  ])('settle what the texts mean: %s', async (_, dateFormat, texts, dates) => {
+    const lines = texts.map((text, at) => `${at},${text}`)
+    const objects = texts.map((v, id) => JSON.stringify({ id, v }))
+    for (const source of [await csv('asked.csv', 'id,v', ...lines), await csv('asked.ndjson', ...objects)]) {
+      for (const given of [{}, { schemaFile: await schema('id BIGINT, v DATE') }]) {
+        const table = fresh()
+        const done = await kit.import({ table, sources: [source], csv: { dateFormat }, ...given })
+        expect((await columnsOf(table.name))['v']).toBe('date')
+        expect(await rowsOf(table)).toEqual(dates)
+        expect(done.notes).toContain(`column 'v': read as ${dateFormat}, as asked`)
+      }
+    }
+  })
+
+  it.each([
+    ['%Y-%d-%m %H:%M:%S', '2023-02-01 10:00:00', 'timestamp', '2023-01-02 10:00:00'],
+    ['%d %b %Y %H:%M %z', '3 Feb 2021 10:30 +0200', 'timestamptz', '2021-02-03 08:30:00'],
+    ['%d.%m.%Y %H:%M:%S.%f', '03.02.2021 10:30:00.25', 'timestamp', '2021-02-03 10:30:00.25'],
+  ])('times too: %s', async (timestampFormat, text, kind, expected) => {
+    for (const source of [
+      await csv('times.csv', 'id,v', `1,${text}`),
+      await csv('times.ndjson', JSON.stringify({ id: 1, v: text })),
+    ]) {
+      const table = fresh()
+      await kit.import({ table, sources: [source], csv: { timestampFormat } })
+      expect((await columnsOf(table.name))['v']).toBe(kind)
+      expect(await kit.read("SELECT v AT TIME ZONE 'UTC' AT TIME ZONE 'UTC' = v AS same FROM $T", table.name)).toEqual([
+        { same: true },
+      ])
+      expect((await rowsOf(table))[0]).toContain(expected)
+    }
+  })
+
+  it.each([
+    ['%Y%m%d', '20230201', '2023111', 'two days'],
+    ['%Y%m%d', '20230201', '20230230', 'no day'],
+    ['%d %b %Y', '12 Jan 2020', '12 Jam 2020', 'no month'],
+    ['%d %b %Y', '12 Jan 2020', 'epoch', 'a word that strptime takes for 1900-01-01'],
+    ['%Y-%d-%m', '2023-02-01', '2023-01-13', 'no month of that number'],
+  ])('hold later values to them (%s): after %s not %s, %s', async (dateFormat, good, bad) => {
+    const rows = Array.from({ length: 2000 }, (_, at) => `${at},${good}`)
+    const path = await csv('held.csv', 'id,v', ...rows, `2000,${bad}`)
+    const error = await failure(kit.import({ table: fresh(), sources: [path], csv: { dateFormat } }))
+    expect(error.code).toBe('source/row')
+    expect(error.context).toMatchObject({ line: 2002, column: 'v', value: bad })
+    expect(error.message).toContain(`date written as ${dateFormat}`)
+  })
+
+  it('never cut the time off a date, nor the offset off a time', async () => {
+    const path = await csv('cut.csv', 'id,v', '1,01/02/2023 10:00', '2,02/02/2023 00:00')
+    const declared = await schema('id BIGINT, v DATE')
+    const date = await failure(
+      kit.import({ table: fresh(), sources: [path], schemaFile: declared, csv: { dateFormat: '%d/%m/%Y %H:%M' } }),
+    )
+    expect(date.context).toMatchObject({ line: 2, column: 'v', value: '01/02/2023 10:00' })
+    const zoned = await csv('zoned.csv', 'id,v', '1,01/02/2023 10:00 +0200')
+    const time = await failure(
+      kit.import({
+        table: fresh(),
+        sources: [zoned],
+        schemaFile: await schema('id BIGINT, v TIMESTAMP'),
+        csv: { timestampFormat: '%d/%m/%Y %H:%M %z' },
+      }),
+    )
+    expect(time.context).toMatchObject({ line: 2, column: 'v' })
+  })
+
+  it('leave numbers, text and other dates as they are, and say when no column is written so', async () => {
+    const path = await csv('unused.csv', 'id,v,n,s', '1,2023-02-01,7,x', '2,2023-03-04,12,y')
+    const table = fresh()
+    const done = await kit.import({ table, sources: [path], csv: { dateFormat: '%d %b %Y', timestampFormat: '%Y' } })
+    expect(await columnsOf(table.name)).toEqual({ id: 'long', v: 'date', n: 'long', s: 'string' })
+    expect(done.notes.filter((note) => note.includes('is not used'))).toEqual([
+      'no column is written as %d %b %Y in all of the sample: the format that was asked for is not used',
+      'no column is written as %Y in all of the sample: the format that was asked for is not used',
+    ])
+  })
+
+  it('are said where some values of a text column are written so', async () => {
+    const plan = await kit.plan({
+      sources: [await csv('some.csv', 'id,v', '1,12 Jan 2020', '2,13 Jan 2020', '3,soon')],
+      csv: { dateFormat: '%d %b %Y' },
+    })
+    expect(plan.columns[1]?.type).toBe('string')
+    expect(plan.notes.join('\n')).toContain("column 'v': only 2 of 3 sampled values are written as %d %b %Y")
+  })
+
+  it.each(['%H:%M', '%Y-%Q', '%Y%'])('that are none are refused: %s', async (dateFormat) => {
+    const error = await failure(kit.plan({ sources: [await csv('none.csv', 'id,v', '1,2')], csv: { dateFormat } }))
+    expect(error.code).toBe('usage/invalid')
+    expect(error.message).toContain(dateFormat)
+  })
+})

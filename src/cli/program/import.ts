@@ -42,8 +42,8 @@ export function defineImport(program: Command, run: Runner): void {
     .option('--header', 'CSV: the first line names the columns')
     .option('--no-header', 'CSV: the first line is a row')
     .option('--encoding <name>', 'CSV: encoding of the text')
-    .option('--date-format <format>', 'CSV, JSON: dates, such as %d/%m/%Y')
-    .option('--timestamp-format <format>', 'CSV, JSON: timestamps, such as "%d/%m/%Y %H:%M"')
+    .option('--date-format <format>', 'CSV, JSON: how dates are written, such as %d/%m/%Y (codes of strptime)')
+    .option('--timestamp-format <format>', 'CSV, JSON: how timestamps are written, such as "%d/%m/%Y %H:%M"')
     .option('--null-text <text>', 'CSV: a text that means NULL')
     .addHelpText(
       'after',

@@ -10,10 +10,12 @@ import { quoteText } from '../sql.ts'
 export interface CheckedCast {
   /** The cast. */
   readonly value: string
+  /** The cast, NULL where it cannot. */
+  readonly tried: string
   /** Sufficient and cheap, given the SQL of the cast's result; undefined where every text is taken as it is. */
   readonly isPlainly: ((value: string) => string) | undefined
-  /** Necessary and sufficient, for texts that the cast takes. */
-  readonly isExact: string
+  /** Necessary and sufficient, for texts that the cast takes, given the SQL of its result. */
+  readonly isExact: (value: string) => string
 }
 
 export interface CastOptions {
@@ -43,93 +45,138 @@ function isPlainInteger(text: string, value: string, usualLength = USUAL_DIGITS)
   return `${value} >= CASE strlen(${text}) ${cases.join(' ')} END`
 }
 
+/** Whether a text with a format of strptime becomes this type: where an offset stands, it is one with a time zone. */
+function isReadBy(type: Type, format: string): boolean {
+  return type.kind === 'date' || type.kind === 'timestamp' || (type.kind === 'timestamptz' && hasOffset(format))
+}
+
+/** `%z` and `%Z`. */
+export function hasOffset(format: string): boolean {
+  return /%[zZ]/.test(format.replaceAll('%%', ''))
+}
+
+/**
+ * Whether texts of the same digits read in several ways: numbers that stand next to each other (2023111 by %Y%m%d is the
+ * 11th of January or the first of November), or nothing but one number.
+ */
+function isOnlyDigits(format: string): boolean {
+  const plain = format.replaceAll('%%', '')
+  return /%-?[dmyYHIMSgfnjUWVG]%-?[dmyYHIMSgfnjUWVG]/.test(plain) || /^%-?[a-zA-Z]$/.test(plain)
+}
+
+/**
+ * strptime (1.5.5) takes `epoch` and `infinity` whatever the format is, and try_strptime makes both the first of January
+ * 1900; a cast to DATE cuts the time off, one of nanoseconds the last three digits, and an offset that is applied is not in
+ * the value any more.
+ */
+function formattedCast(type: Type, text: string, format: string): CheckedCast {
+  const duckDbType = toDuckDbType(type)
+  const parsed = `strptime(${text}, ${quoteText(format)})`
+  const plain = format.replaceAll('%%', '')
+  const isCut = /%-?[nzZ]/.test(plain) || (type.kind === 'date' && /%-?[HIMSfgpcX]/.test(plain))
+  const isRefused = hasOffset(format) && type.kind !== 'timestamptz'
+  const conditions = (value: string) => [
+    `NOT regexp_full_match(${text}, '(?i) *(epoch|-?infinity) *')`,
+    ...(isCut ? [`try_${parsed} = ${value}`] : []),
+    ...(isOnlyDigits(format) ? [`lower(strftime(${value}, ${quoteText(format)})) = lower(${text})`] : []),
+  ]
+  return {
+    value: `CAST(${parsed} AS ${duckDbType})`,
+    tried: `TRY_CAST(try_${parsed} AS ${duckDbType})`,
+    isPlainly: (value) =>
+      isRefused || isCut || isOnlyDigits(format)
+        ? 'false'
+        : `isfinite(${value}) AND ${value} NOT IN (${duckDbType} '1970-01-01', ${duckDbType} '1900-01-01')`,
+    isExact: (value) => (isRefused ? 'false' : conditions(value).join(' AND ')),
+  }
+}
+
 /** `text` is SQL of type VARCHAR; `type` a primitive Iceberg type. */
 export function checkedCast(type: Type, text: string, options: CastOptions): CheckedCast {
   const duckDbType = toDuckDbType(type)
   const value = `CAST(${text} AS ${duckDbType})`
+  const tried = `TRY_${value}`
   const matches = (pattern: string) => `regexp_full_match(${text}, '${pattern}')`
   const never = () => 'false'
+  if (options.format !== undefined && isReadBy(type, options.format)) return formattedCast(type, text, options.format)
   switch (type.kind) {
     case 'string':
-      return { value: text, isPlainly: undefined, isExact: 'true' }
+      return { value: text, tried: text, isPlainly: undefined, isExact: () => 'true' }
     case 'boolean': {
       const words = `'true', 'false'${options.isDeclared ? ", 't', 'f', '1', '0'" : ''}`
-      return { value, isPlainly: never, isExact: `lower(${text}) IN (${words})` }
+      return { value, tried, isPlainly: never, isExact: () => `lower(${text}) IN (${words})` }
     }
     case 'int':
     case 'long': {
       const digits = options.isDeclared ? '[0-9]+' : '(0|[1-9][0-9]*)'
       return {
         value,
+        tried,
         isPlainly: (v) => isPlainInteger(text, v, options.usualLength),
-        isExact: matches(` *[+-]?${digits}([.]0*)? *`),
+        isExact: () => matches(` *[+-]?${digits}([.]0*)? *`),
       }
     }
     case 'decimal':
       return {
         value,
+        tried,
         isPlainly: never,
-        isExact: matches(` *[+-]?[0-9]*([.][0-9]{0,${type.scale}}0*)? *`),
+        isExact: () => matches(` *[+-]?[0-9]*([.][0-9]{0,${type.scale}}0*)? *`),
       }
     case 'float':
     case 'double':
       return {
         value,
+        tried,
         isPlainly: (v) => `abs(${v}) < ${EXACT_IN_DOUBLE}`,
-        isExact: `CASE WHEN NOT isfinite(${value}) THEN ${matches('(?i) *[+-]?(inf|infinity|nan) *')} WHEN ${matches(' *[+-]?[0-9]+ *')} THEN TRY_CAST(${text} AS HUGEINT) IS NOT DISTINCT FROM TRY_CAST(${value} AS HUGEINT) ELSE true END`,
+        isExact: (v) =>
+          `CASE WHEN NOT isfinite(${v}) THEN ${matches('(?i) *[+-]?(inf|infinity|nan) *')} WHEN ${matches(' *[+-]?[0-9]+ *')} THEN TRY_CAST(${text} AS HUGEINT) IS NOT DISTINCT FROM TRY_CAST(${v} AS HUGEINT) ELSE true END`,
       }
     case 'date':
-      return options.format === undefined
-        ? {
-            value,
-            // A cast drops what stands behind the day, so both dashes and the last digit must be in their places; with
-            // `strlen(…) = 10 AND … < ':'` (18 ns less) 1998-12-1x was the first of December.
-            isPlainly: () => `${text} GLOB '????-??-?[0-9]'`,
-            isExact: matches(' *[0-9]{1,6}([-/])[0-9]{1,2}[-/][0-9]{1,2} *'),
-          }
-        : {
-            value: `CAST(strptime(${text}, ${quoteText(options.format)}) AS DATE)`,
-            isPlainly: never,
-            isExact: matches('[^ ]+'),
-          }
+      return {
+        value,
+        tried,
+        // A cast drops what stands behind the day, so both dashes and the last digit must be in their places; with
+        // `strlen(…) = 10 AND … < ':'` (18 ns less) 1998-12-1x was the first of December.
+        isPlainly: () => `${text} GLOB '????-??-?[0-9]'`,
+        isExact: () => matches(' *[0-9]{1,6}([-/])[0-9]{1,2}[-/][0-9]{1,2} *'),
+      }
     case 'timestamp':
-      return options.format === undefined
-        ? {
-            value,
-            isPlainly: () => `strlen(${text}) = 19 AND ${text}[17] = ':'`,
-            isExact: matches(
-              '[0-9]{4,6}-[0-9]{1,2}-[0-9]{1,2}([ T][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6}0*)?)?)?',
-            ),
-          }
-        : {
-            value: `CAST(strptime(${text}, ${quoteText(options.format)}) AS TIMESTAMP)`,
-            isPlainly: () => 'true',
-            isExact: 'true',
-          }
+      return {
+        value,
+        tried,
+        isPlainly: () => `strlen(${text}) = 19 AND ${text}[17] = ':'`,
+        isExact: () =>
+          matches('[0-9]{4,6}-[0-9]{1,2}-[0-9]{1,2}([ T][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6}0*)?)?)?'),
+      }
     case 'timestamptz':
       return {
         value,
+        tried,
         isPlainly: () => `strlen(${text}) = 20 AND ${text}[20] = 'Z'`,
-        isExact: matches(
-          '[0-9]{4,6}-[0-9]{1,2}-[0-9]{1,2}[ T][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6}0*)?)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)',
-        ),
+        isExact: () =>
+          matches(
+            '[0-9]{4,6}-[0-9]{1,2}-[0-9]{1,2}[ T][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6}0*)?)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)',
+          ),
       }
     case 'time':
       return {
         value,
+        tried,
         isPlainly: never,
-        isExact: matches('([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,6}0*)?)?'),
+        isExact: () => matches('([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,6}0*)?)?'),
       }
     case 'timestamp_ns':
       return {
         value,
+        tried,
         isPlainly: never,
-        isExact: matches('[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?)?'),
+        isExact: () => matches('[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?)?'),
       }
     case 'uuid':
-      return { value, isPlainly: () => `strlen(${text}) = 36`, isExact: 'false' }
+      return { value, tried, isPlainly: () => `strlen(${text}) = 36`, isExact: never }
     default:
-      return { value, isPlainly: () => 'true', isExact: 'true' }
+      return { value, tried, isPlainly: () => 'true', isExact: () => 'true' }
   }
 }
 
@@ -140,15 +187,12 @@ export const CHECK_MARK = 'icebox-check'
 export function castOrFail(cast: CheckedCast, column: string, text: string, value = cast.value): string {
   if (cast.isPlainly === undefined) return cast.value
   const fail = `error(${quoteText(`${CHECK_MARK} ${column}: `)} || left(${text}, 200))`
-  return `CASE WHEN ${cast.isPlainly(value)} THEN ${value} WHEN ${text} IS NULL THEN NULL WHEN ${cast.isExact} THEN ${value} ELSE ${fail} END`
+  return `CASE WHEN ${cast.isPlainly(value)} THEN ${value} WHEN ${text} IS NULL THEN NULL WHEN ${cast.isExact(value)} THEN ${value} ELSE ${fail} END`
 }
 
 /** True for texts that the cast takes; for finding the rows that it does not. */
 export function acceptsText(cast: CheckedCast, text: string): string {
   if (cast.isPlainly === undefined) return 'true'
-  const tryCast = cast.value.startsWith('CAST(strptime(')
-    ? cast.value.replaceAll('strptime(', 'try_strptime(').replace(/^CAST/, 'TRY_CAST')
-    : cast.value.replace(/^CAST/, 'TRY_CAST')
-  const exact = cast.isExact.replaceAll(cast.value, tryCast)
-  return `(${text} IS NULL OR (${tryCast} IS NOT NULL AND (coalesce(${cast.isPlainly(tryCast)}, false) OR coalesce(${exact}, false))))`
+  const { tried } = cast
+  return `(${text} IS NULL OR (${tried} IS NOT NULL AND (coalesce(${cast.isPlainly(tried)}, false) OR coalesce(${cast.isExact(tried)}, false))))`
 }

@@ -133,6 +133,8 @@ export interface TextDecision {
   readonly format?: string
   /** Set when the reader of the plan should know: something was decided that could have been otherwise. */
   readonly note?: string
+  /** The format is one that the caller gave. */
+  readonly isAsked?: boolean
   /** The values read two ways and nothing in the sample settles it. */
   readonly isAmbiguous?: boolean
 }

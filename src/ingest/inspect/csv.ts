@@ -8,20 +8,18 @@ import type { SourceFile } from '../source/locate.ts'
 import type { CsvDescription, CsvGroup, FoundColumn, Inspection } from '../read/description.ts'
 import { readCsv } from '../read/csv-select.ts'
 import { quoteIdentifier, quoteText, textOf } from '../sql.ts'
-import { decide, type Evidence, type TextDecision } from './classify.ts'
+import type { AskedFormats } from './asked-formats.ts'
 import { detectDialect, type GivenDialect } from './dialect.ts'
 import type { CsvRecord } from './records.ts'
 import { checkNames } from './names.ts'
 import { explainCsvError } from '../read/csv-errors.ts'
 import { inspectTexts, type TextColumn, type TextSample, whyOf } from './text-columns.ts'
 
-export interface CsvOptions {
+export interface CsvOptions extends AskedFormats {
   readonly delimiter?: string
   readonly quote?: string
   readonly header?: boolean
   readonly encoding?: string
-  readonly dateFormat?: string
-  readonly timestampFormat?: string
   readonly nullText?: string
 }
 
@@ -241,11 +239,12 @@ async function sampleColumns(
     session,
     names,
     memoryLimitBytes: scene.memoryLimitBytes,
+    asked: scene.csv,
     signal,
     select: (wanted, limit = rows) => rowsOf(description, wanted, Math.min(limit, rows), scene.isTolerant),
   }
   try {
-    const seen = await inspectTexts(sample, (evidence) => decideWithFormat(evidence, scene.csv))
+    const seen = await inspectTexts(sample)
     const isText = (column: TextColumn) => column.decision.type === 'VARCHAR'
     const perRow = (column: TextColumn) => (seen.rows === 0 ? 0 : column.textBytes / seen.rows)
     return {
@@ -276,16 +275,6 @@ function rowsOf(description: CsvDescription, names: readonly string[], rows: num
     return `(SELECT ${columns.join(', ')} FROM ${read} LIMIT ${rowsEach})`
   })
   return `(SELECT * FROM (${parts.join(' UNION ALL ')}) LIMIT ${rows})`
-}
-
-/** A format that the caller gave settles what local dates mean. */
-function decideWithFormat(evidence: Evidence, csv: CsvOptions): TextDecision {
-  const decision = decide(evidence)
-  const kinds = new Set(evidence.examples.keys())
-  const isLocal = kinds.size > 0 && [...kinds].every((kind) => kind === 'local-date' || kind === 'local-timestamp')
-  const asked = kinds.has('local-timestamp') ? csv.timestampFormat : csv.dateFormat
-  if (!isLocal || asked === undefined) return decision
-  return { type: kinds.has('local-timestamp') ? 'TIMESTAMP' : 'DATE', why: `read as ${asked}, as asked`, format: asked }
 }
 
 function found({ name, decision, values, textBytes }: TextColumn): FoundColumn {

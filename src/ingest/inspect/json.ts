@@ -172,6 +172,7 @@ async function decideColumns(
     session: scene.session,
     names: scalars.map((field) => field.name),
     memoryLimitBytes: scene.memoryLimitBytes,
+    asked: scene.csv,
     signal: scene.signal,
     select: (names, limit = sampled) => {
       const fields = scalars.filter((field) => names.includes(field.name))
@@ -181,10 +182,10 @@ async function decideColumns(
     },
   })
   const seen = new Map(columns.map((column) => [column.name, column]))
-  return shape.fields.map((field) => foundColumn(field.name, field.shape, seen.get(field.name), scene))
+  return shape.fields.map((field) => foundColumn(field.name, field.shape, seen.get(field.name)))
 }
 
-function foundColumn(name: string, shape: JsonShape, seen: TextColumn | undefined, scene: InspectScene): FoundColumn {
+function foundColumn(name: string, shape: JsonShape, seen: TextColumn | undefined): FoundColumn {
   if (shape.kind !== 'leaf') {
     const type = typeOfShape(shape)
     return type === 'VARCHAR'
@@ -222,16 +223,14 @@ function foundColumn(name: string, shape: JsonShape, seen: TextColumn | undefine
     return { name, sourceType: 'VARCHAR', why: 'texts in the sample' }
   if (isText && decision.type.startsWith('DECIMAL')) return { name, sourceType: 'VARCHAR', why: 'texts in the sample' }
   // Dates that are not ISO 8601 stay the text that they are, as long as nobody asked for more.
-  if (decision.format !== undefined || decision.isAmbiguous === true) {
-    const format = scene.csv.dateFormat
-    return format === undefined
-      ? {
-          name,
-          sourceType: 'VARCHAR',
-          why: 'texts in the sample',
-          note: `dates that are not ISO 8601 (${decision.why}) are kept as text`,
-        }
-      : { name, sourceType: decision.type, why: `read as ${format}, as asked`, format }
+  if (decision.isAsked !== true && (decision.format !== undefined || decision.isAmbiguous === true)) {
+    return {
+      name,
+      sourceType: 'VARCHAR',
+      why: 'texts in the sample',
+      note: `dates that are not ISO 8601 (${decision.why}) are kept as text`,
+    }
   }
-  return { name, sourceType: decision.type, why: whyOf(decision, seen?.values ?? 0), note: decision.note }
+  const { type, format, note } = decision
+  return { name, sourceType: type, why: whyOf(decision, seen?.values ?? 0), note, format }
 }

@@ -2,6 +2,7 @@ import { formatCount } from '../../base/index.ts'
 import type { EngineSession, RunOptions, SqlValue } from '../../engine/index.ts'
 import { parseStaticType } from '../types/static-type.ts'
 import { quoteIdentifier } from '../sql.ts'
+import { type AskedFormats, askedDecisions, decideAsked } from './asked-formats.ts'
 import { acceptsText, checkedCast } from './checked-cast.ts'
 import { decide, type Evidence, newEvidence, observe, type TextDecision } from './classify.ts'
 
@@ -16,6 +17,8 @@ export interface TextSample {
   readonly select: (names: readonly string[], limitRows?: number) => string
   /** What the engine may hold (`Engine.memoryLimitBytes`): it decides how many columns one statement looks at. */
   readonly memoryLimitBytes: number
+  /** Formats of dates and times that the caller gave: they are tried before anything else is thought of a column. */
+  readonly asked: AskedFormats
   readonly signal?: AbortSignal | undefined
 }
 
@@ -44,20 +47,21 @@ const STATEMENT_SHARE = 0.25
 
 /**
  * The type of each column: what the first rows suggest is checked on all of the sample, and values that do not fit are
- * looked at in turn. `decideFrom` decides by the evidence of one column. Rejects what reading the source rejects.
+ * looked at in turn. Rejects what reading the source rejects.
  */
 export async function inspectTexts(
   sample: TextSample,
-  decideFrom: (evidence: Evidence) => TextDecision = decide,
 ): Promise<{ readonly rows: number; readonly columns: TextColumn[] }> {
   const evidence = new Map(sample.names.map((name) => [name, newEvidence()]))
   await firstLook(sample, evidence)
-  const decisions = new Map([...evidence].map(([name, seen]) => [name, decideFrom(seen)]))
+  const asked = await askedColumns(sample, evidence)
+  const decideFrom = (name: string): TextDecision => decideColumn(evidence.get(name), asked.get(name))
+  const decisions = new Map(sample.names.map((name) => [name, decideFrom(name)]))
   const counts = await countValues(sample, sample.names, decisions)
   const looked = new Set<string>()
   const isDoubtful = (name: string, counted: Counts | undefined): boolean => {
     const decision = decisions.get(name)
-    if (decision === undefined || counted === undefined) return false
+    if (decision === undefined || counted === undefined || decision.isAsked === true) return false
     // A column without a value among the first rows may have one later; dates that read two ways may be settled later.
     const isOpen = decision.isAmbiguous === true ? !looked.has(name) : evidence.get(name)?.values === 0
     return isOpen ? counted.values > 0 : counted.misfits > 0
@@ -68,7 +72,7 @@ export async function inspectTexts(
     for (const name of doubtful) {
       // Looked at whole and still ambiguous: there is nothing more to learn.
       if (decisions.get(name)?.isAmbiguous === true) looked.add(name)
-      decisions.set(name, decideFrom(evidence.get(name) ?? newEvidence()))
+      decisions.set(name, decideFrom(name))
     }
     const again = await countValues(sample, doubtful, decisions)
     doubtful = doubtful.filter((name) => isDoubtful(name, again.columns.get(name)))
@@ -82,6 +86,30 @@ export async function inspectTexts(
       textBytes: counts.columns.get(name)?.textBytes ?? 0,
     })),
   }
+}
+
+function decideColumn(evidence = newEvidence(), asked?: ReturnType<typeof decideAsked>): TextDecision {
+  if (asked === undefined) return decide(evidence)
+  if ('decision' in asked) return asked.decision
+  const decision = decide(evidence)
+  return { ...decision, note: decision.note === undefined ? asked.note : `${asked.note}; ${decision.note}` }
+}
+
+/** What the formats that the caller gave say of the columns, by all of the sample. */
+async function askedColumns(
+  sample: TextSample,
+  evidence: ReadonlyMap<string, Evidence>,
+): Promise<Map<string, ReturnType<typeof decideAsked>>> {
+  const found = new Map<string, ReturnType<typeof decideAsked>>()
+  for (const decision of askedDecisions(sample.asked)) {
+    const open = sample.names.filter((name) => !('decision' in (found.get(name) ?? {})))
+    const counts = await countValues(sample, open, new Map(open.map((name) => [name, decision])))
+    for (const [name, { values, misfits }] of counts.columns) {
+      const said = decideAsked(decision, evidence.get(name) ?? newEvidence(), values, values - misfits)
+      if (said !== undefined) found.set(name, said)
+    }
+  }
+  return found
 }
 
 /** Why a column got its type, with the number of all values of the sample instead of those that were looked at. */

@@ -3,6 +3,7 @@ import type { Catalog, TableIdentifier } from '../../catalog/index.ts'
 import type { EngineSession } from '../../engine/index.ts'
 import { isUnpartitioned, type LoadedTable, type Schema } from '../../iceberg/index.ts'
 import { advised, planImportMemory, VECTOR_ROWS } from '../../memory/index.ts'
+import { checkFormats } from '../inspect/asked-formats.ts'
 import { inspectArrow } from '../inspect/arrow.ts'
 import { type CsvOptions, inspectCsv, type InspectScene } from '../inspect/csv.ts'
 import { inspectJson } from '../inspect/json.ts'
@@ -16,6 +17,7 @@ import { firstRung } from '../write/first-rung.ts'
 import { rowGroupLimit, targetSize } from '../write/table-properties.ts'
 import { refuseTooManyColumns } from './column-limit.ts'
 import { planColumns } from './columns.ts'
+import { applyAskedFormats } from './asked-formats.ts'
 import { countPartitions } from './count-partitions.ts'
 import { headerOnly } from './header-only.ts'
 import type { ImportPlan } from './import-plan.ts'
@@ -128,13 +130,14 @@ async function planPrepared(
     isTolerant: request.onError === 'reject',
     ...(signal === undefined ? {} : { signal }),
   }
+  await checkFormats(scene.csv, session)
   const inspection = await inspect(prepared, scene)
   // Each look into a large footer leaves as much free in the C library's heap: 60 MB of the 256 were gone before the copy.
   if ((inspection.footerBytes ?? 0) > LARGE_FOOTERS) await services.engine.giveBack()
   const schema = existing === undefined ? await givenSchema(request, session) : currentSchema(existing)
   if (inspection.sampledRows === 0 && prepared.format !== 'parquet' && prepared.format !== 'arrow')
     throw await headerOnly(prepared)
-  const columns = planColumns({
+  const planned = planColumns({
     found: inspection.columns,
     format: prepared.format,
     schema,
@@ -142,6 +145,8 @@ async function planPrepared(
     newColumns: request.newColumns ?? (existing === undefined && schema === undefined ? 'add' : 'refuse'),
     formatVersion: existing?.metadata.formatVersion ?? 2,
   })
+  const asked = applyAskedFormats(scene.csv, planned.mapping)
+  const columns = { ...planned, mapping: asked.mapping, notes: [...planned.notes, ...asked.notes] }
   refuseTooManyColumns(prepared.format, columns.mapping, services.engine.memoryLimitBytes)
   const fields: Schema = { schemaId: 0, fields: columns.fields, identifierFieldIds: [] }
   const layout = layoutOf(request, existing, fields)

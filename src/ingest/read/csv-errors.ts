@@ -38,7 +38,7 @@ export async function explainCsvError(
   if (
     mapping.length > 0 &&
     (text.includes(CHECK_MARK) ||
-      /could not convert|could not parse|out of range|conversion|date field value|invalid input/i.test(text))
+      /could not convert|could not parse|out of range|conversion|field (value|format)|invalid input/i.test(text))
   ) {
     for (const group of description.groups) {
       for (const path of group.paths) {
