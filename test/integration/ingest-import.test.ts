@@ -172,7 +172,7 @@ describe('what gets into a table', () => {
   })
 
   it('folders of key=value add columns; files with other columns are filled with nulls', async () => {
-    await csv('hive/year=2021/month=1/a.csv', 'id,x', '1,a')
+    await csv('hive/year=2021/month=01/a.csv', 'id,x', '1,a')
     await csv('hive/year=2022/month=02/b.csv', 'x,id,extra', 'b,2,true')
     const table = fresh()
     const done = await kit.import({ table, sources: [join(kit.folder, 'in/hive')] })
@@ -181,6 +181,70 @@ describe('what gets into a table', () => {
       { id: 1n, x: 'a', extra: null, year: 2021n, month: 1n },
       { id: 2n, x: 'b', extra: true, year: 2022n, month: 2n },
     ])
+  })
+
+  it('texts of folders that a number would change stay text', async () => {
+    await csv('zips/zip=01234/a.csv', 'id', '1')
+    await csv('zips/zip=00501/b.csv', 'id', '2')
+    await csv('mixed-months/m=02/a.csv', 'id', '1')
+    await csv('mixed-months/m=2/b.csv', 'id', '2')
+    await csv('days/d=2020-02-28/a.csv', 'id', '1')
+    await csv('days/d=2020-02-30/b.csv', 'id', '2')
+    for (const [folder, name, values] of [
+      ['zips', 'zip', ['01234', '00501']],
+      ['mixed-months', 'm', ['02', '2']],
+      ['days', 'd', ['2020-02-28', '2020-02-30']],
+    ] as const) {
+      const table = fresh()
+      const done = await kit.import({ table, sources: [join(kit.folder, 'in', folder)] })
+      const rows = await kit.read(`SELECT ${name} AS v FROM $T ORDER BY id`, table.name)
+      expect(rows.map((row) => row['v'])).toEqual(values)
+      expect(done.notes.join().includes('leading zeros')).toBe(folder !== 'days')
+    }
+  })
+
+  it('months of two digits are numbers with a note; declared as text they keep their zeros', async () => {
+    await csv('months/m=01/a.csv', 'id', '1')
+    await csv('months/m=12/b.csv', 'id', '2')
+    const sources = [join(kit.folder, 'in/months')]
+    const [number, text] = [fresh(), fresh()]
+    const done = await kit.import({ table: number, sources })
+    expect(done.notes).toContain("column 'm': '01' is read as the number 1; declare string to keep its zero")
+    expect(await kit.read('SELECT m FROM $T ORDER BY id', number.name)).toEqual([{ m: 1n }, { m: 12n }])
+    const schemaFile = await kit.file('months.sql', 'id BIGINT, m VARCHAR')
+    expect((await kit.import({ table: text, sources, schemaFile })).notes.join()).not.toContain('zero')
+    expect(await kit.read('SELECT m FROM $T ORDER BY id', text.name)).toEqual([{ m: '01' }, { m: '12' }])
+  })
+
+  it.each(['1.5', 'abc', '99999999999'])('a folder is not rounded into a declared type: k=%s', async (value) => {
+    await csv(`declared-${value}/k=${value}/a.csv`, 'id', '1')
+    const schemaFile = await kit.file('k.sql', 'id BIGINT, k INTEGER')
+    const sources = [join(kit.folder, `in/declared-${value}`)]
+    const error = await failure(kit.import({ table: fresh(), sources, schemaFile }))
+    expect(error.code).toBe('schema/mismatch')
+    expect(error.context).toMatchObject({ column: 'k', value })
+  })
+
+  it('a folder k=NULL is refused by name; its text has a way, and so has no value', async () => {
+    await csv('nulls/k=NULL/a.csv', 'id', '1')
+    const error = await failure(kit.import({ table: fresh(), sources: [join(kit.folder, 'in/nulls')] }))
+    expect(error.code).toBe('source/columns')
+    expect(error.message).toContain('k=NULL')
+    expect(error.remedy).toContain('k=%4e%55%4c%4c')
+    await csv('written/k=%4e%55%4c%4c/a.csv', 'id', '1')
+    await csv('written/k=__HIVE_DEFAULT_PARTITION__/b.csv', 'id', '2')
+    await csv('written/k=x%3Dy/c.csv', 'id', '3')
+    const table = fresh()
+    await kit.import({ table, sources: [join(kit.folder, 'in/written')] })
+    const rows = await kit.read('SELECT k FROM $T ORDER BY id', table.name)
+    expect(rows.map((row) => row['k'])).toEqual(['NULL', null, 'x=y'])
+  })
+
+  it('a folder with two = is refused by name', async () => {
+    await csv('twice/k=x=y/a.csv', 'id', '1')
+    const error = await failure(kit.import({ table: fresh(), sources: [join(kit.folder, 'in/twice')] }))
+    expect(error.code).toBe('source/columns')
+    expect(error.remedy).toContain('k=x%3Dy')
   })
 
   it('standard input is spooled, imported and removed', async () => {

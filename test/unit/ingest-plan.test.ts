@@ -338,6 +338,26 @@ describe('sources', () => {
     ])
     expect(codeOf(() => hiveColumns([file('y=1/f'), file('z=1/f')]))).toBe('source/columns')
   })
+
+  it.each([
+    [['1', '2', '-3'], 'BIGINT'],
+    [['01', '12'], 'BIGINT'],
+    [['1', '02'], 'VARCHAR'],
+    [['001', '120'], 'VARCHAR'],
+    [['-0', '1'], 'VARCHAR'],
+    [['2020-02-29'], 'DATE'],
+    [['2021-02-29'], 'VARCHAR'],
+  ])('values of folders %j are %s: what another type would change is text', (values, type) => {
+    const files = values.map((value) => ({ path: `k=${value}/f`, hive: hiveValues(`k=${value}/f`) }))
+    expect(hiveColumns(files)[0]?.type).toBe(type)
+  })
+
+  it.each(['k=NULL/f', 'a=1/k=null/f', 'k=x=y/f'])(
+    'folders that the engine reads otherwise are refused: %s',
+    (path) => {
+      expect(codeOf(() => hiveValues(path))).toBe('source/columns')
+    },
+  )
 })
 
 describe('how partitions are written', () => {

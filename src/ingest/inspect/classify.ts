@@ -91,7 +91,8 @@ function kindOf(evidence: Evidence, text: string): TextKind {
   return 'text'
 }
 
-function isDay(text: string): boolean {
+/** Whether a date of the calendar is written as year, month and day. */
+export function isDay(text: string): boolean {
   const [year = 0, month = 0, day = 0] = text.split(/[-/]/).map(Number)
   return month >= 1 && month <= 12 && day >= 1 && day <= new Date(Date.UTC(year, month, 0)).getUTCDate()
 }

@@ -85,7 +85,7 @@ export async function inspectCsv(
 }
 
 export function foundInPath(column: HiveColumn): FoundColumn {
-  return { name: column.name, sourceType: column.type, why: `from the folders (${column.name}=…)` }
+  return { name: column.name, sourceType: column.type, why: `from the folders (${column.name}=…)`, note: column.note }
 }
 
 async function groupFiles(

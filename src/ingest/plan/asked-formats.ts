@@ -4,17 +4,18 @@ import type { ColumnMapping } from '../read/description.ts'
 
 /**
  * Columns with the formats of dates and times that the caller gave, and notes of what became of them: columns that were found
- * to be written so have theirs already; one that is declared a date gets it where its texts are not ISO 8601. A format that
+ * to be written so have theirs already (those of folders, for which `isText` is false, have none); one that is declared a date gets it where its texts are not ISO 8601. A format that
  * no column uses is said, so that an option is never without effect in silence.
  */
 export function applyAskedFormats(
   asked: AskedFormats,
   mapping: readonly ColumnMapping[],
+  isText: (column: ColumnMapping) => boolean,
 ): { readonly mapping: readonly ColumnMapping[]; readonly notes: readonly string[] } {
   const decisions = askedDecisions(asked)
   if (decisions.length === 0) return { mapping, notes: [] }
   const applied = mapping.map((column): ColumnMapping => {
-    const format = formatOf(asked, column)
+    const format = isText(column) ? formatOf(asked, column) : undefined
     return format === undefined ? column : { ...column, format }
   })
   const users = (format: string) => applied.filter((column) => column.format === format && isTime(column))

@@ -19,6 +19,7 @@ import { refuseTooManyColumns } from './column-limit.ts'
 import { planColumns } from './columns.ts'
 import { applyAskedFormats } from './asked-formats.ts'
 import { countPartitions } from './count-partitions.ts'
+import { declaredFolders } from './declared-folders.ts'
 import { headerOnly } from './header-only.ts'
 import type { ImportPlan } from './import-plan.ts'
 import { importedBefore } from './import-key.ts'
@@ -131,10 +132,11 @@ async function planPrepared(
     ...(signal === undefined ? {} : { signal }),
   }
   await checkFormats(scene.csv, session)
-  const inspection = await inspect(prepared, scene)
+  const inspected = await inspect(prepared, scene)
   // Each look into a large footer leaves as much free in the C library's heap: 60 MB of the 256 were gone before the copy.
-  if ((inspection.footerBytes ?? 0) > LARGE_FOOTERS) await services.engine.giveBack()
+  if ((inspected.footerBytes ?? 0) > LARGE_FOOTERS) await services.engine.giveBack()
   const schema = existing === undefined ? await givenSchema(request, session) : currentSchema(existing)
+  const inspection = await declaredFolders(inspected, schema, prepared.files, session)
   if (inspection.sampledRows === 0 && prepared.format !== 'parquet' && prepared.format !== 'arrow')
     throw await headerOnly(prepared)
   const planned = planColumns({
@@ -145,7 +147,8 @@ async function planPrepared(
     newColumns: request.newColumns ?? (existing === undefined && schema === undefined ? 'add' : 'refuse'),
     formatVersion: existing?.metadata.formatVersion ?? 2,
   })
-  const asked = applyAskedFormats(scene.csv, planned.mapping)
+  const folders = prepared.files[0]?.hive ?? new Map<string, unknown>()
+  const asked = applyAskedFormats(scene.csv, planned.mapping, (column) => !folders.has(column.source))
   const columns = { ...planned, mapping: asked.mapping, notes: [...planned.notes, ...asked.notes] }
   refuseTooManyColumns(prepared.format, columns.mapping, services.engine.memoryLimitBytes)
   const fields: Schema = { schemaId: 0, fields: columns.fields, identifierFieldIds: [] }
