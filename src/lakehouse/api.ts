@@ -49,6 +49,7 @@ export interface ImportOptions {
   readonly csv?: {
     readonly delimiter?: string
     readonly quote?: string
+    readonly escape?: string
     readonly header?: boolean
     readonly encoding?: string
     readonly dateFormat?: string

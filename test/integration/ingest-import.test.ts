@@ -247,6 +247,38 @@ describe('what gets into a table', () => {
     expect(error.remedy).toContain('k=x%3Dy')
   })
 
+  it('values that end in a backslash keep it, from a file and from a pipe', async () => {
+    const text = 'k,v\n1,"C:\\dir\\"\n2,"a\\"\n3,"D:\\x"\n'
+    const path = await kit.file('backslash.csv', text)
+    const piped = (async function* () {
+      yield Buffer.from(text)
+    })()
+    for (const source of [{ sources: [path] }, { sources: ['-'], standardInput: piped }]) {
+      const table = fresh()
+      await kit.import({ table, ...source })
+      const rows = await kit.read('SELECT v FROM $T ORDER BY k', table.name)
+      expect(rows.map((row) => row['v'])).toEqual(['C:\\dir\\', 'a\\', 'D:\\x'])
+    }
+  })
+
+  it('both readings of a backslash before a quote, as asked', async () => {
+    const path = await kit.file('both.csv', 'k,v\n"a\\",",b"\n')
+    for (const [csv, row] of [
+      [{}, { k: 'a\\', v: ',b' }],
+      [{ escape: '"' }, { k: 'a\\', v: ',b' }],
+    ] as const) {
+      const table = fresh()
+      await kit.import({ table, sources: [path], csv })
+      expect(await kit.read('SELECT * FROM $T', table.name)).toEqual([row])
+    }
+    const escaped = await kit.file('escaped.csv', 'k,v\n1,"a\\"b"\n')
+    const table = fresh()
+    await kit.import({ table, sources: [escaped], csv: { escape: '\\' } })
+    expect(await kit.read('SELECT v FROM $T', table.name)).toEqual([{ v: 'a"b' }])
+    const error = await failure(kit.plan({ sources: [path], csv: { escape: 'ab' } }))
+    expect(error.code).toBe('usage/invalid')
+  })
+
   it('standard input is spooled, imported and removed', async () => {
     const table = fresh()
     const input = (async function* () {

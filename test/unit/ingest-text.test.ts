@@ -75,6 +75,37 @@ describe('the dialect of a CSV file', () => {
   })
 })
 
+describe('what stands before a quote inside quotes', () => {
+  const detect = (text: string, isWhole = true, given = {}) => detectDialect(text, isWhole, given, 'csv')
+
+  it.each([
+    ['a value that ends in a backslash', 'k,v\n1,"C:\\dir\\"\n2,"D:\\x"\n', '"'],
+    ['one before a delimiter', 'k,v\n"a\\",",b"\n', '"'],
+    ['backslashes beside doubled quotes', 'k,v\n1,"a ""b"" \\"\n', '"'],
+    ['backslashes before quotes', 'k,v\n1,"say \\"hi\\" now"\n2,"x"\n', '\\'],
+    ['a backslash and an odd quote', 'k,v\n1,"5\\" pipe"\n2,"6\\" pipe"\n3,c\n', '\\'],
+    ['backslashes of both kinds', 'k,v\n1,"a \\"b\\" c"\n2,"d\\\\"\n', '\\'],
+    ['no quotes at all', 'k,v\n1,a\\"b\n', '"'],
+  ])('%s', (_, text, escape) => {
+    expect(detect(text).escape).toBe(escape)
+  })
+
+  it('a quote that swallows the rest of the head is no reading', () => {
+    const rest = Array.from({ length: 500 }, (_, at) => `${at},plain\n`).join('')
+    expect(detect(`k,v\n1,"5\\" pipe"\n${rest}`, false).escape).toBe('\\')
+    expect(detect(`k,v\n1,"5\\"\n${rest}`, false).escape).toBe('"')
+  })
+
+  it('is said where it could be otherwise, and what is asked for counts', () => {
+    expect(detect('k,v\n"a\\",",b"\n').notes.join()).toContain("--escape '\\'")
+    expect(detect('k,v\n1,"a \\"b\\" c"\n').notes.join()).toContain('is an escape')
+    expect(detect('k,v\n"a\\",",b"\n', true, { escape: '\\' })).toMatchObject({
+      escape: '\\',
+      notes: ['all columns hold text; the first line is taken as their names'],
+    })
+  })
+})
+
 describe('records', () => {
   const split = (chunks: string[], dialect = { delimiter: ',', quote: '"', escape: '"' }) => {
     const splitter = new RecordSplitter(dialect)

@@ -21,6 +21,7 @@ export function importOptions(table: string, sources: readonly string[], flags: 
   const csv = defined({
     delimiter: flags.delimiter,
     quote: flags.quote,
+    escape: flags.escape,
     header: flags.header,
     encoding: flags.encoding,
     dateFormat: flags.dateFormat,

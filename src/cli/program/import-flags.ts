@@ -14,6 +14,7 @@ export interface ImportFlags {
   readonly dryRun?: boolean
   readonly delimiter?: string
   readonly quote?: string
+  readonly escape?: string
   /** False with `--no-header`, true by `--header`, undefined: found out. */
   readonly header?: boolean
   readonly encoding?: string

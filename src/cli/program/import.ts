@@ -39,6 +39,10 @@ export function defineImport(program: Command, run: Runner): void {
     .option('--dry-run', 'print what would be done and stop')
     .option('--delimiter <char>', 'CSV: field delimiter')
     .option('--quote <char>', 'CSV: quote character')
+    .option(
+      '--escape <char>',
+      'CSV: what stands before a quote inside quotes (default: a quote, where the file reads so)',
+    )
     .option('--header', 'CSV: the first line names the columns')
     .option('--no-header', 'CSV: the first line is a row')
     .option('--encoding <name>', 'CSV: encoding of the text')

@@ -18,6 +18,8 @@ import { inspectTexts, type TextColumn, type TextSample, whyOf } from './text-co
 export interface CsvOptions extends AskedFormats {
   readonly delimiter?: string
   readonly quote?: string
+  /** What stands before a quote inside of a quoted field; the quote itself where the file reads so. */
+  readonly escape?: string
   readonly header?: boolean
   readonly encoding?: string
   readonly nullText?: string
@@ -166,7 +168,7 @@ export function emptySource(paths: readonly string[], what = 'holds no data'): I
 }
 
 function given(csv: CsvOptions): GivenDialect {
-  return { delimiter: csv.delimiter, quote: csv.quote, hasHeader: csv.header }
+  return { delimiter: csv.delimiter, quote: csv.quote, escape: csv.escape, hasHeader: csv.header }
 }
 
 /** The first text of a file, without byte order mark. UTF-16 is recognised by its mark and refused unless it was named. */

@@ -149,3 +149,31 @@ export function fieldsOf(raw: string, dialect: Pick<CsvDialect, 'delimiter' | 'q
     }
   }
 }
+
+/** Whether every quoted field of a record ends with its quote, right before a delimiter or the end. */
+export function isWellQuoted(raw: string, dialect: Pick<CsvDialect, 'delimiter' | 'quote' | 'escape'>): boolean {
+  const { delimiter, quote } = dialect
+  for (let at = 0; ; ) {
+    if (quote !== '' && raw[at] === quote) {
+      at = quoteEnd(raw, at + 1, dialect) + 1
+      if (at === 0) return false
+      if (at === raw.length) return true
+      if (!raw.startsWith(delimiter, at)) return false
+      at += delimiter.length
+    } else {
+      const end = raw.indexOf(delimiter, at)
+      if (end < 0) return true
+      at = end + delimiter.length
+    }
+  }
+}
+
+/** The place of the quote that closes what began before `start`; -1 where none does. */
+function quoteEnd(raw: string, start: number, { quote, escape }: Pick<CsvDialect, 'quote' | 'escape'>): number {
+  for (let at = start; at < raw.length; at++) {
+    const isDoubled = escape === quote && raw[at] === quote && raw[at + 1] === quote
+    if (isDoubled || (escape !== quote && raw[at] === escape)) at++
+    else if (raw[at] === quote) return at
+  }
+  return -1
+}

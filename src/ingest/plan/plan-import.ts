@@ -72,6 +72,7 @@ export async function planImport(request: ImportRequest, services: IngestService
         dialect: {
           delimiter: request.csv?.delimiter,
           quote: request.csv?.quote,
+          escape: request.csv?.escape,
           hasHeader: request.csv?.header,
         },
         maxLineSizeBytes: services.settings.maxLineSizeBytes,
@@ -255,6 +256,14 @@ function checkRequest(request: ImportRequest): void {
     throw new IceboxError('usage/invalid', {
       message: `--on-error reject does not work for ${request.format}: it has no lines that could be set aside`,
       remedy: 'use it for CSV and NDJSON',
+    })
+  }
+  const escape = request.csv?.escape
+  if (escape !== undefined && escape.length !== 1) {
+    throw new IceboxError('usage/invalid', {
+      message: `'${escape}' is no escape: it is one character`,
+      remedy: 'give a backslash, or the quote itself for quotes that are doubled',
+      context: { escape },
     })
   }
   if (request.key !== undefined && (request.key === '' || request.key.length > 512)) {
