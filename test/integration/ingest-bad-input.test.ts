@@ -245,6 +245,10 @@ describe('bad input: a clear error, and nothing is left', () => {
     ['2023-01-01 10:00:00', '300000-01-01 00:00:00', 'timestamp'],
     ['1.5', '1e400', 'double'],
     ['1.5', '12345678901234567890', 'double'],
+    ['1.5', '9007199254740993.0', 'double'],
+    ['1.5', `5${'0'.repeat(40)}1`, 'double'],
+    ['12345678901234567890', '00123456789012345678901', 'decimal'],
+    ['12345678901234567890', '007', 'decimal'],
     ['true', 'yes', 'boolean'],
     ['10:00:00', '24:00:00', 'time'],
   ])('a column of values like %s does not take %s', async (good, bad, type) => {
@@ -254,6 +258,15 @@ describe('bad input: a clear error, and nothing is left', () => {
     expect(error.code).toBe('source/row')
     expect(error.context).toMatchObject({ line: 2002, column: 'v', value: bad })
     expect(error.message).toContain(type)
+    await expectNothingLeft()
+  })
+
+  it('whole numbers that a declared float does not hold are refused', async () => {
+    const path = await kit.file('floats.csv', 'id,v\n1,16777216\n2,1.5\n3,16777217\n')
+    const schemaFile = await kit.file('floats.sql', 'id BIGINT, v FLOAT')
+    const error = await failure(kit.import({ sources: [path], schemaFile }))
+    expect(error.context).toMatchObject({ line: 4, column: 'v', value: '16777217' })
+    expect(error.message).toContain('more digits than float holds')
     await expectNothingLeft()
   })
 

@@ -73,6 +73,18 @@ describe('what gets into a table', () => {
     ])
   })
 
+  it('floating point numbers past 2^53 that hold their digits are taken, however they are written', async () => {
+    const texts = ['9007199254740994.0', '-00018014398509481984', '1e40', `1${'0'.repeat(22)}`, '12345678901234567.25']
+    const rows = Array.from({ length: 2000 }, (_, at) => `${at},1.5`)
+    const late = texts.map((text, at) => `${2000 + at},${text}`)
+    const table = fresh()
+    await kit.import({ table, sources: [await csv('exact.csv', 'id,v', ...rows, ...late)] })
+    const found = await kit.read('SELECT v FROM $T WHERE id >= 2000 ORDER BY id', table.name)
+    expect(found.map((row) => row['v'])).toEqual([
+      9_007_199_254_740_994, -18_014_398_509_481_984, 1e40, 1e22, 12_345_678_901_234_568,
+    ])
+  })
+
   it('types, nulls, bounds and counts of a CSV file', async () => {
     const path = await csv(
       'types.csv',

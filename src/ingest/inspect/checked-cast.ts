@@ -33,6 +33,13 @@ const USUAL_DIGITS = 6
 /** Whole numbers below this in size are exact in a double; of larger ones only the text can tell. */
 export const EXACT_IN_DOUBLE = '9007199254740992'
 
+const EXACT_IN_FLOAT = '16777216'
+
+/** Whether a floating point number is the whole number that stands at the beginning of a text, however long that is. */
+function isWholeNumber(text: string, value: string): string {
+  return `TRY_CAST(regexp_extract(${text}, '[+-]?[0-9]+') AS BIGNUM) = TRY_CAST(CAST(${value} AS DOUBLE) AS BIGNUM)`
+}
+
 /**
  * A whole number without sign, leading zeros, fraction or exponent is at least 10 to the power of its length less one;
  * every other text that the cast takes is less (99.5 is 100 in four characters) or the same number (1e3).
@@ -116,21 +123,23 @@ export function checkedCast(type: Type, text: string, options: CastOptions): Che
         isExact: () => matches(` *[+-]?${digits}([.]0*)? *`),
       }
     }
-    case 'decimal':
+    case 'decimal': {
+      const digits = options.isDeclared ? '[0-9]*' : '(0|[1-9][0-9]*)?'
       return {
         value,
         tried,
         isPlainly: never,
-        isExact: () => matches(` *[+-]?[0-9]*([.][0-9]{0,${type.scale}}0*)? *`),
+        isExact: () => matches(` *[+-]?${digits}([.][0-9]{0,${type.scale}}0*)? *`),
       }
+    }
     case 'float':
     case 'double':
       return {
         value,
         tried,
-        isPlainly: (v) => `abs(${v}) < ${EXACT_IN_DOUBLE}`,
+        isPlainly: (v) => `abs(${v}) < ${type.kind === 'float' ? EXACT_IN_FLOAT : EXACT_IN_DOUBLE}`,
         isExact: (v) =>
-          `CASE WHEN NOT isfinite(${v}) THEN ${matches('(?i) *[+-]?(inf|infinity|nan) *')} WHEN ${matches(' *[+-]?[0-9]+ *')} THEN TRY_CAST(${text} AS HUGEINT) IS NOT DISTINCT FROM TRY_CAST(${v} AS HUGEINT) ELSE true END`,
+          `CASE WHEN NOT isfinite(${v}) THEN ${matches('(?i) *[+-]?(inf|infinity|nan) *')} WHEN ${matches(' *[+-]?[0-9]+([.]0*)? *')} THEN ${isWholeNumber(text, v)} ELSE true END`,
       }
     case 'date':
       return {

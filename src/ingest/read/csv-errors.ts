@@ -203,9 +203,12 @@ function ruleOf(column: ColumnMapping, value: string): string {
   }
   if ((column.type.kind === 'int' || column.type.kind === 'long') && /^ *[+-]?\d*\.\d*/.test(value))
     return `is not ${expected}: its fraction would be lost`
+  if (column.type.kind === 'decimal' && !column.isDeclared && /^ *[+-]?0\d/.test(value))
+    return `is not taken as ${expected}: its leading zeros would be lost`
   if (column.type.kind === 'decimal' && /^ *[+-]?\d*\.?\d* *$/.test(value))
     return `does not fit into ${expected} without rounding`
-  if (column.type.kind === 'double' && /^ *[+-]?\d+ *$/.test(value)) return `has more digits than ${expected} holds`
+  if (['float', 'double'].includes(column.type.kind) && /^ *[+-]?\d+(\.0*)? *$/.test(value))
+    return `has more digits than ${expected} holds`
   if (column.type.kind === 'timestamp' && /(Z|[+-]\d\d(:?\d\d)?)$/.test(value))
     return `is not ${expected}: it has an offset`
   return `is not ${expected}`
