@@ -84,6 +84,47 @@ describe('bad input: a clear error, and nothing is left', () => {
     await expectNothingLeft()
   })
 
+  it('encodings that are not read are refused by name, and their usual names are known', async () => {
+    const path = await kit.file('latin.csv', Buffer.from('id,name\n1,caf\xe9\n', 'latin1'))
+    for (const encoding of ['windows-1252', 'utf-16be', 'shift_jis', 'nothing']) {
+      const error = await failure(kit.import({ sources: [path], csv: { encoding } }))
+      expect(error.code).toBe('source/encoding')
+      expect(error.message).toContain(`'${encoding}' cannot be read: utf-8, utf-16 (little-endian) and latin-1`)
+    }
+    await expectNothingLeft()
+    for (const encoding of ['latin1', 'ISO-8859-1'])
+      await kit.import({ table: { namespace: ['ok'], name: encoding }, sources: [path], csv: { encoding } })
+    const plain = await kit.file('plain.csv', 'id,name\n1,é\n')
+    await kit.import({ table: { namespace: ['ok'], name: 'utf8' }, sources: [plain], csv: { encoding: 'UTF8' } })
+  })
+
+  it('a byte that is not Latin-1 is named with its line', async () => {
+    const path = await kit.file('euro.csv', Buffer.from(`id,name\n${numbers(5000)}\n5001,5 \x80\n`, 'latin1'))
+    const error = await failure(kit.import({ sources: [path], csv: { encoding: 'latin-1' } }))
+    expect(error.code).toBe('source/encoding')
+    expect(error.context).toMatchObject({ file: path, line: 5002 })
+    expect(error.message).toContain('0x80')
+    expect(error.remedy).toContain('WINDOWS-1252')
+    await expectNothingLeft()
+  })
+
+  it('UTF-16 in big-endian order is refused by name, asked for or not', async () => {
+    const path = await kit.file('be.csv', Buffer.from('\ufeffa,b\n1,2\n', 'utf16le').swap16())
+    for (const csv of [{}, { encoding: 'utf-16' }]) {
+      const error = await failure(kit.import({ sources: [path], csv }))
+      expect(error.code).toBe('source/encoding')
+      expect(error.message).toContain('big-endian')
+    }
+    await expectNothingLeft()
+  })
+
+  it('lines that end with CR alone are refused by name', async () => {
+    const error = await failure(kit.import({ sources: [await kit.file('cr.csv', 'a,b\r1,x\r2,y\r')] }))
+    expect(error.code).toBe('source/format')
+    expect(error.message).toContain('CR alone')
+    await expectNothingLeft()
+  })
+
   it('NUL bytes in text do not get into the table', async () => {
     const error = await failure(kit.import({ sources: [await kit.file('nul.csv', 'id,name\n1,a\n2,b\0c\n3,d\n')] }))
     expect(error.code).toBe('source/encoding')
@@ -240,6 +281,12 @@ describe('bad input: a clear error, and nothing is left', () => {
     ['2023-01-01', '2023-02-30', 'date'],
     ['2023-01-01', '2023-01-1x', 'date'],
     ['2023-01-01', '2023-1-1 2', 'date'],
+    ['2023-01-01', '1998-12-001', 'date'],
+    ['2023-01-01', 'soon', 'date'],
+    ['2023-01-01 10:00:00', '2020-01-01 10:00:60', 'timestamp'],
+    ['2023-01-01 10:00:00', 'soon', 'timestamp'],
+    ['2023-01-01 10:00:00Z', '2020-01-01 10:00:60Z', 'timestamptz'],
+    ['10:00:00', '10:00:60', 'time'],
     ['2023-01-01 10:00:00', '2023-01-01 10:00:00.1234567', 'timestamp'],
     ['2023-01-01 10:00:00', '2023-01-01T10:00:00+02:00', 'timestamp'],
     ['2023-01-01 10:00:00', '300000-01-01 00:00:00', 'timestamp'],

@@ -11,6 +11,7 @@ import { quoteIdentifier, quoteText, textOf } from '../sql.ts'
 import type { AskedFormats } from './asked-formats.ts'
 import { detectDialect, type GivenDialect } from './dialect.ts'
 import type { CsvRecord } from './records.ts'
+import { encodingOf, refuseLoneReturns, refuseWide } from './encoding.ts'
 import { checkNames } from './names.ts'
 import { explainCsvError } from '../read/csv-errors.ts'
 import { inspectTexts, type TextColumn, type TextSample, whyOf } from './text-columns.ts'
@@ -49,15 +50,18 @@ const MAX_SAMPLE_BYTES = 16_000_000
 /** Dialect, columns and types of CSV files from their heads and a bounded sample; nothing is left to DuckDB's sniffer. */
 export async function inspectCsv(
   files: readonly (SourceFile & { readonly compression: Compression })[],
-  scene: InspectScene,
+  asked: InspectScene,
 ): Promise<Inspection> {
+  const { encoding: named, ...csv } = asked.csv
+  const encoding = encodingOf(named)
+  const scene: InspectScene = { ...asked, csv: { ...csv, ...(encoding !== undefined && { encoding }) } }
   const hive = hiveColumns(files)
   const notes: string[] = []
   const { groups, lineBytes } = await groupFiles(files, scene, notes)
   let description: CsvDescription = {
     format: 'csv',
     groups,
-    encoding: scene.csv.encoding,
+    encoding,
     nullText: scene.csv.nullText,
     hive,
   }
@@ -65,7 +69,7 @@ export async function inspectCsv(
   checkNames([...names, ...hive.map((column) => column.name)], groups[0]?.paths[0] ?? '')
   const lines = {
     files,
-    hasLines: !isWide(scene.csv.encoding),
+    hasLines: !isWide(encoding),
     limitBytes: scene.maxLineSizeBytes,
     signal: scene.signal,
   }
@@ -104,6 +108,7 @@ async function groupFiles(
     }
     const isFirst = byFirstLine.size === 0
     const { text, isWhole } = await headText(file, isFirst ? HEAD_BYTES : OTHER_HEAD_BYTES, scene)
+    refuseLoneReturns(file.path, text)
     const firstLine = text.slice(0, text.search(/\r?\n|$/))
     if (isFirst && /(^|[,;\t|\n])""(?=[,;\t|\r\n]|$)/.test(text))
       notes.push('empty fields are NULL, also where they are quoted ("")')
@@ -171,7 +176,7 @@ function given(csv: CsvOptions): GivenDialect {
   return { delimiter: csv.delimiter, quote: csv.quote, escape: csv.escape, hasHeader: csv.header }
 }
 
-/** The first text of a file, without byte order mark. UTF-16 is recognised by its mark and refused unless it was named. */
+/** The first text of a file, without byte order mark. */
 async function headText(
   file: SourceFile & { readonly compression: Compression },
   bytes: number,
@@ -194,32 +199,9 @@ async function headText(
   const head = file.compression === 'gzip' ? await readGzipHead(file.path, bytes) : await readHead(file.path, bytes)
   const isWhole = head.length < bytes
   const { encoding } = scene.csv
-  if (encoding === undefined && ((head[0] === 0xff && head[1] === 0xfe) || (head[0] === 0xfe && head[1] === 0xff))) {
-    throw new IceboxError('source/encoding', {
-      message: `${file.path} is UTF-16 (its first bytes are a UTF-16 byte order mark)`,
-      remedy: 'name the encoding: utf-16',
-      context: { file: file.path },
-    })
-  }
-  const label =
-    encoding === undefined
-      ? 'utf-8'
-      : /^utf-?16/i.test(encoding)
-        ? 'utf-16le'
-        : /^latin/i.test(encoding)
-          ? 'latin1'
-          : encoding
-  try {
-    return { text: new TextDecoder(label).decode(head), isWhole }
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error
-    throw new IceboxError('source/encoding', {
-      message: `the encoding '${encoding}' is not known`,
-      remedy: 'use utf-8, utf-16 or latin-1',
-      context: { encoding: encoding ?? '' },
-      cause: error,
-    })
-  }
+  refuseWide(file.path, head, encoding)
+  const label = encoding === undefined ? 'utf-8' : isWide(encoding) ? 'utf-16le' : 'latin1'
+  return { text: new TextDecoder(label).decode(head), isWhole }
 }
 
 interface SampleResult {

@@ -34,6 +34,7 @@ export async function explainCsvError(
     return error
   const text = error.message
   const direct = readError(text, error, description)
+  if (/not latin-1 encoded/i.test(text)) return notLatin(error, description, scene)
   if (direct !== undefined) return direct
   if (
     mapping.length > 0 &&
@@ -57,6 +58,37 @@ export function badValueError(bad: BadValue, cause: unknown): IceboxError {
     context: { file: bad.file, line: bad.line, column: bad.column, value: bad.value, rule: bad.rule },
     cause,
   })
+}
+
+/** The reader says that bytes are not Latin-1, not where: they are 0x80 to 0x9f, as of the euro sign in windows-1252. */
+async function notLatin(cause: IceboxError, description: CsvDescription, scene: Scene): Promise<IceboxError> {
+  const place = await firstControlByte(description, scene)
+  const where = place === undefined ? (description.groups[0]?.paths[0] ?? '') : `${place.file}, line ${place.line}`
+  return new IceboxError('source/encoding', {
+    message: `${where}: the text is not latin-1: ${place === undefined ? 'a byte' : `the byte 0x${place.byte.toString(16)}`} is no character there`,
+    remedy: 'it may be windows-1252: convert the file with iconv -f WINDOWS-1252 -t UTF-8',
+    context: place === undefined ? {} : { file: place.file, line: place.line },
+    cause,
+  })
+}
+
+async function firstControlByte(
+  description: CsvDescription,
+  { signal }: Scene,
+): Promise<{ file: string; line: number; byte: number } | undefined> {
+  for (const { paths, compression } of description.groups) {
+    if (compression === 'zstd') continue
+    for (const file of paths) {
+      let line = 1
+      for await (const chunk of readChunks(file, compression, signal)) {
+        const at = chunk.findIndex((byte) => byte >= 0x80 && byte <= 0x9f)
+        const end = at < 0 ? chunk.length : at
+        for (let place = chunk.indexOf(10); place >= 0 && place < end; place = chunk.indexOf(10, place + 1)) line++
+        if (at >= 0) return { file, line, byte: chunk[at] ?? 0 }
+      }
+    }
+  }
+  return undefined
 }
 
 /** Of the reader that looks for the bad value. */
