@@ -41,4 +41,51 @@ describe('a query into a Parquet file', () => {
     await exported('from ns.t order by k desc, i')
     expect(await lake.rows(`select i from '${file}' limit 3`)).toEqual([[2n], [5n], [8n]])
   })
+
+  it.each([
+    ['a sum of BIGINT', '27021597764222979::hugeint', 'DECIMAL(38,0)', '27021597764222979'],
+    ['UHUGEINT', '27021597764222979::uhugeint', 'DECIMAL(38,0)', '27021597764222979'],
+    ['lists', '[27021597764222979::hugeint]', 'DECIMAL(38,0)[]', '[27021597764222979]'],
+    [
+      'structs',
+      "{'hugeint': 27021597764222979::hugeint}",
+      'STRUCT(hugeint DECIMAL(38,0))',
+      "{'hugeint': 27021597764222979}",
+    ],
+    ['maps', 'map {1: 27021597764222979::hugeint}', 'MAP(INTEGER, DECIMAL(38,0))', '{1=27021597764222979}'],
+    ['arrays', '[27021597764222979::hugeint]::hugeint[1]', 'DECIMAL(38,0)[]', '[27021597764222979]'],
+    [
+      'names and labels like types',
+      `{'HUGEINT)': 'HUGEINT'::enum('HUGEINT')}`,
+      'STRUCT("HUGEINT)" VARCHAR)',
+      "{'HUGEINT)': HUGEINT}",
+    ],
+    ['a time with its zone', "'01:02:03.5+02'::timetz", 'VARCHAR', '01:02:03.5+02'],
+    [
+      'microseconds of intervals',
+      "interval '1 month 2 days 00:00:01.123456'",
+      'VARCHAR',
+      '1 month 2 days 00:00:01.123456',
+    ],
+    ['negative intervals', "{'time': interval '-5 seconds'}", 'STRUCT("time" VARCHAR)', "{'time': '-00:00:05'}"],
+    ['nanoseconds of times', "time_ns '01:02:03.123456789'", 'VARCHAR', '01:02:03.123456789'],
+    ['nanoseconds', "timestamp_ns '2020-01-01 00:00:01.123456789'", 'TIMESTAMP_NS', '2020-01-01 00:00:01.123456789'],
+    ['bits', "'101'::bit", 'VARCHAR', '101'],
+  ])('keeps every digit: %s', async (_, value, type, text) => {
+    await exported(`select ${value} as v, 1 as v from range(1)`)
+    expect(await lake.rows(`select typeof(v), v::varchar from '${file}'`)).toEqual([[type, text]])
+  })
+
+  it('keeps the order of rows with sums', async () => {
+    await exported('select i % 100000 as k, sum(i) as v from range(200000) r(i) group by k order by v desc')
+    const inOrder = `select v >= lead(v) over (order by file_row_number) as o from read_parquet('${file}', file_row_number = true)`
+    expect(await lake.rows(`select count(*), count(*) filter (not o) from (${inOrder})`)).toEqual([[100000n, 0n]])
+  })
+
+  it.each([
+    ['a value of 39 digits', 'select 170141183460469231731687303715884105727::hugeint as v', 'DECIMAL(38,0)'],
+    ['a row without names', 'select row(1::hugeint, 2) as v', "column 'v' has the type STRUCT(HUGEINT, INTEGER)"],
+  ])('refuses what does not fit: %s', async (_, sql, message) => {
+    await expect(exported(sql)).rejects.toMatchObject({ message: expect.stringContaining(message) })
+  })
 })

@@ -6,10 +6,11 @@ import type { Meter, QueryServices, StatementOptions, StatementResult } from '..
 import { quoteName, quoteText } from '../text/names.ts'
 import type { StatementText } from '../text/statements.ts'
 import { admit, planMemory } from './memory-plan.ts'
+import { type ParquetForm, parquetForm } from './parquet-form.ts'
 import { prepare, type QueryParts, runOptions, type SessionState } from './query.ts'
 import { doneResult } from './results.ts'
 import { withinSort } from './sort-passes.ts'
-import { isOrdered, writableQuery, type WritableQuery } from './write.ts'
+import { isOrdered, writableQuery } from './write.ts'
 
 const FULL_ENGINE_SHARE = 1 / 32
 
@@ -25,19 +26,22 @@ export async function runExport(
 ): Promise<StatementResult> {
   await using prepared = await prepare(parts, query, state, options)
   await using writable = await writableQuery(prepared, options)
+  const { session } = prepared.lease
+  const form = await parquetForm(session, writable)
   const plan = await planMemory(prepared, query, services, options)
   using operation = await admit(services, 'export', plan, options)
   const rowGroup = rowGroupSize({
     rowWidthBytes: Math.max(
-      estimateRowBytes(writable.columns.map((column) => column.type)),
+      estimateRowBytes(form.columns.map((column) => column.type)),
       ...plan.operators.map(({ rowBytes }) => rowBytes),
     ),
     // A sort that fills the engine leaves little for the rows that leave it.
     ...(plan.spillBytes > 0 ? { targetBytes: plan.limitBytes * FULL_ENGINE_SHARE } : {}),
   })
   const { parameters: _, ...bound } = runOptions({ ...options, signal: operation.signal })
-  const { session } = prepared.lease
-  const zeros = zerosOf(writable.columns, isOrdered(query))
+  const zeros = zerosOf(form.columns, isOrdered(query))
+  // The cast is a SELECT around the query, in which the engine keeps an order only where it is told to.
+  const keepsOrder = form.isCast && isOrdered(query)
   const dictionaries = (areUsed: boolean): string => (areUsed ? '' : ', DICTIONARY_SIZE_LIMIT 0')
   const copy = (
     sql: string,
@@ -50,21 +54,23 @@ export async function runExport(
       run,
     )
   const asItIs = async (): Promise<Record<string, SqlValue>[]> => {
-    if (zeros !== 'watched') return await copy(writable.sql, zeros === 'none')
+    if (zeros !== 'watched') return await copy(form.sql, zeros === 'none')
     try {
-      return await copy(watchingZeros(writable), true)
+      return await copy(watchingZeros(form), true)
     } catch (error) {
       if (!isNegativeZero(error)) throw error
-      return await copy(writable.sql, false)
+      return await copy(form.sql, false)
     }
   }
   try {
+    if (keepsOrder) await session.run('SET preserve_insertion_order = true')
     const { plan: engine } = await services.engine()
     const explain = (): Promise<MemoryPlan> => planMemory(prepared, query, services, options, true)
     const sort = { session, sql: writable.sql, run: bound, plan, explain, engine, services }
     const copied = await withinSort(sort, asItIs, async (rows) => {
       await using _ = rows
-      const { sql, rowWidthBytes } = rows
+      const { rowWidthBytes } = rows
+      const { sql } = await parquetForm(session, { sql: rows.sql, columns: writable.columns })
       const sorted = rowGroupSize({ rowWidthBytes, targetBytes: plan.limitBytes * FULL_ENGINE_SHARE })
       return await copy(sql, zeros === 'none', sorted, { ...bound, threads: engine.threads })
     })
@@ -78,6 +84,8 @@ export async function runExport(
     return doneResult('select', '', meter, figures, undefined, scans)
   } catch (error) {
     throw await prepared.explain(error)
+  } finally {
+    if (keepsOrder) await session.run('SET preserve_insertion_order = false')
   }
 }
 
@@ -93,7 +101,7 @@ function zerosOf(columns: readonly DescribedColumn[], isOrdered: boolean): 'none
   return mayBeWatched ? 'watched' : 'without dictionaries'
 }
 
-function watchingZeros({ sql, columns }: WritableQuery): string {
+function watchingZeros({ sql, columns }: ParquetForm): string {
   const values = columns
     .filter(isReal)
     .map(({ name }) => `${refusingNegativeZero(quoteName(name))} AS ${quoteName(name)}`)
