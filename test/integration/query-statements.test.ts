@@ -90,6 +90,50 @@ describe('INSERT', () => {
     expect(await lake.rows('SELECT a FROM w.self ORDER BY a')).toEqual([[1], [1], [2], [2]])
   })
 
+  it.each([
+    'SELECT 5 AS j, 6 AS j',
+    'SELECT 5 AS j, 6 AS "J"',
+    'SELECT * FROM (SELECT 5 AS j) AS x JOIN (SELECT 5 AS j) AS y ON x.j = y.j',
+  ])('BY NAME takes a column once: %s', async (query) => {
+    await lake.run('CREATE TABLE IF NOT EXISTS w.once (i BIGINT, j BIGINT)')
+    await expect(lake.run(`INSERT INTO w.once BY NAME ${query}`)).rejects.toMatchObject({
+      code: 'schema/mismatch',
+      message: "column 'j' is named twice",
+    })
+    expect(await lake.rows('SELECT count(*) FROM w.once')).toEqual([[0n]])
+  })
+
+  it.each([
+    ['s', "{'a': 1, 'lost': 3}", "column 's' of w.fields has no field 'lost'"],
+    ['s', "{'a': 1, 'n': {'x': 1, 'lost of it': 2}}", "column 's.n' of w.fields has no field 'lost of it'"],
+    ['l', "[{'a': 1, 'lost': 3}]::struct(a int, lost int)[1]", "column 'l.element' of w.fields has no field 'lost'"],
+    ['m', "map {'k': [{'a': 1, 'lost': 3}]}", "column 'm.value.element' of w.fields has no field 'lost'"],
+    ['s', "{'a': 1, 'lost': ['x'::enum('x', ')')]}", "column 's' of w.fields has no field 'lost'"],
+  ])('refuses fields that the table has not: %s, %s', async (column, value, text) => {
+    await lake.run(
+      'CREATE TABLE IF NOT EXISTS w.fields (s STRUCT(a INT, n STRUCT(x INT)), l STRUCT(a INT)[], m MAP(VARCHAR, STRUCT(a INT)[]))',
+    )
+    for (const verb of ['INTO', 'OVERWRITE']) {
+      await expect(lake.run(`INSERT ${verb} w.fields BY NAME SELECT ${value} AS ${column}`)).rejects.toMatchObject({
+        code: 'schema/mismatch',
+        message: expect.stringContaining(text),
+      })
+    }
+  })
+
+  it('puts fields of structs by name, rows by position, and null where the query has none', async () => {
+    await lake.run(`CREATE TABLE w.partly (s STRUCT(a INT, n STRUCT(x INT, "time" TIMESTAMPTZ), d DECIMAL(4, 2)));
+      INSERT INTO w.partly VALUES ({'d': 1.5, 'A': 1}), (NULL);
+      INSERT INTO w.partly SELECT row(2, row(3, timestamptz '2020-01-01 00:00:00+00'), 2.5);
+      INSERT INTO w.partly SELECT {'a': 3, 'n': {'time': timestamptz '2020-01-01 00:00:00+00'}}`)
+    expect(await lake.rows('SELECT s.a, s.n.x, epoch(s.n."time"), s.d FROM w.partly ORDER BY s.a')).toEqual([
+      [1, null, null, '1.50'],
+      [2, 3, 1577836800, '2.50'],
+      [3, null, 1577836800, null],
+      [null, null, null, null],
+    ])
+  })
+
   it('refuses nulls in a required column, and leaves the table and its folder as they were', async () => {
     await lake.run('CREATE TABLE w.required (a BIGINT NOT NULL, b BIGINT)')
     await expect(lake.run('INSERT INTO w.required VALUES (NULL, 1)')).rejects.toMatchObject({ code: 'schema/mismatch' })

@@ -5,6 +5,7 @@ import type { DescribedColumn } from '../../ingest/index.ts'
 import type { Insert } from '../parse/ast.ts'
 import type { Meter, QueryServices, StatementOptions, StatementResult } from '../port.ts'
 import type { StatementText } from '../text/statements.ts'
+import { refuseLostFields } from './lost-fields.ts'
 import { prepare, type QueryParts, type SessionState } from './query.ts'
 import { doneResult } from './results.ts'
 import { needTable } from './table-names.ts'
@@ -27,6 +28,7 @@ export async function runInsert(
   await using prepared = await prepare(parts, insert.query, state, options)
   await using query = await writableQuery(prepared, options)
   const targets = assign(insert, target.schema, query.columns, tableText(identifier))
+  refuseLostFields(query.columns, targets, tableText(identifier))
   const written = await writeRows(prepared, query, targets, target, services, options, insert.query, state)
   const isOverwrite = insert.mode === 'overwrite'
   const isReplaceAll = isUnpartitioned(target.spec)
@@ -74,11 +76,8 @@ export function assign(
   columns: readonly DescribedColumn[],
   table: string,
 ): { field: NestedField; source: number }[] {
-  if (insert.byName) {
-    return columns.map(({ name }, source) => ({ field: fieldNamed(schema, name, table), source }))
-  }
-  const fields =
-    insert.columns === undefined ? schema.fields : insert.columns.map((name) => fieldNamed(schema, name, table))
+  const names = insert.byName ? columns.map(({ name }) => name) : insert.columns
+  const fields = names === undefined ? schema.fields : names.map((name) => fieldNamed(schema, name, table))
   if (fields.length !== columns.length) {
     const wanted = `${fields.length} ${fields.length === 1 ? 'column' : 'columns'}`
     throw new IceboxError('schema/mismatch', {
@@ -91,7 +90,7 @@ export function assign(
   if (twice !== undefined) {
     throw new IceboxError('schema/mismatch', {
       message: `column '${twice.name}' is named twice`,
-      remedy: 'name each column once',
+      remedy: insert.byName ? 'name each column of the query once, with AS or EXCLUDE' : 'name each column once',
       context: { table, column: twice.name },
     })
   }
