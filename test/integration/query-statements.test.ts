@@ -142,6 +142,55 @@ describe('INSERT', () => {
     expect(await lake.rows(`SELECT count(*) FROM glob('${lake.folder}/warehouse/w/required/data/**')`)).toEqual([[0n]])
   })
 
+  it.each([
+    ['s.x', "{'x': NULL, 'y': 1}", 's'],
+    ['s.x', "{'y': 1}", 's'],
+    ['s.n', "{'x': 1, 'n': NULL}", 's'],
+    ['s.n.z', "{'x': 1, 'n': {'z': NULL, 'o': 1}}", 's'],
+    ['l.element.x', "[{'x': 1}, NULL, {'x': NULL}]", 'l'],
+    ['m.value.l.element.x', "map {'a': {'l': NULL}, 'b': {'l': [{'x': 1}, {'x': NULL}]}}", 'm'],
+    ['m.key.x', "map {{'x': NULL::INT}: {'l': NULL}}", 'm'],
+  ])('refuses a null in the required field %s: %s', async (path, value, column) => {
+    await lake.run(`CREATE TABLE IF NOT EXISTS w.deep (s STRUCT(x INT NOT NULL, y INT, n STRUCT(z INT NOT NULL, o INT) NOT NULL),
+      l STRUCT(x INT NOT NULL)[], m MAP(STRUCT(x INT NOT NULL), STRUCT(l STRUCT(x INT NOT NULL)[])), p INT) PARTITIONED BY (p)`)
+    const key = column === 'm' && !value.includes('{{') ? value.replaceAll(/'([ab])':/g, "{'x': ascii('$1')}:") : value
+    await expect(
+      lake.run(`INSERT INTO w.deep BY NAME SELECT ${key} AS ${column}, 1 AS p UNION ALL SELECT NULL, 2`),
+    ).rejects.toMatchObject({
+      code: 'schema/mismatch',
+      message: `the required column '${path}' would get nulls in 1 row`,
+    })
+    expect(await lake.rows('SELECT count(*) FROM w.deep')).toEqual([[0n]])
+    expect(await lake.rows(`SELECT count(*) FROM glob('${lake.folder}/warehouse/w/deep/data/**')`)).toEqual([[0n]])
+  })
+
+  it('refuses nulls among required elements and values of other writers', async () => {
+    const element = { kind: 'int' as const }
+    const list = { kind: 'list' as const, elementId: 2, element, elementRequired: true }
+    const map = { kind: 'map' as const, keyId: 4, key: element, valueId: 5, value: element, valueRequired: true }
+    const fields = [
+      { id: 1, name: 'l', type: list, required: false },
+      { id: 3, name: 'm', type: map, required: false },
+    ]
+    await lake.createTable('w.items', { schemaId: 0, fields, identifierFieldIds: [] })
+    for (const [values, path] of [
+      ['([1, NULL], NULL)', 'l.element'],
+      ['(NULL, map {1: NULL})', 'm.value'],
+    ]) {
+      await expect(lake.run(`INSERT INTO w.items VALUES ${values}`)).rejects.toMatchObject({
+        message: `the required column '${path}' would get nulls in 1 row`,
+      })
+    }
+    await lake.run('INSERT INTO w.items VALUES ([1], map {1: 2}), (NULL, NULL), ([], map {})')
+    expect(await lake.rows('SELECT count(*) FROM w.items')).toEqual([[3n]])
+  })
+
+  it('takes structs that are null, whatever their fields require', async () => {
+    await lake.run(`CREATE TABLE w.absent (s STRUCT(x INT NOT NULL, n STRUCT(z INT NOT NULL)), l STRUCT(x INT NOT NULL)[]);
+      INSERT INTO w.absent VALUES (NULL, NULL), ({'x': 1, 'n': NULL}, []), ({'x': 2, 'n': {'z': 3}}, [NULL, {'x': 4}])`)
+    expect(await lake.rows('SELECT count(s.x), count(s.n.z), sum(len(l)) FROM w.absent')).toEqual([[2n, 1n, 2n]])
+  })
+
   it('OVERWRITE replaces the partitions of its rows, or all of an unpartitioned table', async () => {
     await lake.run(
       "CREATE TABLE w.parts (p VARCHAR, v BIGINT) PARTITIONED BY (p); INSERT INTO w.parts VALUES ('a', 1), ('a', 2), ('b', 3)",

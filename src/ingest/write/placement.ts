@@ -11,12 +11,13 @@ import {
   type SortOrder,
 } from '../../iceberg/index.ts'
 import { joinUri, localPath } from '../../storage/index.ts'
-import { quoteText } from '../sql.ts'
+import { quoteText, readParquet } from '../sql.ts'
 import type { CopiedFile } from './copy.ts'
 import { fileError, publish, removeFolder, syncPath } from './files.ts'
 import { LeafIndex, metricsOf } from './metrics.ts'
 import { PackedMetrics } from './packed-metrics.ts'
 import type { PartitionKey } from './projection.ts'
+import { type RequiredField, requiredFields } from './required-fields.ts'
 
 /** A file of a COPY, its statistics read. */
 export interface MeasuredFile extends Omit<CopiedFile, 'statistics'> {
@@ -86,16 +87,21 @@ export interface PlacementOptions {
 /** Files and folders that are made durable side by side: they share the journal's commits. */
 const AT_ONCE = 8
 
+/** Files that one query looks for nulls in. */
+const FILES_LOOKED_AT = 64
+
 /** Makes data files of what was copied: metrics, partition tuple, name and place. */
 export class Placement {
   readonly #options: PlacementOptions
   readonly #leaves: LeafIndex
+  readonly #required: readonly RequiredField[]
   #published: string[] = []
   #flushing: Promise<void> = Promise.resolve()
 
   constructor(options: PlacementOptions) {
     this.#options = options
     this.#leaves = new LeafIndex(options.schema)
+    this.#required = requiredFields(options.schema)
   }
 
   /** Statistics as metrics at once: as text they are ten times as large. Rejects `schema/mismatch` for nulls in required columns. */
@@ -103,13 +109,8 @@ export class Placement {
     const { schema } = this.#options
     const metrics = metricsOf(copied.statistics, this.#leaves)
     for (const field of schema.fields) {
-      if (field.required && (metrics.nullValueCounts?.get(field.id) ?? 0n) > 0n) {
-        throw new IceboxError('schema/mismatch', {
-          message: `the required column '${columnName(schema, field.id)}' would get ${metrics.nullValueCounts?.get(field.id)} nulls`,
-          remedy: 'fill the values, or make the column optional',
-          context: { column: field.name },
-        })
-      }
+      const nulls = metrics.nullValueCounts?.get(field.id) ?? 0n
+      if (field.required && nulls > 0n) throw requiredIsNull(schema, field.id, `${nulls} nulls`)
     }
     const { statistics: _, ...file } = copied
     return { ...file, metrics: new PackedMetrics(metrics) }
@@ -117,12 +118,14 @@ export class Placement {
 
   /**
    * Moves the files into the table's folder and begins to flush them, with the folders in which names are new: `alsoIn`, and
-   * those of the files. Rejects, and `durable` does, `storage/*` and `cancelled`.
+   * those of the files. Rejects, and `durable` does, `storage/*` and `cancelled`; `schema/mismatch` for nulls in required fields
+   * of structs, lists and maps.
    */
   async publish(
     written: readonly MeasuredFile[],
     alsoIn: Iterable<string>,
   ): Promise<{ readonly files: DataFile[]; readonly durable: Promise<void> }> {
+    await this.#needRequired(written)
     const staged: { file: DataFile; from: string }[] = []
     for (const file of written) staged.push({ from: file.path, file: await this.#dataFile(file, staged.length) })
     const folders = new Set(alsoIn)
@@ -143,6 +146,27 @@ export class Placement {
     this.#published = []
     await Promise.allSettled([this.#flushing])
     for (const path of published) await removeFolder(path)
+  }
+
+  /** A null count of a nested field counts the rows without its struct too: where it is not zero, the files tell. */
+  async #needRequired(written: readonly MeasuredFile[]): Promise<void> {
+    const { session, schema, signal } = this.#options
+    for (const { fieldId, leafIds, isNullSql } of this.#required) {
+      const paths = written
+        .filter(({ metrics }) => !leafIds.some((id) => metrics.nullValueCounts?.get(id) === 0n))
+        .map(({ path }) => path)
+      for (let at = 0; at < paths.length; at += FILES_LOOKED_AT) {
+        const files = readParquet(paths.slice(at, at + FILES_LOOKED_AT))
+        const [row] = await session.all(
+          `SELECT count(*) AS n FROM ${files} WHERE ${isNullSql}`,
+          signal === undefined ? {} : { signal },
+        )
+        const rows = row?.['n']
+        if (typeof rows === 'bigint' && rows > 0n) {
+          throw requiredIsNull(schema, fieldId, `nulls in ${rows} ${rows === 1n ? 'row' : 'rows'}`)
+        }
+      }
+    }
   }
 
   async #flush(paths: readonly string[]): Promise<void> {
@@ -193,4 +217,13 @@ export class Placement {
     const value = rows[0]?.['v']
     return typeof value === 'string' || value instanceof Uint8Array ? value : null
   }
+}
+
+function requiredIsNull(schema: Schema, fieldId: number, nulls: string): IceboxError {
+  const column = columnName(schema, fieldId)
+  return new IceboxError('schema/mismatch', {
+    message: `the required column '${column}' would get ${nulls}`,
+    remedy: 'fill the values, or make the column optional',
+    context: { column },
+  })
 }
