@@ -287,6 +287,36 @@ describe('CREATE and DROP', () => {
     expect(await lake.rows('SHOW CREATE TABLE w.shape')).toEqual([[first]])
   })
 
+  it('ALTER finds columns as queries do, and makes no names that differ by case only', async () => {
+    await lake.run('CREATE TABLE w.cases (id INT, s STRUCT(x INT))')
+    for (const change of ['ADD COLUMN ID INT', 'ADD COLUMN S.X INT', 'RENAME COLUMN s TO "Id"']) {
+      await expect(lake.run(`ALTER TABLE w.cases ${change}`)).rejects.toMatchObject({
+        message: expect.stringContaining('differ by case only or not at all'),
+      })
+    }
+    await lake.run(
+      'ALTER TABLE w.cases ADD COLUMN IF NOT EXISTS ID INT, ADD COLUMN S.y INT FIRST, RENAME COLUMN ID TO "Id"',
+    )
+    await lake.run('ALTER TABLE w.cases DROP COLUMN IF EXISTS S.X')
+    await lake.run("INSERT INTO w.cases VALUES (1, {'y': 2})")
+    expect(await lake.rows('DESCRIBE w.cases').then((rows) => rows.map((row) => row.slice(0, 2)))).toEqual([
+      ['Id', 'INTEGER'],
+      ['s', 'STRUCT("y" INTEGER)'],
+    ])
+  })
+
+  it.each(['DROP COLUMN nope', 'RENAME COLUMN nope TO b', 'ALTER COLUMN s.nope SET NOT NULL', 'ADD COLUMN nope.x INT'])(
+    'ALTER says which columns there are: %s',
+    async (change) => {
+      await lake.run('CREATE TABLE IF NOT EXISTS w.known (a INT, s STRUCT(x INT))')
+      await expect(lake.run(`ALTER TABLE w.known ${change}`)).rejects.toMatchObject({
+        code: 'sql/unknown-column',
+        message: expect.stringMatching(/there is no column '(s\.)?nope' \(line 1, column \d+\)/),
+        remedy: change.includes('s.nope') ? 'there are: x' : 'there are: a, s',
+      })
+    },
+  )
+
   it('DROP removes the name, PURGE the files, and SCHEMA only what is empty', async () => {
     await lake.run('CREATE SCHEMA d; CREATE TABLE d.t AS SELECT 1 AS a')
     await expect(lake.run('DROP SCHEMA d')).rejects.toMatchObject({ code: 'namespace/not-empty' })

@@ -60,6 +60,37 @@ const withRows: TableMetadata = {
 }
 
 describe('SchemaUpdate', () => {
+  it.each<[string, (u: SchemaUpdate) => void]>([
+    ['added', (u) => u.addColumn('A', long)],
+    ['added to a struct', (u) => u.addColumn('X', long, { parent: 's' })],
+    ['added to the elements of a list', (u) => u.addColumn('E', long, { parent: 'l' })],
+    ['renamed', (u) => u.rename('r', 'A')],
+    ['renamed in a struct', (u) => u.rename('s.y', 'X')],
+    [
+      'within what is added',
+      (u) => u.addColumn('n', { kind: 'struct', fields: [column(1, 'v', long), column(2, 'V', long)] }),
+    ],
+  ])('refuses names that differ by case only: %s', (_, change) => {
+    expect(() => update(change)).toThrow(/columns '\w' and '\w' differ by case only or not at all/)
+  })
+
+  it('changes the case of a name, and changes and drops the twins of other writers', () => {
+    expect(names((u) => u.rename('a', 'A'))).toEqual(['A', 's', 'l', 'm', 'r'])
+    const twins = newTable({
+      schema: { schemaId: 0, identifierFieldIds: [], fields: [column(1, 'id', long), column(2, 'ID', long)] },
+    })
+    const left = (change: (u: SchemaUpdate) => void) =>
+      update(change, twins)
+        .result()
+        .fields.map((field) => field.name)
+    expect(left((u) => u.addColumn('x', long).setDoc('ID', 'd'))).toEqual(['id', 'ID', 'x'])
+    expect(left((u) => u.rename('ID', 'other'))).toEqual(['id', 'other'])
+    expect(left((u) => u.drop('ID'))).toEqual(['id'])
+    expect(left((u) => u.drop('id'))).toEqual(['ID'])
+    expect(left((u) => u.move('ID', { before: 'id' }))).toEqual(['ID', 'id'])
+    expect(() => left((u) => u.rename('ID', 'Id'))).toThrow("columns 'id' and 'Id' differ by case only or not at all")
+  })
+
   it('adds columns with ids never used before, also below structs, lists and maps (I3)', () => {
     const made = update((u) =>
       u

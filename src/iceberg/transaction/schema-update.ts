@@ -1,6 +1,6 @@
 import { invalid } from '../metadata/index.ts'
 import { schemaOf } from '../scan/index.ts'
-import { assignFreshIds } from '../spec/schema.ts'
+import { assignFreshIds, childFields } from '../spec/schema.ts'
 import type { TableMetadata } from '../spec/table-metadata.ts'
 import { isPrimitive, typeToString } from '../spec/type-text.ts'
 import type { Literal, NestedField, PrimitiveType, Schema, Type } from '../spec/types.ts'
@@ -69,6 +69,7 @@ export class SchemaUpdate {
       ...(options.default === undefined ? {} : { initialDefault: options.default, writeDefault: options.default }),
     }
     const fresh = assignFreshIds({ schemaId: 0, fields: [draft], identifierFieldIds: [] }, this.#lastColumnId)
+    refuseTwinsWithin(type, name)
     this.#fields = withSiblingsAt(this.#fields, parent, (siblings) => {
       refuseTwin(siblings, name)
       return [...siblings, ...fresh.schema.fields]
@@ -94,7 +95,11 @@ export class SchemaUpdate {
     const old = names.at(-1)
     if (newName === '') throw invalid(`column '${names.join('.')}' needs a name`)
     this.#editSiblings(names, (siblings) => {
-      if (newName !== old) refuseTwin(siblings, newName)
+      if (newName !== old)
+        refuseTwin(
+          siblings.filter((sibling) => sibling.name !== old),
+          newName,
+        )
       return siblings.map((sibling) => (sibling.name === old ? { ...sibling, name: newName } : sibling))
     })
     return this
@@ -108,7 +113,9 @@ export class SchemaUpdate {
       const others = siblings.filter((sibling) => sibling.name !== name)
       if (place === 'first') return [...moved, ...others]
       const reference = 'before' in place ? place.before : place.after
-      const at = others.findIndex((sibling) => sibling.name === reference)
+      const exact = others.findIndex((sibling) => sibling.name === reference)
+      const at =
+        exact >= 0 ? exact : others.findIndex((sibling) => sibling.name.toLowerCase() === reference.toLowerCase())
       if (at < 0)
         throw invalid(`'${names.join('.')}' cannot be moved: there is no other column '${reference}' beside it`)
       return others.toSpliced('before' in place ? at : at + 1, 0, ...moved)
@@ -206,9 +213,23 @@ export class SchemaUpdate {
   }
 }
 
+/** Names that differ by case only are one name in SQL: such columns could not be written, and are read under other names. */
 function refuseTwin(siblings: readonly NestedField[], name: string): void {
   if (name === '') throw invalid('a column needs a name')
   if (siblings.some((sibling) => sibling.name === name)) throw invalid(`there is a column '${name}' already`)
+  const twin = siblings.find((sibling) => sibling.name.toLowerCase() === name.toLowerCase())
+  if (twin !== undefined) throw invalid(`columns '${twin.name}' and '${name}' differ by case only or not at all`)
+}
+
+function refuseTwinsWithin(type: Type, column: string): void {
+  if (type.kind === 'struct' && type.fields.some((field) => field.name === '')) {
+    throw invalid(`a field of column '${column}' needs a name`)
+  }
+  const children = childFields(type)
+  children.forEach((field, at) => {
+    refuseTwin(children.slice(0, at), field.name)
+    refuseTwinsWithin(field.type, `${column}.${field.name}`)
+  })
 }
 
 /** The same value in the terms of a wider type: an int is a number and a long a bigint, the others stay as they are. */

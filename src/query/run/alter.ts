@@ -15,7 +15,7 @@ import type { AlterTable, TableChange } from '../parse/ast.ts'
 import type { PartitionTerm } from '../parse/layout.ts'
 import type { Meter, QueryServices, StatementOptions, StatementResult } from '../port.ts'
 import type { StatementText } from '../text/statements.ts'
-import { columnPath, sortOrderOf } from './layout.ts'
+import { columnPath, hasColumn, sortOrderOf } from './layout.ts'
 import type { QueryParts, SessionState } from './query.ts'
 import { doneResult } from './results.ts'
 import { findTable, needTable } from './table-names.ts'
@@ -68,18 +68,18 @@ function apply(
     case 'add column':
       edit((update, draft) => {
         const parent = change.path.slice(0, -1)
-        if (change.ifNotExists && fieldByPath(draft, change.path.join('.')) !== undefined) return
+        if (change.ifNotExists && hasColumn(draft, change.path)) return
         update.addColumn(change.field.name, change.field.type, {
           ...(parent.length === 0 ? {} : { parent: pathIn(draft, parent) }),
           required: change.field.required,
           ...(change.field.doc === undefined ? {} : { doc: change.field.doc }),
         })
-        if (change.place !== undefined) update.move(change.path.join('.'), change.place)
+        if (change.place !== undefined) update.move(pathIn(update.result(), change.path), change.place)
       })
       return
     case 'drop column':
       edit((update, draft) => {
-        if (change.ifExists && fieldByPath(draft, change.path.join('.')) === undefined) return
+        if (change.ifExists && !hasColumn(draft, change.path)) return
         update.drop(pathIn(draft, change.path))
       })
       return

@@ -1,5 +1,7 @@
+import { IceboxError } from '../../base/index.ts'
 import {
   canTransform,
+  childFields,
   fieldByPath,
   isPrimitive,
   type PartitionField,
@@ -11,24 +13,43 @@ import {
   typeToString,
 } from '../../iceberg/index.ts'
 import type { PartitionTerm, SortTerm } from '../parse/layout.ts'
+import { placeOf } from '../text/place.ts'
 import type { StatementText } from '../text/statements.ts'
 import { statementError } from '../text/statements.ts'
 import type { Transform } from '../../iceberg/index.ts'
 
-/** The dotted path of a column as the table writes it; names match exactly, else when only the case differs. */
+/**
+ * The dotted path of a column as the table writes it; names match exactly, else when only the case differs. Rejects
+ * `sql/unknown-column`.
+ */
 export function columnPath(schema: Schema, path: readonly string[], statement: StatementText, offset: number): string {
+  const found = findColumn(schema, path)
+  if (typeof found === 'string') return found
+  const place = placeOf(statement.script, statement.offset + offset)
+  throw new IceboxError('sql/unknown-column', {
+    message: `there is no column '${path.join('.')}' (line ${place.line}, column ${place.column})\n${place.marked}`,
+    remedy: `there are: ${found.there.join(', ')}`,
+    context: { name: path.join('.'), candidates: found.there, line: place.line, column: place.column },
+  })
+}
+
+/** Whether a path means a column of the table, as {@link columnPath} reads it. */
+export function hasColumn(schema: Schema, path: readonly string[]): boolean {
+  return typeof findColumn(schema, path) === 'string'
+}
+
+function findColumn(schema: Schema, path: readonly string[]): string | { readonly there: readonly string[] } {
   const exact = path.join('.')
   if (fieldByPath(schema, exact) !== undefined) return exact
   let fields = schema.fields
   const names: string[] = []
   for (const part of path) {
-    const field = fields.find((known) => known.name.toLowerCase() === part.toLowerCase())
-    if (field === undefined) {
-      const there = fields.map((known) => known.name).join(', ')
-      throw statementError(statement, offset, `there is no column '${exact}'`, `there are: ${there}`)
-    }
+    const field =
+      fields.find((known) => known.name === part) ??
+      fields.find((known) => known.name.toLowerCase() === part.toLowerCase())
+    if (field === undefined) return { there: fields.map((known) => known.name) }
     names.push(field.name)
-    fields = field.type.kind === 'struct' ? field.type.fields : []
+    fields = childFields(field.type)
   }
   return names.join('.')
 }
