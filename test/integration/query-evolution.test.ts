@@ -351,4 +351,56 @@ describe('tables and names of other writers', () => {
     )
     expect(await lake.rows('SELECT m.x, t.x, n.x FROM main.t m, temp.t t, "a.b".t n')).toEqual([[1, 2, 3]])
   })
+
+  it.each([
+    ['WITH t AS (SELECT 42 AS x) SELECT x FROM t', 42],
+    ['WITH t(x) AS NOT MATERIALIZED (SELECT 42), u AS (SELECT x FROM t) SELECT x FROM u', 42],
+    ['SELECT x FROM (WITH t AS (SELECT 42 AS x) SELECT x FROM t) AS q', 42],
+    ['WITH u AS (WITH t AS (SELECT 42 AS x) SELECT x FROM t) SELECT t.x FROM t, u', 1],
+    ['WITH t AS (SELECT x + 1 AS x FROM t) SELECT x FROM "T"', 2],
+    ['WITH RECURSIVE t AS (SELECT 40 AS x UNION ALL SELECT x + 1 FROM t WHERE x < 42) SELECT max(x) FROM t', 42],
+    ['WITH t AS (SELECT 42 AS x) SELECT x FROM main.t', 1],
+    ["WITH t AS (SELECT 42 AS x) SELECT x FROM t AT (VERSION => 'main')", 1],
+    ['SELECT t.x FROM t', 1],
+  ])('a name of WITH goes before a table of a schema in use: %s', async (query, expected) => {
+    await lake.run('CREATE SCHEMA IF NOT EXISTS main; CREATE TABLE IF NOT EXISTS main.t AS SELECT 1 AS x')
+    for (const schema of ['main', 'e']) {
+      if (schema === 'e') await lake.run('CREATE TABLE IF NOT EXISTS e.t AS SELECT 1 AS x')
+      const rows = await lake.rows(`USE ${schema}; ${query}`)
+      expect(rows).toEqual([[expected]])
+    }
+  })
+
+  it('columns behind schema and table follow to where the table is read', async () => {
+    await lake.run(
+      'CREATE SCHEMA IF NOT EXISTS main; CREATE TABLE main.q AS SELECT 1 AS a; CREATE TABLE e.q AS SELECT 1 AS a; INSERT INTO e.q VALUES (2)',
+    )
+    for (const [query, rows] of [
+      ['SELECT main.q.a FROM main.q', [[1]]],
+      ['SELECT "main" . q . a FROM main.q WHERE main.q.a = 1', [[1]]],
+      ['USE main; SELECT main.q.a FROM q ORDER BY main.q.a', [[1]]],
+      ["SELECT e.q.a FROM e.q AT (VERSION => 'main') WHERE E.Q.a > 1", [[2]]],
+      [
+        "SELECT (SELECT max(e.q.a) FROM e.q), e.q.a FROM e.q AT (VERSION => 'main') ORDER BY e.q.a",
+        [
+          [2, 1],
+          [2, 2],
+        ],
+      ],
+      ['SELECT count(*) FROM main.q JOIN e.q ON main.q.a = e.q.a', [[1n]]],
+    ] as const) {
+      expect(await lake.rows(query)).toEqual(rows)
+    }
+    const twice = "SELECT e.q.a FROM e.q, e.q AT (VERSION => 'main')"
+    await expect(lake.rows(twice)).rejects.toMatchObject({
+      code: 'sql/unsupported',
+      remedy: 'give each an alias, and write it before the column',
+    })
+    await expect(lake.rows('SELECT main.q.a FROM main.q AS other')).rejects.toMatchObject({
+      message: expect.not.stringContaining('·'),
+    })
+    await expect(lake.rows('SELECT nope.a FROM main.q')).rejects.toMatchObject({
+      message: expect.not.stringContaining('·'),
+    })
+  })
 })

@@ -10,6 +10,8 @@ import { CatalogNames } from './names-in-catalog.ts'
 import { findReferences, type TableReference, type TravelClause } from './references.ts'
 import type { Replacement } from './replace.ts'
 import type { ResolvedTable } from './resolved-table.ts'
+import { qualifiedColumns, type ReadTable } from './qualified-columns.ts'
+import { cteScopes } from './scopes.ts'
 import { readForeignTable } from './foreign-table.ts'
 import { SYSTEM_TABLES, type SystemTableKind } from './system-table-kinds.ts'
 
@@ -43,12 +45,24 @@ export async function resolveTables(statement: StatementText, context: ResolveCo
   }
   // The metadata files of all tables are read side by side.
   await Promise.allSettled(located.map(({ found }) => resolver.load(found.identifier)))
-  for (const { reference, found } of located) await resolver.add(reference, found)
+  const isCte = cteScopes(statement.tokens)
+  const read: ReadTable[] = []
+  for (const { reference, found } of located) {
+    const [name = ''] = reference.chain.parts
+    const isNameOfCte = found.parts === 1 && reference.travel === undefined && isCte(name, reference.chain.firstToken)
+    const view = await resolver.add(reference, found, isNameOfCte)
+    if (reference.isTablePosition && !isNameOfCte) read.push({ reference, label: tableText(found.identifier), ...view })
+  }
+  const columns = located.filter(
+    ({ reference, found }) => !reference.isTablePosition && found.parts === 2 && found.system === undefined,
+  )
+  const qualified = columns.map(({ reference: { chain }, found }) => ({ chain, label: tableText(found.identifier) }))
+  const renamed = qualifiedColumns(statement, qualified, read)
   for (const [at, scan] of scans.entries()) {
     const table = await readForeignTable(scan, context.io, statement)
     resolver.addForeign(table, scan, at + 1)
   }
-  return { tables: resolver.tables, replacements: resolver.replacements }
+  return { tables: resolver.tables, replacements: [...resolver.replacements, ...renamed] }
 }
 
 interface Found {
@@ -136,7 +150,12 @@ class Resolver {
     return loaded
   }
 
-  async add(reference: TableReference, found: Found): Promise<void> {
+  /** Makes the table part of the statement, and puts the name of its view in the place of its own where that must be. */
+  async add(
+    reference: TableReference,
+    found: Found,
+    isNameOfCte: boolean,
+  ): Promise<Pick<ReadTable, 'viewName' | 'schemaName' | 'isRenamed'>> {
     const { identifier, system } = found
     const label = tableText(identifier)
     const loaded = await this.load(identifier)
@@ -169,7 +188,8 @@ class Resolver {
         locate: (uri) => uri,
       })
     }
-    if (schemaName !== namespace && reference.isTablePosition) {
+    const isRenamed = schemaName !== namespace
+    if (isRenamed && reference.isTablePosition && !isNameOfCte) {
       const end = travel?.end ?? reference.chain.end
       this.replacements.push({
         start: reference.chain.start,
@@ -177,6 +197,7 @@ class Resolver {
         text: `${quoteName(schemaName)}.${quoteName(viewName)}`,
       })
     }
+    return { schemaName, viewName, isRenamed }
   }
 
   addForeign(

@@ -87,10 +87,14 @@ function missingFile(error: unknown, statement: StatementText): IceboxError | un
 
 /** The names of our spaces and of the columns inside views are nobody's business. */
 function clean(text: string): string {
-  return text
-    .replaceAll(/"?icebox \d+"?\./g, '')
-    .replaceAll(/"?t\d+·f\d+"?(?:, )?/g, '')
-    .replaceAll('\t', '  ')
+  return (
+    text
+      .replaceAll(/"?icebox \d+"?\./g, '')
+      .replaceAll(/"?t\d+·f\d+"?(?:, )?/g, '')
+      // `main·`, `sales·2`, `sales@123` and `sales@branch b` are schemas of views: the table's own with something behind.
+      .replaceAll(/"?([^\s".·@]+)(?:·\d*|@\d+|@branch [^".]*)"?(?=\.)/g, '$1')
+      .replaceAll('\t', '  ')
+  )
 }
 
 function withoutProposals(text: string): string {
