@@ -43,11 +43,30 @@ export class RowCatalog implements Catalog {
   async createNamespace(namespace: Namespace, properties: Readonly<Record<string, string>> = {}): Promise<void> {
     const key = namespaceKey(namespace)
     refuseReserved(Object.keys(properties))
+    await this.refuseTwin(namespace)
     if (await this.parts.rows.insertNamespace(key, properties)) return
     throw new IceboxError('namespace/exists', {
       message: `namespace ${key} exists already`,
       context: { namespace: key },
     })
+  }
+
+  /** Names that differ by case only are one name in SQL. Of other writers' twins each level may be named exactly. */
+  private async refuseTwin(namespace: Namespace): Promise<void> {
+    const known = (await this.listNamespaces()).map((levels) => levels.join('.'))
+    for (let depth = 1; depth <= namespace.length; depth++) {
+      const level = namespaceKey(namespace.slice(0, depth))
+      const parent = namespace.slice(0, depth - 1).join('.')
+      const twin = known.find(
+        (other) => other.toLowerCase() === level.toLowerCase() && other.slice(0, parent.length) === parent,
+      )
+      if (twin === undefined || known.includes(level)) continue
+      throw new IceboxError('namespace/exists', {
+        message: `namespace ${level} would differ from ${twin} by case only`,
+        remedy: `write ${[twin, ...namespace.slice(depth)].join('.')}, or choose another name`,
+        context: { namespace: namespaceKey(namespace), twin },
+      })
+    }
   }
 
   async dropNamespace(namespace: Namespace): Promise<void> {

@@ -89,6 +89,15 @@ for (const [kind, open] of Object.entries(kinds)) {
         expect(await catalog.namespaceExists(['a', 'b', 'c'])).toBe(false)
       })
 
+      it('makes no namespace that differs from another by case only, at any level', async () => {
+        await catalog.createNamespace(['ns', 'Low'])
+        for (const namespace of [['NS'], ['Ns', 'other'], ['ns', 'low'], ['ns', 'LOW', 'deep']]) {
+          expect(await codeOf(catalog.createNamespace(namespace))).toBe('namespace/exists')
+        }
+        await catalog.createNamespace(['ns', 'lower'])
+        expect(await catalog.listNamespaces()).toEqual([['ns'], ['ns', 'Low'], ['ns', 'lower']])
+      })
+
       it('does not lose a namespace whose last property is removed', async () => {
         await catalog.updateNamespaceProperties(['ns'], { k: '1', l: '2' }, [])
         await catalog.updateNamespaceProperties(['ns'], { l: '3' }, ['k', 'never-there'])

@@ -317,6 +317,28 @@ describe('CREATE and DROP', () => {
     },
   )
 
+  it('schemas are found whatever their case, and none is made that differs by case only', async () => {
+    await lake.run(
+      'CREATE SCHEMA Sx; CREATE TABLE sx.A AS SELECT 1 AS v; CREATE TABLE sX.b (v INT); INSERT INTO SX.a VALUES (2)',
+    )
+    await expect(lake.run('CREATE SCHEMA SX')).rejects.toMatchObject({
+      code: 'namespace/exists',
+      message: 'namespace SX would differ from Sx by case only',
+    })
+    expect(await message('CREATE SCHEMA IF NOT EXISTS SX')).toBe('schema Sx exists already; nothing was done')
+    expect(await lake.rows('SHOW TABLES FROM sx')).toEqual([
+      ['Sx', 'A'],
+      ['Sx', 'b'],
+    ])
+    await expect(lake.run('ALTER TABLE sx.a RENAME TO sx.B')).rejects.toMatchObject({ code: 'table/exists' })
+    expect(await message('ALTER TABLE sx.a RENAME TO SX.a')).toBe('renamed table Sx.A to Sx.a')
+    await lake.run('ALTER TABLE w.i RENAME TO sx.i; ALTER TABLE sx.i RENAME TO W.i')
+    expect(await lake.rows('SELECT sum(v) FROM sx.a')).toEqual([[3n]])
+    await lake.run('DROP TABLE sx.A; DROP TABLE SX.B')
+    expect(await message('DROP SCHEMA sx')).toBe('dropped schema Sx')
+    await expect(lake.run('SHOW TABLES FROM sx')).rejects.toMatchObject({ code: 'namespace/not-found' })
+  })
+
   it('DROP removes the name, PURGE the files, and SCHEMA only what is empty', async () => {
     await lake.run('CREATE SCHEMA d; CREATE TABLE d.t AS SELECT 1 AS a')
     await expect(lake.run('DROP SCHEMA d')).rejects.toMatchObject({ code: 'namespace/not-empty' })

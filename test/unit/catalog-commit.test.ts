@@ -3,6 +3,7 @@ import { IceboxError } from '../../src/base/index.ts'
 import { MemoryRows } from '../../src/catalog/memory-rows.ts'
 import { MetadataCache } from '../../src/catalog/metadata-cache.ts'
 import { RowCatalog } from '../../src/catalog/row-catalog.ts'
+import { CatalogNames } from '../../src/query/resolve/names-in-catalog.ts'
 import type { LoadedTable, Schema } from '../../src/iceberg/index.ts'
 import { MemoryStore } from '../../src/storage/index.ts'
 import { SlowDisk } from './support/slow-disk.ts'
@@ -223,4 +224,20 @@ describe('MetadataCache', () => {
     expect(small.get('a')).toBeUndefined()
     expect(small.sizeBytes).toBe(0)
   })
+})
+
+it('namespaces of other writers that differ by case only are each found by their exact name', async () => {
+  const rows = new MemoryRows()
+  for (const namespace of ['tw', 'TW']) {
+    await rows.insertNamespace(namespace, {})
+    await rows.insertTable(namespace, `of ${namespace}`, 'memory:///x')
+  }
+  const catalog = new RowCatalog(rows, { io: new MemoryStore(), warehouse: WAREHOUSE })
+  const names = new CatalogNames(catalog)
+  for (const namespace of ['tw', 'TW']) {
+    expect(await names.table(namespace, `OF ${namespace}`)).toEqual({ namespace: [namespace], name: `of ${namespace}` })
+    await catalog.createNamespace([namespace, 'below'])
+  }
+  await catalog.dropNamespace(['TW', 'below'])
+  expect(await catalog.listNamespaces()).toEqual([['TW'], ['tw'], ['tw', 'below']])
 })

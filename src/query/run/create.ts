@@ -10,7 +10,7 @@ import { type StatementText, splitStatements } from '../text/statements.ts'
 import { partitionSpecOf, sortOrderOf } from './layout.ts'
 import { prepare, type QueryParts, type SessionState } from './query.ts'
 import { doneResult } from './results.ts'
-import { findTable, writtenTable } from './table-names.ts'
+import { findTable, knownNamespace, writtenTable } from './table-names.ts'
 import { commit, commitWritten, rowsText, targetOf, writableQuery, writeRows, writtenFigures } from './write.ts'
 
 /** `CREATE TABLE` with columns, or `AS` a query: then the table appears with its rows, in one commit. */
@@ -29,7 +29,8 @@ export async function runCreateTable(
     return doneResult('create table', `table ${tableText(existing)} exists already; nothing was done`, meter)
   }
   if (existing !== undefined && create.mode === 'create') throw tableExists(existing)
-  const identifier = existing ?? { namespace: written.namespace.split('.'), name: written.table }
+  const namespace = await knownNamespace(parts.catalog, written.namespace)
+  const identifier = existing ?? { namespace: namespace.split('.'), name: written.table }
   if (create.query === undefined) {
     const schema = create.schema ?? { schemaId: 0, fields: [], identifierFieldIds: [] }
     if (existing !== undefined)
@@ -198,7 +199,8 @@ export function schemaOfQuery(columns: readonly DescribedColumn[]): Schema {
   return { schemaId: 0, fields, identifierFieldIds: [] }
 }
 
-function tableExists(table: TableIdentifier): IceboxError {
+/** `table/exists` */
+export function tableExists(table: TableIdentifier): IceboxError {
   return new IceboxError('table/exists', {
     message: `table ${tableText(table)} exists already`,
     remedy: 'use INSERT INTO, CREATE TABLE IF NOT EXISTS, CREATE OR REPLACE TABLE, or DROP TABLE first',

@@ -5,8 +5,9 @@ import type { Statement } from '../parse/ast.ts'
 import { parseStatement } from '../parse/parse.ts'
 import type { Meter, QueryServices, StatementOptions, StatementResult } from '../port.ts'
 import type { StatementText } from '../text/statements.ts'
+import { CatalogNames } from '../resolve/names-in-catalog.ts'
 import { runAlter } from './alter.ts'
-import { runCreateTable } from './create.ts'
+import { runCreateTable, tableExists } from './create.ts'
 import { runDelete } from './delete.ts'
 import { scanReportText, withColumnNames } from './explain.ts'
 import { runExport } from './export-parquet.ts'
@@ -15,7 +16,7 @@ import { admit, openWithin, planMemory } from './memory-plan.ts'
 import { openStream, prepare, type QueryParts, runOptions, type SessionState } from './query.ts'
 import { doneResult, streamResult } from './results.ts'
 import { allowedSetting, createStatement, describeTable, showSchemas, showTables } from './show.ts'
-import { findTable, needTable, writtenTable } from './table-names.ts'
+import { findTable, knownNamespace, needTable, writtenTable } from './table-names.ts'
 import { canSortInPasses, type SortedRows, withinSort } from './sort-passes.ts'
 import { startTimeout } from './timeout.ts'
 import { textOf } from './result-text.ts'
@@ -105,7 +106,11 @@ async function run(
       }
       const from = table ?? (await needTable(catalog, statement.table, text, state.defaultNamespace))
       const written = writtenTable(statement.to, text, from.namespace.join('.'))
-      const to = { namespace: written.namespace.split('.'), name: written.table }
+      const namespace = await knownNamespace(catalog, written.namespace)
+      const to = { namespace: namespace.split('.'), name: written.table }
+      const taken = await new CatalogNames(catalog).table(namespace, to.name)
+      // Its own name in another case is free.
+      if (taken !== undefined && tableText(taken) !== tableText(from)) throw tableExists(taken)
       await catalog.renameTable(from, to)
       return { result: doneResult('alter table', `renamed table ${tableText(from)} to ${tableText(to)}`, meter) }
     }
@@ -127,7 +132,8 @@ async function run(
     case 'show all tables':
       return { result: doneResult('show', '', meter, {}, await showTables(catalog, undefined, statement.like)) }
     case 'show tables': {
-      const namespace = statement.namespace?.join('.') ?? state.defaultNamespace
+      const named = statement.namespace?.join('.')
+      const namespace = named === undefined ? state.defaultNamespace : await knownNamespace(catalog, named)
       const tables = await showTables(catalog, namespace === undefined ? undefined : [namespace], statement.like)
       return { result: doneResult('show', '', meter, {}, tables) }
     }
@@ -144,9 +150,9 @@ async function run(
       return setSetting(statement, state, parts, meter)
     case 'use': {
       const written = statement.namespace.join('.')
-      const known = (await catalog.listNamespaces()).map((levels) => levels.join('.'))
-      const namespace =
-        known.find((name) => name === written) ?? known.find((name) => name.toLowerCase() === written.toLowerCase())
+      const names = new CatalogNames(catalog)
+      const known = await names.namespaces()
+      const namespace = await names.namespace(written)
       if (namespace === undefined) {
         throw new IceboxError('namespace/not-found', {
           message: `schema ${written} does not exist`,
@@ -252,7 +258,8 @@ async function createSchema(
     return doneResult('create schema', `created schema ${name}`, meter)
   } catch (error) {
     if (!statement.ifNotExists || !isIceboxError(error, 'namespace/exists')) throw error
-    return doneResult('create schema', `schema ${name} exists already; nothing was done`, meter)
+    const known = await knownNamespace(catalog, name)
+    return doneResult('create schema', `schema ${known} exists already; nothing was done`, meter)
   }
 }
 
@@ -261,9 +268,9 @@ async function dropSchema(
   { catalog }: QueryParts,
   meter: Meter,
 ): Promise<StatementResult> {
-  const name = statement.namespace.join('.')
+  const name = await knownNamespace(catalog, statement.namespace.join('.'))
   try {
-    await catalog.dropNamespace(statement.namespace)
+    await catalog.dropNamespace(name.split('.'))
     return doneResult('drop schema', `dropped schema ${name}`, meter)
   } catch (error) {
     if (!statement.ifExists || !isIceboxError(error, 'namespace/not-found')) throw error

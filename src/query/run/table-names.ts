@@ -58,3 +58,8 @@ export async function needTable(
     context: { table: `${written.namespace}.${written.table}`, nearest: near, line: place.line, column: place.column },
   })
 }
+
+/** The namespace as the catalog has it: exactly as written, else the one that differs only by case; as written if there is none. */
+export async function knownNamespace(catalog: Catalog, written: string): Promise<string> {
+  return (await new CatalogNames(catalog).namespace(written)) ?? written
+}
