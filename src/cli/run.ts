@@ -28,7 +28,7 @@ export async function runCli(
   )
   try {
     try {
-      await program.parseAsync([...argv], { from: 'user' })
+      await program.parseAsync(argv.map(asOperand), { from: 'user' })
       return 0
     } catch (error) {
       if (!(error instanceof CommanderError)) throw error
@@ -40,6 +40,11 @@ export async function runCli(
     const isAbort = first instanceof Error && first.name === 'AbortError' && interrupts.signal.aborted
     return reportFailure(isAbort ? cancelledError(interrupts.signal) : first, io, hasJsonFlag(argv), context)
   }
+}
+
+/** SQL may begin with a comment: `--` with a space, or a line of its own, is no option. A space before it says so. */
+function asOperand(argument: string): string {
+  return /^--(?:\s|[^=\s]*\n)/.test(argument) ? ` ${argument}` : argument
 }
 
 function parseGlobals(raw: RawGlobals): GlobalOptions {

@@ -11,9 +11,16 @@ const INT128_MAX = (1n << 127n) - 1n
 
 /**
  * Binds values to `$1`, `$2`, … by position. Numbers that are whole and fit go as INTEGER, other numbers as DOUBLE,
- * bigint as BIGINT or HUGEINT. Rejects `usage/invalid` when the count differs or an integer has more than 128 bits.
+ * bigint as BIGINT or HUGEINT. Rejects `usage/invalid` when the count differs, an integer has more than 128 bits, or a value is
+ * none of a {@link SqlParameter}: those of a library's user are checked by nobody before.
  */
 export function bindParameters(binding: Binding, statement: PreparedStatement, values: readonly SqlParameter[]): void {
+  if (!Array.isArray(values)) {
+    throw new IceboxError('usage/invalid', {
+      message: `the parameters are ${described(values)}; they are bound by position, and names are not taken`,
+      remedy: 'write $1, $2, … and give an array of the values in this order',
+    })
+  }
   const expected = binding.nparams(statement)
   if (expected !== values.length) {
     throw new IceboxError('usage/invalid', {
@@ -47,14 +54,29 @@ function bindOne(binding: Binding, statement: PreparedStatement, index: number, 
         context: { parameter: index },
       })
     case 'object':
-      return binding.bind_blob(statement, index, value)
-    case 'undefined':
-    case 'function':
-    case 'symbol':
-      throw new IceboxError('usage/invalid', {
-        message: `parameter $${index} is a ${typeof value}, which SQL has no type for`,
-        remedy: 'give null, a boolean, a number, a bigint, text or bytes',
-        context: { parameter: index },
-      })
+      if (value instanceof Uint8Array) return binding.bind_blob(statement, index, value)
+      throw notTaken(index, value)
+    default:
+      throw notTaken(index, value)
   }
+}
+
+function notTaken(index: number, value: unknown): IceboxError {
+  const how =
+    value instanceof Date
+      ? "give its text: date.toISOString(), and CAST($… AS TIMESTAMPTZ) where the text's type matters"
+      : typeof value === 'object'
+        ? 'lists and objects go as JSON text: CAST($… AS INTEGER[]), from_json($…, …)'
+        : 'leave it out'
+  return new IceboxError('usage/invalid', {
+    message: `parameter $${index} is ${described(value)}; taken are null, a boolean, a number, a bigint, text and bytes (Uint8Array)`,
+    remedy: how.replaceAll('$…', `$${index}`),
+    context: { parameter: index },
+  })
+}
+
+function described(value: unknown): string {
+  if (Array.isArray(value)) return 'an array'
+  if (value instanceof Date) return 'a Date'
+  return value === undefined ? 'undefined' : typeof value === 'object' ? 'an object' : `a ${typeof value}`
 }

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises'
 import { Field, Int32, List, RecordBatch, Table, tableFromIPC, Utf8, vectorFromArray } from 'apache-arrow'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { IceboxError } from '../../src/base/index.ts'
-import type { EngineSession, SqlValue } from '../../src/engine/index.ts'
+import type { EngineSession, SqlParameter, SqlValue } from '../../src/engine/index.ts'
 import { type EngineBench, startEngine } from '../integration/support/engine.ts'
 import { testFunction } from '../support/scalar-families.ts'
 
@@ -69,6 +69,21 @@ describe.each(['own', 'child'] as const)('an engine in its %s process', (process
     expect(rows[0]).toEqual({ v: value })
     expect(rows[1]).toEqual({ v: null })
     expect(rows[2999]).toEqual({ v: value })
+  })
+
+  it.each<[string, unknown, string]>([
+    ['a Date', [1, new Date(0)], 'parameter $2 is a Date; taken are null,'],
+    ['an array', [1, [1, 2]], 'parameter $2 is an array; taken are null,'],
+    ['an object', [1, { x: 1 }], 'parameter $2 is an object; taken are null,'],
+    ['undefined', [1, undefined], 'parameter $2 is undefined; taken are null,'],
+    ['names', { a: 1, b: 2 }, 'the parameters are an object; they are bound by position, and names are not taken'],
+  ])('refuses what is no parameter by its number: %s', async (_, parameters, message) => {
+    const options = { parameters: parameters as readonly SqlParameter[] }
+    const refused = { code: 'usage/invalid', message: expect.stringContaining(message) }
+    await expect(session.all('SELECT $1 AS a, $2 AS b', options)).rejects.toMatchObject(refused)
+    await expect(
+      session.run('CREATE OR REPLACE TEMP TABLE p AS SELECT $1 AS a, $2 AS b', options),
+    ).rejects.toMatchObject(refused)
   })
 
   it('binds parameters of every kind as values', async () => {

@@ -92,4 +92,38 @@ describe('errors of statements', () => {
     expect(said.code).toBe('sql/type')
     expect(said.message).toContain('column id')
   })
+
+  it.each([
+    [
+      'select * from s.orders for version as of 12',
+      'write AT (VERSION => 12)',
+      'VERSION AS OF is not supported (line 1, column 24)',
+    ],
+    ["select * from s.orders VERSION AS OF 'b' where id = 1", "write AT (VERSION => 'b')", 'line 1, column 24'],
+    ["from s.orders for timestamp as of '2024-01-01'", "write AT (TIMESTAMP => '2024-01-01')", 'line 1, column 15'],
+    ['from s.orders for system_time as of now()', "write AT (TIMESTAMP => '2024-01-01')", 'line 1, column 15'],
+  ])('time travel in other words: %s', async (sql, remedy, message) => {
+    expect(await failure(sql)).toMatchObject({
+      code: 'sql/unsupported',
+      remedy,
+      message: expect.stringContaining(message),
+    })
+  })
+
+  it.each([
+    ['[1, 2]::int[2] as a', "column 'a' has the type INTEGER[2]", 'become lists by a cast: CAST("a" AS INTEGER[])'],
+    [
+      "{'x': [[1]::int[1]]} as a",
+      "column 'a' has the type STRUCT(x INTEGER[1][])",
+      'CAST("a" AS STRUCT(x INTEGER[][]))',
+    ],
+    ['row(1, 2) as a', "column 'a' has the type STRUCT(INTEGER, INTEGER)", 'rows need names for their fields'],
+    ["interval '1 day' as a", "column 'a' has the type INTERVAL", 'use one of'],
+  ])('a column without a type in Iceberg is named: %s', async (column, message, remedy) => {
+    expect(await failure(`create table s.typed as select 1 as b, ${column}`)).toEqual({
+      code: 'schema/unsupported-type',
+      message: `${message}, which has no partner in Iceberg`,
+      remedy: expect.stringContaining(remedy),
+    })
+  })
 })

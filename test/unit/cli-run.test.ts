@@ -22,6 +22,20 @@ describe('icebox sql', () => {
     expect(lake.isClosed).toBe(true)
   })
 
+  it.each(['-- a note\nselect 1', '--note\nselect 1', '--\nselect 1', '-- a = 1\nselect 1'])(
+    'runs SQL that begins with a comment: %j',
+    async (sql) => {
+      const asked: string[] = []
+      const lake = new FakeLake((statement) => {
+        asked.push(statement)
+        return numbers
+      })
+      const ran = await runWith(['sql', sql, '--format', 'csv'], { lake })
+      expect([ran.code, ran.err]).toEqual([0, ''])
+      expect(asked.join('')).toContain('select 1')
+    },
+  )
+
   it('ends the document with the error when a statement fails midway, and prints it once', async () => {
     const failsWith = new IceboxError('memory/exhausted', {
       message: 'too much',

@@ -43,7 +43,7 @@ export function qualifiedColumns(
       throw unsupported(
         statement,
         chain.start,
-        `'${chain.parts.join('.')}' of ${label}, which is read at more than one version here,`,
+        `'${chain.parts.join('.')}' could be of either: ${label} is read at more than one version here`,
         'give each an alias, and write it before the column',
       )
     }

@@ -55,6 +55,7 @@ export function findReferences(statement: StatementText): References {
 /** `AT (VERSION => expression)` or `AT (TIMESTAMP => expression)` at token `at`. */
 function travelClause(statement: StatementText, at: number): TravelClause | undefined {
   const { tokens } = statement
+  refuseAsOf(statement, at)
   if (!isKeyword(tokens[at], 'AT')) return undefined
   const open = nextSignificant(tokens, at + 1)
   const openToken = tokens[open]
@@ -81,6 +82,23 @@ function travelClause(statement: StatementText, at: number): TravelClause | unde
   }
   const expression = statement.sql.slice(first.start, closeToken.start).trim()
   return { by, expression, expressionStart: first.start, end: closeToken.end }
+}
+
+/** `FOR VERSION AS OF 5`, `TIMESTAMP AS OF '…'`: time travel as Spark and Trino write it. */
+function refuseAsOf(statement: StatementText, at: number): void {
+  const [first, ...more] = significantBetween(statement.tokens, at, at + 20)
+  const [unit, as, of, value] = isKeyword(first, 'FOR') ? more : [first, ...more]
+  const isVersion = isKeyword(unit, 'VERSION', 'SYSTEM_VERSION')
+  if (first === undefined || !isKeyword(as, 'AS') || !isKeyword(of, 'OF')) return
+  if (!isVersion && !isKeyword(unit, 'TIMESTAMP', 'SYSTEM_TIME')) return
+  const example = isVersion ? 'VERSION => 123' : "TIMESTAMP => '2024-01-01'"
+  const isLiteral = value?.kind === 'number' || value?.kind === 'string'
+  throw unsupported(
+    statement,
+    first.start,
+    `${unit?.text.toUpperCase()} AS OF is not supported`,
+    `write AT (${isLiteral ? `${isVersion ? 'VERSION' : 'TIMESTAMP'} => ${value.text}` : example})`,
+  )
 }
 
 function scanCall(statement: StatementText, chain: NameChain, open: number): ScanCall {

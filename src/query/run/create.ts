@@ -1,11 +1,12 @@
 import { IceboxError, isIceboxError } from '../../base/index.ts'
 import { type CreateTableRequest, type TableIdentifier, tableText } from '../../catalog/index.ts'
-import { type NestedField, sameSpec, type Schema, schemaOf, typeToString } from '../../iceberg/index.ts'
+import { type NestedField, sameSpec, type Schema, schemaOf, type Type, typeToString } from '../../iceberg/index.ts'
 import type { DescribedColumn } from '../../ingest/index.ts'
 import type { CreateTable } from '../parse/ast.ts'
 import { Cursor } from '../parse/cursor.ts'
 import { FieldIds, parseTypeAt } from '../parse/types.ts'
 import type { Meter, QueryServices, StatementOptions, StatementResult } from '../port.ts'
+import { quoteName } from '../text/names.ts'
 import { type StatementText, splitStatements } from '../text/statements.ts'
 import { partitionSpecOf, sortOrderOf } from './layout.ts'
 import { prepare, type QueryParts, type SessionState } from './query.ts'
@@ -190,13 +191,31 @@ export function schemaOfQuery(columns: readonly DescribedColumn[]): Schema {
       })
     }
     seen.set(name.toLowerCase(), name)
-    const [text] = splitStatements(type)
-    const cursor = new Cursor(text ?? { sql: '', offset: 0, script: type, tokens: [] })
-    const parsed = parseTypeAt(cursor, ids, name)
-    cursor.expectEnd()
+    const parsed = typeOfColumn(type, name, ids)
     return { id: ids.next(), name, type: parsed, required: false }
   })
   return { schemaId: 0, fields, identifierFieldIds: [] }
+}
+
+/** The type of a column of a query. Its text is the engine's: a place in it would tell nobody anything. */
+function typeOfColumn(type: string, column: string, ids: FieldIds): Type {
+  try {
+    const [text] = splitStatements(type)
+    const cursor = new Cursor(text ?? { sql: '', offset: 0, script: type, tokens: [] })
+    const parsed = parseTypeAt(cursor, ids, column)
+    cursor.expectEnd()
+    return parsed
+  } catch (error) {
+    if (!isIceboxError(error, 'sql/')) throw error
+    throw new IceboxError('schema/unsupported-type', {
+      message: `column '${column}' has the type ${type}, which has no partner in Iceberg`,
+      remedy: /\[\d+\]/.test(type)
+        ? `arrays of a fixed length become lists by a cast: CAST(${quoteName(column)} AS ${type.replaceAll(/\[\d+\]/g, '[]')})`
+        : 'cast it to one that has: rows need names for their fields, as in STRUCT(a INTEGER), and others go as VARCHAR',
+      context: { column, type },
+      cause: error,
+    })
+  }
 }
 
 /** `table/exists` */
