@@ -273,6 +273,22 @@ describe('what gets into a table', () => {
     }
   })
 
+  it('texts in a column of bytes keep their own bytes, and a note says so', async () => {
+    const texts = [String.raw`\x41`, 'é', String.raw`\xZZ`, 'QUI=']
+    const schemaFile = await kit.file('bytes.sql', 'id BIGINT, b BLOB')
+    for (const source of [
+      await csv('bytes.csv', 'id,b', ...texts.map((text, at) => `${at},${text}`)),
+      await csv('bytes.ndjson', ...texts.map((b, id) => JSON.stringify({ id, b }))),
+    ]) {
+      const table = fresh()
+      const done = await kit.import({ table, sources: [source], schemaFile })
+      expect((await columnsOf(table.name))['b']).toBe('binary')
+      const rows = await kit.read('SELECT decode(b) AS b FROM $T ORDER BY id', table.name)
+      expect(rows.map((row) => row['b'])).toEqual(texts)
+      expect(done.notes.join()).toContain('bytes of the text itself')
+    }
+  })
+
   it('both readings of a backslash before a quote, as asked', async () => {
     const path = await kit.file('both.csv', 'k,v\n"a\\",",b"\n')
     for (const [csv, row] of [

@@ -18,6 +18,7 @@ import { rowGroupLimit, targetSize } from '../write/table-properties.ts'
 import { refuseTooManyColumns } from './column-limit.ts'
 import { planColumns } from './columns.ts'
 import { applyAskedFormats } from './asked-formats.ts'
+import { binaryNotes } from './binary-notes.ts'
 import { countPartitions } from './count-partitions.ts'
 import { declaredFolders } from './declared-folders.ts'
 import { headerOnly } from './header-only.ts'
@@ -150,7 +151,11 @@ async function planPrepared(
   })
   const folders = prepared.files[0]?.hive ?? new Map<string, unknown>()
   const asked = applyAskedFormats(scene.csv, planned.mapping, (column) => !folders.has(column.source))
-  const columns = { ...planned, mapping: asked.mapping, notes: [...planned.notes, ...asked.notes] }
+  const columns = {
+    ...planned,
+    mapping: asked.mapping,
+    notes: [...planned.notes, ...asked.notes, ...binaryNotes(prepared.format, planned.mapping)],
+  }
   refuseTooManyColumns(prepared.format, columns.mapping, services.engine.memoryLimitBytes)
   const fields: Schema = { schemaId: 0, fields: columns.fields, identifierFieldIds: [] }
   const layout = layoutOf(request, existing, fields)
