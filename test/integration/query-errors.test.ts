@@ -126,4 +126,8 @@ describe('errors of statements', () => {
       remedy: expect.stringContaining(remedy),
     })
   })
+
+  it('leaves values alone that look like names of views', async () => {
+    expect((await failure("select 'joe@123.com'::int")).message).toContain("'joe@123.com'")
+  })
 })

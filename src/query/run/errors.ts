@@ -92,7 +92,7 @@ function clean(text: string): string {
       .replaceAll(/"?icebox \d+"?\./g, '')
       .replaceAll(/"?t\d+·f\d+"?(?:, )?/g, '')
       // `main·`, `sales·2`, `sales@123` and `sales@branch b` are schemas of views: the table's own with something behind.
-      .replaceAll(/"?([^\s".·@]+)(?:·\d*|@\d+|@branch [^".]*)"?(?=\.)/g, '$1')
+      .replaceAll(/"?([^\s".·@]+)(?:·\d*|@\d{12,}|@branch [^".]*)"?(?=\.)/g, '$1')
       .replaceAll('\t', '  ')
   )
 }
