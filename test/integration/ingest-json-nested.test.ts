@@ -44,3 +44,17 @@ it.each([
   await expect(append(text)).rejects.toMatchObject({ message: expect.stringContaining(value) })
   expect(await rows()).toHaveLength(1)
 })
+
+it('lists in sixty lists are imported at once, as JSON text from the ninth on, and said to be', async () => {
+  await using other = await openKit()
+  const text = (depth: number) => `${'['.repeat(depth)}1${']'.repeat(depth)}`
+  const sources = [await other.file('deep.ndjson', `{"deep":${text(60)},"eight":${text(8)}}\n`)]
+  const { notes } = await other.plan({ sources })
+  expect(notes.join('\n')).toContain("'deep': what is nested in more than 8 lists is kept as JSON text")
+  expect(notes.join('\n')).not.toContain('eight')
+  await other.import({ sources })
+  await other.import({ sources, mode: 'append' })
+  const items = 'deep[1][1][1][1][1][1][1][1] AS t, typeof(eight) AS e, eight[1][1][1][1][1][1][1][1]::INTEGER AS v'
+  const row = { t: text(52), e: 'BIGINT[][][][][][][][]', v: 1 }
+  expect(await other.read(`SELECT ${items} FROM $T`)).toEqual([row, row])
+}, 30_000)

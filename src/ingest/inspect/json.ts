@@ -10,7 +10,7 @@ import { quoteIdentifier } from '../sql.ts'
 import { decide, newEvidence, type TextDecision } from './classify.ts'
 import { emptySource, foundInPath, type InspectScene } from './csv.ts'
 import { checkNames } from './names.ts'
-import { MAX_LEVELS, sampleStructure } from './json-structure.ts'
+import { MAX_LEVELS, MAX_LIST_LEVELS, sampleStructure } from './json-structure.ts'
 import { inspectTexts, type TextColumn, whyOf } from './text-columns.ts'
 import { readHead } from '../source/bytes.ts'
 import { scanText } from '../source/text-scan.ts'
@@ -129,6 +129,20 @@ function levelsOf(shape: JsonShape): number {
   return 1 + Math.max(0, ...shape.fields.map((field) => levelsOf(field.shape)))
 }
 
+/** Whether values are kept as text below as many lists as are taken apart. */
+function endsBelowLists(shape: JsonShape, lists = 0): boolean {
+  if (shape.kind === 'list') return endsBelowLists(shape.element, lists + 1)
+  if (shape.kind === 'struct') return shape.fields.some((field) => endsBelowLists(field.shape, lists))
+  return lists >= MAX_LIST_LEVELS && shape.values === 'mixed'
+}
+
+/** What is to be said of values that are nested too deep for a type. */
+function deepNote(shape: JsonShape): string | undefined {
+  if (levelsOf(shape) >= MAX_LEVELS) return `values nested deeper than ${MAX_LEVELS} levels are kept as text`
+  if (endsBelowLists(shape)) return `what is nested in more than ${MAX_LIST_LEVELS} lists is kept as JSON text`
+  return undefined
+}
+
 function checkShape(shape: JsonShape, where: string): void {
   if (shape.kind === 'list') checkShape(shape.element, where)
   if (shape.kind !== 'struct') return
@@ -199,9 +213,7 @@ function foundColumn(name: string, shape: JsonShape, seen: TextColumn | undefine
           name,
           sourceType: type,
           why: 'nested values in the sample',
-          ...(levelsOf(shape) >= MAX_LEVELS && {
-            note: `values nested deeper than ${MAX_LEVELS} levels are kept as text`,
-          }),
+          note: deepNote(shape),
         }
   }
   if (shape.values === 'boolean') return { name, sourceType: 'BOOLEAN', why: 'true and false in the sample' }
