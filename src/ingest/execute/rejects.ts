@@ -51,7 +51,7 @@ export function goodRowsSelect(
     const fits = `${faultOf(description.shape, 'line')} IS NULL AND ${goodJsonRow(description, mapping, 's.')}`
     const isGood = `CASE WHEN s IS NULL THEN false ELSE ${fits} END`
     const columns = ['s', ...description.hive.map((column) => quoteIdentifier(column.name))].join(', ')
-    return `SELECT ${nested} FROM ${onlyWhere(isGood, columns, ndjsonLines(description, options))}`
+    return `SELECT ${nested} FROM ${onlyWhere(isGood, columns, ndjsonLines(description, mapping, options))}`
   }
   throw new IceboxError('usage/invalid', {
     message: `--on-error reject does not work for ${description.format}: it has no lines that could be set aside`,
@@ -168,7 +168,7 @@ async function* rejectedLines(
   const isBlank = isBlankLine('line')
   for (const path of description.paths) {
     const one = { ...description, paths: [path] }
-    const judged = `SELECT line, NOT (${isBlank}) AS counts, CASE WHEN ${isBlank} THEN NULL WHEN s IS NULL THEN '${BROKEN_ROW}' ELSE coalesce('${FAULTY_ROW}' || ${fault}, ${verdict}) END AS bad FROM ${ndjsonLines(one, scene.read)}`
+    const judged = `SELECT line, NOT (${isBlank}) AS counts, CASE WHEN ${isBlank} THEN NULL WHEN s IS NULL THEN '${BROKEN_ROW}' ELSE coalesce('${FAULTY_ROW}' || ${fault}, ${verdict}) END AS bad FROM ${ndjsonLines(one, mapping, scene.read)}`
     const rows = `SELECT counts, bad, CASE WHEN bad IS NOT NULL THEN left(line, ${SHOWN_LINE_CHARACTERS}) END AS raw FROM (${judged})`
     await using numbers = lineNumbers(path, description, scene.signal)
     for await (const row of badRows(scene.session, rows, MOST_REJECTS + 1, scene.signal)) {

@@ -9,6 +9,7 @@ import { type CsvOptions, inspectCsv, type InspectScene } from '../inspect/csv.t
 import { inspectJson } from '../inspect/json.ts'
 import { inspectParquet } from '../inspect/parquet.ts'
 import type { Inspection } from '../read/description.ts'
+import { fittedSource } from '../read/json-exact.ts'
 import type { SourceFormat } from '../source/format.ts'
 import { fromStart, ofStandardInput } from '../source/pipe-errors.ts'
 import { type PreparedSource, prepareSource } from '../source/prepare.ts'
@@ -138,11 +139,11 @@ async function planPrepared(
   // Each look into a large footer leaves as much free in the C library's heap: 60 MB of the 256 were gone before the copy.
   if ((inspected.footerBytes ?? 0) > LARGE_FOOTERS) await services.engine.giveBack()
   const schema = existing === undefined ? await givenSchema(request, session) : currentSchema(existing)
-  const inspection = await declaredFolders(inspected, schema, prepared.files, session)
-  if (inspection.sampledRows === 0 && prepared.format !== 'parquet' && prepared.format !== 'arrow')
+  const found = await declaredFolders(inspected, schema, prepared.files, session)
+  if (found.sampledRows === 0 && prepared.format !== 'parquet' && prepared.format !== 'arrow')
     throw await headerOnly(prepared)
   const planned = planColumns({
-    found: inspection.columns,
+    found: found.columns,
     format: prepared.format,
     schema,
     isTable: existing !== undefined,
@@ -156,6 +157,7 @@ async function planPrepared(
     mapping: asked.mapping,
     notes: [...planned.notes, ...asked.notes, ...binaryNotes(prepared.format, planned.mapping)],
   }
+  const inspection = { ...found, description: fittedSource(found.description, columns.mapping) }
   refuseTooManyColumns(prepared.format, columns.mapping, services.engine.memoryLimitBytes)
   const fields: Schema = { schemaId: 0, fields: columns.fields, identifierFieldIds: [] }
   const layout = layoutOf(request, existing, fields)

@@ -153,7 +153,7 @@ async function firstBadValue(
   const prefix = areLines(description) ? 's.' : ''
   const verdict = verdictSql(leaves, (leaf) => `${prefix}${quoteIdentifier(leaf.source)}`)
   const objects = areLines(description)
-    ? ndjsonLines(description, scene.read ?? {})
+    ? ndjsonLines(description, mapping, scene.read ?? {})
     : readJson(description, scene.read?.maxLineSizeBytes)
   const rows = `SELECT true AS counts, ${verdict} AS bad, NULL AS raw FROM ${objects}`
   const first = await badRows(scene.session, rows, 1, scene.signal).next()

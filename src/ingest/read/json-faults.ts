@@ -162,7 +162,11 @@ function elementsOf(place: Place): Place {
   return { path: `${place.path}[*]`, shown: place.shown, isMany: true }
 }
 
+/** DuckDB's JSON path of a field. */
+export function childPath(path: string, name: string): string {
+  return `${path}."${name.replaceAll('"', '\\"')}"`
+}
+
 function fieldOf(place: Place, name: string): Place {
-  const path = `${place.path}."${name.replaceAll('"', '\\"')}"`
-  return { path, shown: `${prefixOf(place)}${name}`, isMany: place.isMany }
+  return { path: childPath(place.path, name), shown: `${prefixOf(place)}${name}`, isMany: place.isMany }
 }

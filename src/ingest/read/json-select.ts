@@ -4,6 +4,7 @@ import { toDuckDbType } from '../types/mapping.ts'
 import { columnsMap, hiveSetting, quoteIdentifier, quoteList, quoteText } from '../sql.ts'
 import { csvBuffers, type CsvReadOptions, onlyWhere } from './csv-select.ts'
 import type { ColumnMapping, JsonDescription, JsonShape } from './description.ts'
+import { exactNumbers } from './json-exact.ts'
 import { faultOf, isAsSampled, isCounted, unknownFields } from './json-faults.ts'
 
 /** Buffers are twice the largest object for each thread, so the first try is small; it grows when an object needs it. */
@@ -65,7 +66,7 @@ export function jsonSelect(
   maxObjectBytes?: number,
 ): string {
   return areLines(description)
-    ? `SELECT ${jsonColumns(description, mapping, false, 's.')} FROM ${soundLines(description, maxObjectBytes)}`
+    ? `SELECT ${jsonColumns(description, mapping, false, 's.')} FROM ${soundLines(description, mapping, maxObjectBytes)}`
     : `SELECT ${jsonColumns(description, mapping, false)} FROM ${readJson(description, maxObjectBytes)}`
 }
 
@@ -82,7 +83,11 @@ export function areLines(description: Pick<JsonDescription, 'layout'>): boolean 
 export const FAULT_MARK = 'icebox-fault: '
 
 /** Rows of a column `s`, a struct with text in the leaves, beside the columns of folders. */
-function soundLines(description: JsonDescription, maxLineSizeBytes: number | undefined): string {
+function soundLines(
+  description: JsonDescription,
+  mapping: readonly ColumnMapping[],
+  maxLineSizeBytes: number | undefined,
+): string {
   const { shape } = description
   const fault = faultOf(shape, 'line')
   const isSound = [isAsSampled(shape, 'line'), isCounted(shape, 'line', 's'), `${fault} IS NULL`]
@@ -91,7 +96,7 @@ function soundLines(description: JsonDescription, maxLineSizeBytes: number | und
   const options = maxLineSizeBytes === undefined ? {} : { maxLineSizeBytes }
   const hive = hiveColumns(description)
   const lines = `(SELECT line, ${struct} AS s${hive} FROM ${readLines(description, options)})`
-  return onlyWhere(isRow, `s${hive}`, lines)
+  return onlyWhere(isRow, `s${hive}`, exactNumbers(shape, mapping, lines, hive, structureOf))
 }
 
 export function jsonColumns(
@@ -136,8 +141,7 @@ function converted(
     const item = `x${depth}`
     return `list_transform(${source}, lambda ${item}: ${converted(type.element, shape.element, item, column, isChecked, depth + 1)})`
   }
-  if (type.kind === 'string')
-    return shape.kind === 'leaf' || textType(shape) === 'VARCHAR' ? source : `CAST(to_json(${source}) AS VARCHAR)`
+  if (type.kind === 'string') return source
   // The sample had nothing but nulls here.
   if (!isPrimitive(type)) return nothingOrFail(type, source, column)
   const cast = checkedCast(type, source, column)
@@ -221,8 +225,14 @@ export function jsonRows(description: JsonDescription): string {
 }
 
 /** Lines of NDJSON as text, and as a struct `s` of the description's shape where they are objects; blank lines too. */
-export function ndjsonLines(description: JsonDescription, options: CsvReadOptions): string {
-  return `(SELECT line, ${structOf(description, 'line')} AS s${hiveColumns(description)} FROM ${readLines(description, options)})`
+export function ndjsonLines(
+  description: JsonDescription,
+  mapping: readonly ColumnMapping[],
+  options: CsvReadOptions,
+): string {
+  const hive = hiveColumns(description)
+  const lines = `(SELECT line, ${structOf(description, 'line')} AS s${hive} FROM ${readLines(description, options)})`
+  return exactNumbers(description.shape, mapping, lines, hive, structureOf)
 }
 
 function structOf(description: JsonDescription, text: string): string {
