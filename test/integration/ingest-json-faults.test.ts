@@ -190,3 +190,19 @@ it('objects below hive folders have the values of the folders, set aside or not'
     { year: 2024, n: 2000 },
   ])
 })
+
+it.each([
+  ['lines.ndjson', '{}\n{"a":1}\n{ }\n'],
+  ['array.json', '[{},{"a":1},{}]'],
+])('an object without fields is a row of nulls: %s', async (name, text) => {
+  await using kit = await openKit()
+  await kit.import({ sources: [await kit.file(name, text)], preserveOrder: true })
+  expect(await kit.read('SELECT a::INTEGER AS a FROM $T')).toEqual([{ a: null }, { a: 1 }, { a: null }])
+})
+
+it('objects none of which has a field are told from values that are no objects', async () => {
+  await using kit = await openKit()
+  const failure = async (text: string) => expect(kit.import({ sources: [await kit.file('rows.ndjson', text)] })).rejects
+  await (await failure('{}\n{}\n')).toMatchObject({ code: 'source/empty', message: expect.stringContaining('fields') })
+  await (await failure('{"a":1}\n[]\n')).toMatchObject({ code: 'source/format' })
+})

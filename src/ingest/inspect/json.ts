@@ -81,6 +81,7 @@ async function inspectObjects(
     }
     const { shape } = sample
     if (shape === undefined || shape.kind !== 'struct') throw emptySource(base.paths, 'holds no objects')
+    if (shape.fields.length === 0) throw emptySource(base.paths, 'holds objects without fields only')
     checkShape(shape, firstPath)
     checkNames([...shape.fields.map((field) => field.name), ...hive.map((column) => column.name)], firstPath)
     const description: JsonDescription = { ...base, shape }
