@@ -206,3 +206,54 @@ it('objects none of which has a field are told from values that are no objects',
   await (await failure('{}\n{}\n')).toMatchObject({ code: 'source/empty', message: expect.stringContaining('fields') })
   await (await failure('{"a":1}\n[]\n')).toMatchObject({ code: 'source/format' })
 })
+
+/** 300 lines that fit, of which 100 are sampled, a blank one, one that does not fit, and one more. */
+const LATE = {
+  good: (id: number) => `{"id":${id},"v":true,"l":[1],"o":{"x":1},"d":"2020-01-01"}`,
+  cases: [
+    ['{"id":301,"v":1}', 'v', '1'],
+    ['{"id":301,"l":[[1]]}', 'l', '[1]'],
+    ['{"id":301,"l":[1,"true",2]}', 'l', 'true'],
+    ['{"id":301,"o":{"x":1.5}}', 'o', '1.5'],
+    ['{"id":301,"d":"20200101"}', 'd', '20200101'],
+  ],
+} as const
+const lateLines = (bad: string) =>
+  [...Array.from({ length: 300 }, (_, at) => LATE.good(at + 1)), '', bad, LATE.good(302)].join('\n')
+
+it.each(LATE.cases)(
+  'the line of a value that does not fit is its own, not the first with that text: %s',
+  async (bad, column, value) => {
+    await using kit = await openKit({ sampleRows: 100 })
+    const file = await kit.file('rows.ndjson', lateLines(bad))
+    await expect(kit.import({ sources: [file] })).rejects.toMatchObject({
+      code: 'source/row',
+      context: { file, line: 302, column, value },
+    })
+  },
+)
+
+it.each(LATE.cases)(
+  '--on-error reject sets a row aside by what is wrong in it, at any depth: %s',
+  async (bad, column, value) => {
+    await using kit = await openKit({ sampleRows: 100 })
+    const file = await kit.file('rows.ndjson', lateLines(bad))
+    const outcome = await kit.import({ sources: [file], onError: 'reject' })
+    expect(outcome).toMatchObject({ rows: 301, rejectedRows: 1 })
+    expect(JSON.parse(await readFile(outcome.rejectsFile ?? '', 'utf8'))).toMatchObject({
+      line: 302,
+      column,
+      value,
+      raw: bad,
+    })
+  },
+)
+
+it.each(LATE.cases)('objects that are no lines are told by their number: %s', async (bad, column, value) => {
+  await using kit = await openKit({ sampleRows: 100 })
+  const objects = lateLines(bad)
+    .split('\n')
+    .filter((line) => line !== '')
+  const failed = kit.import({ sources: [await kit.file('rows.json', `[${objects.join(',\n')}]`)] })
+  await expect(failed).rejects.toMatchObject({ code: 'source/row', context: { object: 301, column, value } })
+})

@@ -5,20 +5,13 @@ import { randomUUID } from 'node:crypto'
 import { pipeline } from 'node:stream/promises'
 import { IceboxError, isIceboxError, makeFolders } from '../../base/index.ts'
 import type { EngineSession } from '../../engine/index.ts'
-import { typeToString } from '../../iceberg/index.ts'
-import {
-  badRows,
-  type BadValue,
-  BROKEN_ROW,
-  FAULTY_ROW,
-  SHOWN_LINE_CHARACTERS,
-  verdictSql,
-} from '../read/bad-values.ts'
+import { badRows, type BadValue, BROKEN_ROW, FAULTY_ROW, SHOWN_LINE_CHARACTERS } from '../read/bad-values.ts'
 import { badValues } from '../read/csv-errors.ts'
 import { csvSelect, onlyWhere } from '../read/csv-select.ts'
 import type { ColumnMapping, CsvDescription, JsonDescription, SourceDescription } from '../read/description.ts'
 import { faultOf, NO_OBJECT } from '../read/json-faults.ts'
 import { lineNumbers } from '../read/json-lines.ts'
+import { judgedColumns, jsonVerdict } from '../read/json-misfits.ts'
 import { goodJsonRow, isBlankLine, jsonColumns, ndjsonLines } from '../read/json-select.ts'
 import type { SelectOptions } from '../read/source-select.ts'
 import { quoteIdentifier, textOf } from '../sql.ts'
@@ -160,26 +153,23 @@ async function* rejectedLines(
   mapping: readonly ColumnMapping[],
   scene: RejectsScene,
 ): AsyncGenerator<BadValue> {
-  const leaves = mapping.filter(
-    (column) => description.shape.fields.find((field) => field.name === column.source)?.shape.kind === 'leaf',
-  )
-  const verdict = verdictSql(leaves, (column) => `s.${quoteIdentifier(column.source)}`)
+  const judged = judgedColumns(description, mapping, 's.')
   const fault = faultOf(description.shape, 'line')
   const isBlank = isBlankLine('line')
   for (const path of description.paths) {
     const one = { ...description, paths: [path] }
-    const judged = `SELECT line, NOT (${isBlank}) AS counts, CASE WHEN ${isBlank} THEN NULL WHEN s IS NULL THEN '${BROKEN_ROW}' ELSE coalesce('${FAULTY_ROW}' || ${fault}, ${verdict}) END AS bad FROM ${ndjsonLines(one, mapping, scene.read)}`
-    const rows = `SELECT counts, bad, CASE WHEN bad IS NOT NULL THEN left(line, ${SHOWN_LINE_CHARACTERS}) END AS raw FROM (${judged})`
+    const verdicts = `SELECT line, NOT (${isBlank}) AS counts, CASE WHEN ${isBlank} THEN NULL WHEN s IS NULL THEN '${BROKEN_ROW}' ELSE coalesce('${FAULTY_ROW}' || ${fault}, ${jsonVerdict(judged)}) END AS bad FROM ${ndjsonLines(one, mapping, scene.read)}`
+    const rows = `SELECT counts, bad, CASE WHEN bad IS NOT NULL THEN left(line, ${SHOWN_LINE_CHARACTERS}) END AS raw FROM (${verdicts})`
     await using numbers = lineNumbers(path, description, scene.signal)
     for await (const row of badRows(scene.session, rows, MOST_REJECTS + 1, scene.signal)) {
-      const column = leaves[row.column]
+      const column = judged[row.column]
       const isFaulty = row.column === Number(FAULTY_ROW)
       yield {
         file: path,
         line: await numbers.lineOf(row.ordinal),
-        column: column?.source ?? '',
+        column: column?.column.source ?? '',
         value: isFaulty ? '' : row.value,
-        rule: isFaulty ? row.value : column === undefined ? NO_OBJECT : `is not ${typeToString(column.type)}`,
+        rule: isFaulty ? row.value : (column?.rule ?? NO_OBJECT),
         raw: row.raw,
       }
     }

@@ -2,15 +2,14 @@ import { type ErrorContext, formatBytes, IceboxError, isIceboxError } from '../.
 import type { EngineSession } from '../../engine/index.ts'
 import { typeToString } from '../../iceberg/index.ts'
 import { CHECK_MARK } from '../inspect/checked-cast.ts'
-import { textLines } from '../source/text-lines.ts'
-import { quoteIdentifier } from '../sql.ts'
-import { badRows, type BadValue, SHOWN_LINE_CHARACTERS, verdictSql } from './bad-values.ts'
+import { badRows, type BadValue, SHOWN_LINE_CHARACTERS } from './bad-values.ts'
 import { badValueError } from './csv-errors.ts'
-import { areLines, ndjsonLines, readJson } from './json-select.ts'
+import { areLines, isBlankLine, ndjsonLines, readJson } from './json-select.ts'
 import type { SelectOptions } from './source-select.ts'
 import type { ColumnMapping, JsonDescription } from './description.ts'
 import { fieldTwice } from './json-faults.ts'
-import { faultIn, firstBrokenLine, firstFaultyLine } from './json-lines.ts'
+import { faultIn, firstBrokenLine, firstFaultyLine, lineNumbers } from './json-lines.ts'
+import { judgedColumns, jsonVerdict } from './json-misfits.ts'
 import { DEFAULT_MAX_LINE_BYTES } from './line-sizes.ts'
 
 interface Scene {
@@ -93,14 +92,14 @@ export async function explainJsonError(
   }
   if (
     mapping.length > 0 &&
-    (text.includes(CHECK_MARK) || /could not convert|could not parse|out of range/i.test(text))
+    (text.includes(CHECK_MARK) ||
+      error.code === 'sql/type' ||
+      /could not convert|could not parse|out of range/i.test(text))
   ) {
     for (const path of description.paths) {
       const bad = await firstBadValue({ ...description, paths: [path] }, mapping, scene)
-      if (bad !== undefined) return badValueError(bad, error)
+      if (bad !== undefined) return isLines ? badValueError(bad, error) : badObjectError(bad, error)
     }
-    const inside = await nestedValue(text, description, mapping, scene)
-    if (inside !== undefined) return badValueError(inside, error)
     const nested = new RegExp(`${CHECK_MARK} (.+?): (.*)`).exec(text)
     if (nested !== null) {
       const column = mapping.find((some) => some.source === nested[1])
@@ -140,40 +139,41 @@ function faultError(error: IceboxError, bad: Awaited<ReturnType<typeof firstFaul
   })
 }
 
+/** Of objects that are no lines their number is told. */
+function badObjectError({ file, line, column, value, rule }: BadValue, cause: unknown): IceboxError {
+  return new IceboxError('source/row', {
+    message: `${file}, object ${line}, column '${column}': '${value}' ${rule}`,
+    remedy: 'mend the object, or declare another type with --schema',
+    context: { file, object: line, column, value, rule },
+    cause,
+  })
+}
+
+/** The first value of one file that does not fit, found by a second reading: in order and on one thread. */
 async function firstBadValue(
   description: JsonDescription,
   mapping: readonly ColumnMapping[],
   scene: Scene,
 ): Promise<BadValue | undefined> {
-  const path = description.paths[0] ?? ''
-  const leaves = mapping.filter(
-    (column) => description.shape.fields.find((field) => field.name === column.source)?.shape.kind === 'leaf',
-  )
-  if (leaves.length === 0) return undefined
-  const prefix = areLines(description) ? 's.' : ''
-  const verdict = verdictSql(leaves, (leaf) => `${prefix}${quoteIdentifier(leaf.source)}`)
-  const objects = areLines(description)
+  const isLines = areLines(description)
+  const judged = judgedColumns(description, mapping, isLines ? 's.' : '')
+  if (judged.length === 0) return undefined
+  const objects = isLines
     ? ndjsonLines(description, mapping, scene.read ?? {})
     : readJson(description, scene.read?.maxLineSizeBytes)
-  const rows = `SELECT true AS counts, ${verdict} AS bad, NULL AS raw FROM ${objects}`
+  const verdict = `${jsonVerdict(judged)} AS bad`
+  const rows = isLines
+    ? `SELECT counts, bad, CASE WHEN bad IS NOT NULL THEN left(line, ${SHOWN_LINE_CHARACTERS}) END AS raw FROM (SELECT line, NOT (${isBlankLine('line')}) AS counts, ${verdict} FROM ${objects})`
+    : `SELECT true AS counts, ${verdict}, NULL AS raw FROM ${objects}`
   const first = await badRows(scene.session, rows, 1, scene.signal).next()
   if (first.done === true) return undefined
-  const { value } = first.value
-  const column = leaves[first.value.column]
-  if (column === undefined) return undefined
-  const rule = `is not ${typeToString(column.type)}`
-  // Threads hand over rows in any order, so the line is found by its text.
-  const found = areLines(description)
-    ? await lineWith(path, description, column.source, value, scene.signal)
-    : undefined
-  return {
-    file: path,
-    line: found?.line ?? first.value.ordinal,
-    column: column.source,
-    value,
-    rule,
-    raw: found?.raw ?? '',
-  }
+  const { value, ordinal, raw } = first.value
+  const found = judged[first.value.column]
+  if (found === undefined) return undefined
+  const file = description.paths[0] ?? ''
+  await using numbers = lineNumbers(file, description, scene.signal)
+  const line = isLines ? await numbers.lineOf(ordinal) : ordinal
+  return { file, line, column: found.column.source, value, rule: found.rule, raw }
 }
 
 /** The longest object that the reader would have taken, where that is what it said. */
@@ -183,57 +183,5 @@ function exceededLimit(text: string, description: JsonDescription): number | und
   // What the reader of lines says of one that is longer than its buffer.
   if (/does not support a full read on this file/.test(text))
     return description.maxObjectBytes ?? DEFAULT_MAX_LINE_BYTES
-  return undefined
-}
-
-/** A value inside a nested column that does not convert: DuckDB names the value, the line is found by it. */
-async function nestedValue(
-  text: string,
-  description: JsonDescription,
-  mapping: readonly ColumnMapping[],
-  { signal }: Scene,
-): Promise<BadValue | undefined> {
-  const [, value, type] = /convert string '(.*?)' to (\w+)/i.exec(text) ?? []
-  if (value === undefined || type === undefined || !areLines(description)) return undefined
-  const isNested = (column: ColumnMapping) =>
-    description.shape.fields.find((field) => field.name === column.source)?.shape.kind !== 'leaf'
-  for (const column of mapping.filter(isNested)) {
-    for (const path of description.paths) {
-      const found = await lineWith(path, description, column.source, value, signal)
-      if (found === undefined) continue
-      return {
-        file: path,
-        ...found,
-        column: column.source,
-        value,
-        rule: `does not fit into ${typeToString(column.type)}`,
-      }
-    }
-  }
-  return undefined
-}
-
-async function lineWith(
-  path: string,
-  description: JsonDescription,
-  column: string,
-  value: string,
-  signal: AbortSignal | undefined,
-): Promise<{ line: number; raw: string } | undefined> {
-  if (description.compression === 'zstd') return undefined
-  for await (const { number, text, isWhole } of textLines(path, description.compression, signal)) {
-    if (!text.includes(value.slice(0, 50)) && !text.includes(JSON.stringify(value).slice(1, 50))) continue
-    const found = { line: number, raw: text.slice(0, SHOWN_LINE_CHARACTERS) }
-    // Of a line that is too long to be held the value is all that is known.
-    if (!isWhole) return found
-    try {
-      const object: unknown = JSON.parse(text)
-      if (typeof object !== 'object' || object === null) continue
-      const field: unknown = Object.entries(object).find(([name]) => name === column)?.[1]
-      if (field !== undefined && text.includes(value)) return found
-    } catch (error) {
-      if (!(error instanceof SyntaxError)) throw error
-    }
-  }
   return undefined
 }

@@ -1,11 +1,12 @@
 import { isPrimitive, type Type } from '../../iceberg/index.ts'
-import { acceptsText, castOrFail, checkedCast, CHECK_MARK } from '../inspect/checked-cast.ts'
+import { castOrFail, checkedCast, CHECK_MARK } from '../inspect/checked-cast.ts'
 import { toDuckDbType } from '../types/mapping.ts'
 import { columnsMap, hiveSetting, quoteIdentifier, quoteList, quoteText } from '../sql.ts'
 import { csvBuffers, type CsvReadOptions, onlyWhere } from './csv-select.ts'
 import type { ColumnMapping, JsonDescription, JsonShape } from './description.ts'
 import { exactNumbers } from './json-exact.ts'
 import { faultOf, isAsSampled, isCounted, unknownFields } from './json-faults.ts'
+import { judgedColumns } from './json-misfits.ts'
 
 /** Buffers are twice the largest object for each thread, so the first try is small; it grows when an object needs it. */
 export const FIRST_OBJECT_BYTES = 4_000_000
@@ -153,16 +154,9 @@ function nothingOrFail(type: Type, source: string, column: ColumnMapping): strin
   return `CASE WHEN ${source} IS NULL THEN CAST(NULL AS ${toDuckDbType(type)}) ELSE ${fail} END`
 }
 
-/** True for rows all of whose top-level values fit; nested ones are checked while they are converted. */
+/** True for rows all of whose values fit. */
 export function goodJsonRow(description: JsonDescription, mapping: readonly ColumnMapping[], prefix = ''): string {
-  const checks = mapping.flatMap((column) => {
-    const shape = description.shape.fields.find((field) => field.name === column.source)?.shape
-    if (shape?.kind !== 'leaf') return []
-    const name = `${prefix}${quoteIdentifier(column.source)}`
-    if (!isPrimitive(column.type)) return [`${name} IS NULL`]
-    const check = acceptsText(checkedCast(column.type, name, column), name)
-    return check === 'true' ? [] : [check]
-  })
+  const checks = judgedColumns(description, mapping, prefix).map(({ misfit }) => `${misfit} IS NULL`)
   return checks.length === 0 ? 'true' : checks.join(' AND ')
 }
 

@@ -1,0 +1,63 @@
+import { isPrimitive, type Type, typeToString } from '../../iceberg/index.ts'
+import { acceptsText, checkedCast } from '../inspect/checked-cast.ts'
+import { quoteIdentifier } from '../sql.ts'
+import { SHOWN_VALUE_CHARACTERS } from './bad-values.ts'
+import type { ColumnMapping, JsonDescription, JsonShape } from './description.ts'
+
+/** A column of the objects, and SQL of the text of its first value that does not fit: NULL where all do. */
+interface JudgedColumn {
+  readonly column: ColumnMapping
+  readonly misfit: string
+  /** What is to be said of the value. */
+  readonly rule: string
+}
+
+/** The columns that may hold something that does not fit; `prefix` stands before their names in SQL. */
+export function judgedColumns(
+  description: JsonDescription,
+  mapping: readonly ColumnMapping[],
+  prefix: string,
+): JudgedColumn[] {
+  return mapping.flatMap((column) => {
+    const shape = description.shape.fields.find((field) => field.name === column.source)?.shape
+    if (shape === undefined) return []
+    const misfit = misfitOf(column.type, shape, `${prefix}${quoteIdentifier(column.source)}`, column, 0)
+    const verb = shape.kind === 'leaf' ? 'is not' : 'does not fit into'
+    return misfit === undefined ? [] : [{ column, misfit, rule: `${verb} ${typeToString(column.type)}` }]
+  })
+}
+
+/** SQL of a verdict as `badRows` wants it: NULL, or the place of the first column that does not fit and the value. */
+export function jsonVerdict(columns: readonly JudgedColumn[]): string {
+  const cases = columns.map(
+    ({ misfit }, at) => `WHEN ${misfit} IS NOT NULL THEN '${at} ' || left(${misfit}, ${SHOWN_VALUE_CHARACTERS})`,
+  )
+  return cases.length === 0 ? 'NULL::VARCHAR' : `CASE ${cases.join(' ')} END`
+}
+
+/** Undefined where everything fits. */
+function misfitOf(
+  type: Type,
+  shape: JsonShape,
+  value: string,
+  column: ColumnMapping,
+  depth: number,
+): string | undefined {
+  if (type.kind === 'struct' && shape.kind === 'struct') {
+    const fields = type.fields.flatMap((field) => {
+      const below = shape.fields.find((some) => some.name.toLowerCase() === field.name.toLowerCase())
+      if (below === undefined) return []
+      return misfitOf(field.type, below.shape, `${value}.${quoteIdentifier(below.name)}`, column, depth) ?? []
+    })
+    return fields.length === 0 ? undefined : `coalesce(${fields.join(', ')})`
+  }
+  if (type.kind === 'list' && shape.kind === 'list') {
+    const item = `b${depth}`
+    const below = misfitOf(type.element, shape.element, item, column, depth + 1)
+    if (below === undefined) return undefined
+    return `list_filter(list_transform(${value}, lambda ${item}: ${below}), lambda b: b IS NOT NULL)[1]`
+  }
+  if (!isPrimitive(type)) return `CAST(${value} AS VARCHAR)`
+  const fits = acceptsText(checkedCast(type, value, column), value)
+  return fits === 'true' ? undefined : `CASE WHEN NOT ${fits} THEN ${value} END`
+}
