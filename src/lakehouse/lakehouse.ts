@@ -127,14 +127,13 @@ export class Lakehouse implements CommandLakehouse {
    * `schema/*`, `table/*`, `ingest/*`, `memory/*`, `storage/*`, `cancelled`.
    */
   import(options: ImportOptions): Promise<ImportSummary> {
-    return this.#running.during(this.#import(options))
+    return this.#running.during(options.signal, (signal) => this.#import(options, signal))
   }
 
-  async #import(options: ImportOptions): Promise<ImportSummary> {
+  async #import(options: ImportOptions, signal: AbortSignal): Promise<ImportSummary> {
     const { governor, budgetBytes } = this.#parts.process
     const operation = `import ${++this.#operations}`
     const { onProgress } = options
-    const signal = this.#running.signal(options.signal)
     governor.tidy()
     // Everything beyond the process itself: an import that keeps its plan is over it only when the budget is.
     const planBytes = Math.max(0, budgetBytes - governor.heldBy('process'))
@@ -173,9 +172,9 @@ export class Lakehouse implements CommandLakehouse {
 
   /** Runs a script, statement by statement: each result is read or closed before the next statement begins. */
   run(sql: string, parameters?: readonly SqlParameter[], options: RunSqlOptions = {}): AsyncIterable<StatementResult> {
-    const signal = this.#running.signal(options.signal)
-    const given = { ...options, signal, ...(parameters !== undefined && { parameters }) }
-    return this.#running.items(this.#connection.run(sql, given))
+    const { signal: own, ...rest } = options
+    const given = { ...rest, ...(parameters !== undefined && { parameters }) }
+    return this.#running.items(own, (signal) => this.#connection.run(sql, { ...given, signal }))
   }
 
   /** The batches of one query. `break` cancels it. Rejects `usage/invalid` for a script of several statements. */
