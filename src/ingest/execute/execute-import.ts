@@ -14,6 +14,7 @@ import { READ_AS_TEXT } from '../read/csv-select.ts'
 import { isUnknownField } from '../read/json-faults.ts'
 import { faultIn } from '../read/json-lines.ts'
 import { fromStart, ofStandardInput } from '../source/pipe-errors.ts'
+import { areLines } from '../read/json-select.ts'
 import { isWide, refuseLongLines, withLineSizes } from '../read/line-sizes.ts'
 import { ARROW_TABLE, type SelectOptions, sourceSelect } from '../read/source-select.ts'
 import { quoteIdentifier } from '../sql.ts'
@@ -117,6 +118,9 @@ async function write(
   const stop = new AbortController()
   const both = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal])
   const notes: string[] = []
+  if ((source.format === 'json' || source.format === 'ndjson') && !areLines(source)) {
+    await refuseUnknownKeys(plan, session, both, options)
+  }
   if (source.format === 'arrow') await loadArrow(plan, session, both)
   if (plan.onError === 'reject') await clearRejects(session)
   const guard = startGuard(plan, services.settings.maxLineSizeBytes, both)

@@ -12,7 +12,7 @@ import type { ColumnMapping, CsvDescription, JsonDescription, SourceDescription 
 import { faultOf, NO_OBJECT } from '../read/json-faults.ts'
 import { lineNumbers } from '../read/json-lines.ts'
 import { judgedColumns, jsonVerdict } from '../read/json-misfits.ts'
-import { goodJsonRow, isBlankLine, jsonColumns, objectRows } from '../read/json-select.ts'
+import { goodJsonRow, isBlankLine, jsonColumns, ndjsonLines } from '../read/json-select.ts'
 import type { SelectOptions } from '../read/source-select.ts'
 import { quoteIdentifier, textOf } from '../sql.ts'
 import { fileError } from '../write/files.ts'
@@ -44,7 +44,7 @@ export function goodRowsSelect(
     const fits = `${faultOf(description.shape, 'line')} IS NULL AND ${goodJsonRow(description, mapping, 's.')}`
     const isGood = `CASE WHEN s IS NULL THEN false ELSE ${fits} END`
     const columns = ['s', ...description.hive.map((column) => quoteIdentifier(column.name))].join(', ')
-    return `SELECT ${nested} FROM ${onlyWhere(isGood, columns, objectRows(description, mapping, options))}`
+    return `SELECT ${nested} FROM ${onlyWhere(isGood, columns, ndjsonLines(description, mapping, options))}`
   }
   throw new IceboxError('usage/invalid', {
     message: `--on-error reject does not work for ${description.format}: it has no lines that could be set aside`,
@@ -158,7 +158,7 @@ async function* rejectedLines(
   const isBlank = isBlankLine('line')
   for (const path of description.paths) {
     const one = { ...description, paths: [path] }
-    const verdicts = `SELECT line, NOT (${isBlank}) AS counts, CASE WHEN ${isBlank} THEN NULL WHEN s IS NULL THEN '${BROKEN_ROW}' ELSE coalesce('${FAULTY_ROW}' || ${fault}, ${jsonVerdict(judged)}) END AS bad FROM ${objectRows(one, mapping, scene.read)}`
+    const verdicts = `SELECT line, NOT (${isBlank}) AS counts, CASE WHEN ${isBlank} THEN NULL WHEN s IS NULL THEN '${BROKEN_ROW}' ELSE coalesce('${FAULTY_ROW}' || ${fault}, ${jsonVerdict(judged)}) END AS bad FROM ${ndjsonLines(one, mapping, scene.read)}`
     const rows = `SELECT counts, bad, CASE WHEN bad IS NOT NULL THEN left(line, ${SHOWN_LINE_CHARACTERS}) END AS raw FROM (${verdicts})`
     await using numbers = lineNumbers(path, description, scene.signal)
     for await (const row of badRows(scene.session, rows, MOST_REJECTS + 1, scene.signal)) {

@@ -4,7 +4,7 @@ import { typeToString } from '../../iceberg/index.ts'
 import { CHECK_MARK } from '../inspect/checked-cast.ts'
 import { badRows, type BadValue, SHOWN_LINE_CHARACTERS } from './bad-values.ts'
 import { badValueError } from './csv-errors.ts'
-import { areLines, isBlankLine, objectRows } from './json-select.ts'
+import { areLines, isBlankLine, ndjsonLines, readJson } from './json-select.ts'
 import type { SelectOptions } from './source-select.ts'
 import type { ColumnMapping, JsonDescription } from './description.ts'
 import { fieldTwice } from './json-faults.ts'
@@ -32,8 +32,7 @@ export async function explainJsonError(
   )
     return error
   const text = error.message
-  if (faultIn(error) !== undefined)
-    return faultError(error, await firstFaultyLine(description, scene), areLines(description) ? 'line' : 'object')
+  if (faultIn(error) !== undefined) return faultError(error, await firstFaultyLine(description, scene))
   const place = /in file "(.+?)",? (?:at byte (\d+) )?in (?:line|record\/value|array entry|line\/object) (\d+)/.exec(
     text,
   )
@@ -126,14 +125,10 @@ function namedTwice(column: string, where: string, context: ErrorContext, cause:
 }
 
 /** As the engine told it, where the line is not there any more. */
-function faultError(
-  error: IceboxError,
-  bad: Awaited<ReturnType<typeof firstFaultyLine>>,
-  unit: 'line' | 'object',
-): IceboxError {
+function faultError(error: IceboxError, bad: Awaited<ReturnType<typeof firstFaultyLine>>): IceboxError {
   const fault = bad?.fault ?? faultIn(error) ?? ''
-  const context = bad === undefined ? {} : { file: bad.file, [unit]: bad.line }
-  const where = bad === undefined ? 'an object' : `${bad.file}, ${unit} ${bad.line}`
+  const context = bad === undefined ? {} : { file: bad.file, line: bad.line }
+  const where = bad === undefined ? 'an object' : `${bad.file}, line ${bad.line}`
   const twice = fieldTwice(fault)
   if (twice !== undefined) return namedTwice(twice, where, context, error)
   return new IceboxError('source/row', {
@@ -161,11 +156,15 @@ async function firstBadValue(
   scene: Scene,
 ): Promise<BadValue | undefined> {
   const isLines = areLines(description)
-  const judged = judgedColumns(description, mapping, 's.')
+  const judged = judgedColumns(description, mapping, isLines ? 's.' : '')
   if (judged.length === 0) return undefined
-  const objects = objectRows(description, mapping, scene.read ?? {})
-  const judgements = `SELECT line, NOT (${isBlankLine('line')}) AS counts, ${jsonVerdict(judged)} AS bad FROM ${objects}`
-  const rows = `SELECT counts, bad, CASE WHEN bad IS NOT NULL THEN left(line, ${SHOWN_LINE_CHARACTERS}) END AS raw FROM (${judgements})`
+  const objects = isLines
+    ? ndjsonLines(description, mapping, scene.read ?? {})
+    : readJson(description, scene.read?.maxLineSizeBytes)
+  const verdict = `${jsonVerdict(judged)} AS bad`
+  const rows = isLines
+    ? `SELECT counts, bad, CASE WHEN bad IS NOT NULL THEN left(line, ${SHOWN_LINE_CHARACTERS}) END AS raw FROM (SELECT line, NOT (${isBlankLine('line')}) AS counts, ${verdict} FROM ${objects})`
+    : `SELECT true AS counts, ${verdict}, NULL AS raw FROM ${objects}`
   const first = await badRows(scene.session, rows, 1, scene.signal).next()
   if (first.done === true) return undefined
   const { value, ordinal, raw } = first.value

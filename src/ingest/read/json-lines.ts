@@ -4,7 +4,7 @@ import { textLines } from '../source/text-lines.ts'
 import { badRows, BROKEN_ROW, FAULTY_ROW } from './bad-values.ts'
 import type { JsonDescription } from './description.ts'
 import { faultOf } from './json-faults.ts'
-import { areLines, FAULT_MARK, jsonTexts } from './json-select.ts'
+import { FAULT_MARK, jsonTexts } from './json-select.ts'
 import type { SelectOptions } from './source-select.ts'
 
 /** The lines of rows by their number among those that are not blank, asked for in order. */
@@ -45,10 +45,9 @@ interface LinesScene {
   readonly signal?: AbortSignal
 }
 
-/** An object that is not taken. */
+/** A line of NDJSON that is not taken. */
 interface BadLine {
   readonly file: string
-  /** Its number where objects are no lines. */
   readonly line: number
   /** What is wrong with it; empty where it is no JSON. */
   readonly fault: string
@@ -59,7 +58,7 @@ export function firstBrokenLine(description: JsonDescription, scene: LinesScene)
   return firstLine(description, `CASE WHEN NOT json_valid(json) THEN '${BROKEN_ROW}' END`, scene)
 }
 
-/** The first object with a fault ({@link faultOf}), in the order of the files. */
+/** The first line of NDJSON with a fault ({@link faultOf}), in the order of the files. */
 export function firstFaultyLine(description: JsonDescription, scene: LinesScene): Promise<BadLine | undefined> {
   const bad = `CASE WHEN json_valid(json) THEN '${FAULTY_ROW}' || ${faultOf(description.shape, 'json')} END`
   return firstLine(description, bad, scene)
@@ -79,7 +78,6 @@ async function firstLine(description: JsonDescription, bad: string, scene: Lines
     const rows = `SELECT json IS NOT NULL AS counts, ${bad} AS bad, NULL AS raw FROM ${texts}`
     const first = await badRows(scene.session, rows, 1, scene.signal).next()
     if (first.done === true) continue
-    if (!areLines(description)) return { file, line: first.value.ordinal, fault: first.value.value }
     await using numbers = lineNumbers(file, description, scene.signal)
     return { file, line: await numbers.lineOf(first.value.ordinal), fault: first.value.value }
   }

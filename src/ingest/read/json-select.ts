@@ -1,7 +1,7 @@
 import { isPrimitive, type Type } from '../../iceberg/index.ts'
 import { castOrFail, checkedCast, CHECK_MARK } from '../inspect/checked-cast.ts'
 import { toDuckDbType } from '../types/mapping.ts'
-import { hiveSetting, quoteIdentifier, quoteList, quoteText } from '../sql.ts'
+import { columnsMap, hiveSetting, quoteIdentifier, quoteList, quoteText } from '../sql.ts'
 import { csvBuffers, type CsvReadOptions, onlyWhere } from './csv-select.ts'
 import type { ColumnMapping, JsonDescription, JsonShape } from './description.ts'
 import { exactNumbers } from './json-exact.ts'
@@ -26,21 +26,49 @@ export function jsonObjects(description: JsonDescription, maxObjectBytes = FIRST
   return `read_json_objects(${[...common(description, maxObjectBytes), 'hive_partitioning = false'].join(', ')})`
 }
 
+/** Rows with the objects' fields as columns, every leaf as text so that the checks see what was written. */
+export function readJson(description: JsonDescription, maxObjectBytes = FIRST_OBJECT_BYTES): string {
+  const columns = description.shape.fields.map((field): [string, string] => [field.name, textType(field.shape)])
+  const settings = [
+    ...common(description, maxObjectBytes),
+    'records = true',
+    `columns = ${columnsMap(columns)}`,
+    hiveSetting(description.hive),
+  ]
+  return `read_json(${settings.join(', ')})`
+}
+
 /** What the reader gives beside the objects. */
 function hiveColumns({ hive }: JsonDescription): string {
   return hive.map((column) => `, ${quoteIdentifier(column.name)}`).join('')
 }
 
+/** The shape with text for every leaf; objects without fields and values of several kinds are their JSON text. */
+export function textType(shape: JsonShape): string {
+  switch (shape.kind) {
+    case 'list':
+      return `${textType(shape.element)}[]`
+    case 'struct':
+      return shape.fields.length === 0
+        ? 'VARCHAR'
+        : `STRUCT(${shape.fields.map((field) => `${quoteIdentifier(field.name)} ${textType(field.shape)}`).join(', ')})`
+    case 'leaf':
+      return 'VARCHAR'
+  }
+}
+
 /**
- * The objects as the table's columns; a value that its type would change is an error, and so is one that would be dropped
- * ({@link FAULT_MARK}).
+ * The objects as the table's columns; a value that its type would change is an error, and so is one that would be dropped,
+ * where objects are lines ({@link FAULT_MARK}): for others {@link unknownKeysSql} is to be asked before.
  */
 export function jsonSelect(
   description: JsonDescription,
   mapping: readonly ColumnMapping[],
   maxObjectBytes?: number,
 ): string {
-  return `SELECT ${jsonColumns(description, mapping, false, 's.')} FROM ${soundObjects(description, mapping, maxObjectBytes)}`
+  return areLines(description)
+    ? `SELECT ${jsonColumns(description, mapping, false, 's.')} FROM ${soundLines(description, mapping, maxObjectBytes)}`
+    : `SELECT ${jsonColumns(description, mapping, false)} FROM ${readJson(description, maxObjectBytes)}`
 }
 
 /**
@@ -56,7 +84,7 @@ export function areLines(description: Pick<JsonDescription, 'layout'>): boolean 
 export const FAULT_MARK = 'icebox-fault: '
 
 /** Rows of a column `s`, a struct with text in the leaves, beside the columns of folders. */
-function soundObjects(
+function soundLines(
   description: JsonDescription,
   mapping: readonly ColumnMapping[],
   maxLineSizeBytes: number | undefined,
@@ -68,7 +96,7 @@ function soundObjects(
   const struct = `CASE WHEN NOT ${isBlankLine('line')} THEN ${transformOf(description, 'line')} END`
   const options = maxLineSizeBytes === undefined ? {} : { maxLineSizeBytes }
   const hive = hiveColumns(description)
-  const lines = `(SELECT line, ${struct} AS s${hive} FROM ${readTexts(description, options)})`
+  const lines = `(SELECT line, ${struct} AS s${hive} FROM ${readLines(description, options)})`
   return onlyWhere(isRow, `s${hive}`, exactNumbers(shape, mapping, lines, hive, structureOf))
 }
 
@@ -132,7 +160,10 @@ export function goodJsonRow(description: JsonDescription, mapping: readonly Colu
   return checks.length === 0 ? 'true' : checks.join(' AND ')
 }
 
-/** Names of objects that the plan does not know, as text `path.name`, each once. */
+/**
+ * Names of objects that the plan does not know, as text `path.name`: DuckDB drops such values without a word. A second
+ * reading, the price of telling, where objects are not lines.
+ */
 export function unknownKeysSql(description: JsonDescription, options: CsvReadOptions = {}): string {
   const names = unknownFields(description.shape, 'json')
   return `SELECT DISTINCT unnest(${names}) AS name FROM ${jsonTexts(description, options)} LIMIT 100`
@@ -157,16 +188,6 @@ function readLines(description: JsonDescription, options: CsvReadOptions): strin
     hiveSetting(description.hive),
   ]
   return `read_csv(${settings.join(', ')})`
-}
-
-/** Rows of one column `line`, an object each, beside the columns of folders. */
-function readTexts(description: JsonDescription, options: CsvReadOptions): string {
-  if (areLines(description)) return readLines(description, options)
-  const settings = [
-    ...common(description, options.maxLineSizeBytes ?? FIRST_OBJECT_BYTES),
-    hiveSetting(description.hive),
-  ]
-  return `(SELECT json AS line${hiveColumns(description)} FROM read_json_objects(${settings.join(', ')}))`
 }
 
 /** The smallest that takes lines of the reader's default: each JSON function holds ten times the texts of one buffer. */
@@ -197,14 +218,14 @@ export function jsonRows(description: JsonDescription): string {
   return `(SELECT ${struct} AS s FROM ${jsonTexts(description)})`
 }
 
-/** Objects as text `line`, and as a struct `s` of the description's shape where they are objects; blank lines too. */
-export function objectRows(
+/** Lines of NDJSON as text, and as a struct `s` of the description's shape where they are objects; blank lines too. */
+export function ndjsonLines(
   description: JsonDescription,
   mapping: readonly ColumnMapping[],
   options: CsvReadOptions,
 ): string {
   const hive = hiveColumns(description)
-  const lines = `(SELECT line, ${structOf(description, 'line')} AS s${hive} FROM ${readTexts(description, options)})`
+  const lines = `(SELECT line, ${structOf(description, 'line')} AS s${hive} FROM ${readLines(description, options)})`
   return exactNumbers(description.shape, mapping, lines, hive, structureOf)
 }
 
