@@ -2,8 +2,10 @@ import { IceboxError } from '../base/index.ts'
 import type { ArrowData, RowFilter } from './arrow-data.ts'
 import { TYPE } from './binding.ts'
 
-/** Units of Arrow's times and timestamps in nanoseconds: seconds, milliseconds, microseconds, nanoseconds. */
-const ARROW_NANOS = [1_000_000_000n, 1_000_000n, 1_000n, 1n] as const
+/** Units of Arrow's times and timestamps, by number. */
+const MILLISECONDS = { name: 'ms', nanos: 1_000_000n }
+const MICROSECONDS = { name: 'us', nanos: 1_000n }
+const UNITS = [{ name: 's', nanos: 1_000_000_000n }, MILLISECONDS, MICROSECONDS, { name: 'ns', nanos: 1n }] as const
 
 /** What DuckDB's types count, in nanoseconds. */
 const ENGINE_NANOS: Readonly<Record<number, bigint>> = {
@@ -24,19 +26,21 @@ const LARGEST = 2n ** 63n - 1n
  * Rejects (throws) `source/row` for one that falls between two of the engine's, or outside its 64 bits.
  */
 export function timesFor(id: number, data: ArrowData, isValid: RowFilter): BigInt64Array | undefined {
-  const from = ARROW_NANOS[data.type.unit ?? 2] ?? 1_000n
+  const unit = UNITS[data.type.unit ?? 2] ?? MICROSECONDS
   const to = ENGINE_NANOS[id] ?? 1_000n
   // 32 bits are those of times in seconds and milliseconds (Arrow, Schema.fbs).
   const isNarrow = data.type.bitWidth === 32
-  if (from === to && !isNarrow) return undefined
+  if (unit.nanos === to && !isNarrow) return undefined
   const view = viewOf(data.values)
   return BigInt64Array.from({ length: data.length }, (_, row) => {
     if (!isValid(row)) return 0n
     const value = isNarrow ? BigInt(view.getInt32(row * 4, true)) : view.getBigInt64(row * 8, true)
-    const nanos = value * from
+    const nanos = value * unit.nanos
     const steps = nanos / to
-    if (steps * to !== nanos) throw lost(value, from, 'has nanoseconds, and the column has microseconds', 'cast it')
-    if (steps > LARGEST || steps < -LARGEST) throw lost(value, from, 'is past 64 bits in microseconds', 'leave it out')
+    if (steps * to !== nanos)
+      throw lost(value, unit.name, 'has nanoseconds, and the column has microseconds', 'cast it')
+    if (steps > LARGEST || steps < -LARGEST)
+      throw lost(value, unit.name, 'is past 64 bits in microseconds', 'leave it out')
     return steps
   })
 }
@@ -48,7 +52,7 @@ export function daysFor(data: ArrowData, isValid: RowFilter): Int32Array {
     if (!isValid(row)) return 0
     const ms = Number(view.getBigInt64(row * 8, true))
     if (ms % MS_PER_DAY !== 0)
-      throw lost(BigInt(ms), 1_000_000n, 'is no whole day, as a date is', 'cast the column to a timestamp')
+      throw lost(BigInt(ms), MILLISECONDS.name, 'is no whole day, as a date is', 'cast the column to a timestamp')
     return ms / MS_PER_DAY
   })
 }
@@ -58,10 +62,8 @@ function viewOf(values: unknown): DataView {
   throw new IceboxError('internal/unreachable', { message: 'an Arrow column without values' })
 }
 
-const UNIT_NAMES: Readonly<Record<string, string>> = { 1000000000: 's', 1000000: 'ms', 1000: 'us', 1: 'ns' }
-
-function lost(value: bigint, nanosPerUnit: bigint, why: string, remedy: string): IceboxError {
-  const shown = `${value} ${UNIT_NAMES[String(nanosPerUnit)] ?? ''}`.trim()
+function lost(value: bigint, unit: string, why: string, remedy: string): IceboxError {
+  const shown = `${value} ${unit}`
   return new IceboxError('source/row', {
     message: `${shown} ${why}`,
     remedy: `${remedy}, where the file is written`,

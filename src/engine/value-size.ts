@@ -51,7 +51,7 @@ export function checkValueSizes(
         return
       }
     }
-    const sizes = valueSizes(binding, vector, type, count)
+    const sizes = measured(binding, vector, type, count, CONTENT)
     let largestBytes = 0
     for (const bytes of sizes) {
       totalBytes += bytes
@@ -59,7 +59,10 @@ export function checkValueSizes(
     }
     rowBytes += largestBytes
     if (type.kind !== 'plain' && largestBytes >= LARGE_LIST_BYTES) {
-      rowObjectBytes += objectSizes(binding, vector, type, count).reduce((most, bytes) => Math.max(most, bytes), 0)
+      rowObjectBytes += measured(binding, vector, type, count, OBJECTS).reduce(
+        (most, bytes) => Math.max(most, bytes),
+        0,
+      )
     }
     const row = sizes.findIndex((size) => size > maxBytes)
     if (row === -1) return
@@ -116,103 +119,78 @@ function hasLength(id: number): boolean {
   return id === TYPE.VARCHAR || id === TYPE.BLOB || id === TYPE.BIT || id === TYPE.BIGNUM || id === TYPE.GEOMETRY
 }
 
-/** Of each of the first `count` values, what it is as a value of JavaScript ({@link ChunkValueSizes.rowObjectBytes}). */
-function objectSizes(binding: Binding, vector: Vector, type: EngineType, count: number): Float64Array {
-  const sizes = new Float64Array(count)
-  switch (type.kind) {
-    case 'list':
-    case 'map': {
-      const words = words32(binding, vector, count)
-      const child = binding.list_vector_get_child(vector)
-      const elements = binding.list_vector_get_size(vector)
-      const fields = type.kind === 'list' ? undefined : [type.key, type.value]
-      const each =
-        fields === undefined && type.kind === 'list'
-          ? objectSizes(binding, child, type.element, elements)
-          : structSizes(binding, child, fields ?? [], elements)
-      const totals = runningTotals(each)
-      for (let row = 0; row < count; row++) {
-        const offset = words[row * 4] ?? 0
-        const length = words[row * 4 + 2] ?? 0
-        sizes[row] = NUMBER_OBJECT_BYTES + (totals[offset + length] ?? 0) - (totals[offset] ?? 0)
-      }
-      return sizes
-    }
-    case 'array': {
-      const totals = runningTotals(
-        objectSizes(binding, binding.array_vector_get_child(vector), type.element, count * type.length),
-      )
-      for (let row = 0; row < count; row++)
-        sizes[row] = NUMBER_OBJECT_BYTES + (totals[(row + 1) * type.length] ?? 0) - (totals[row * type.length] ?? 0)
-      return sizes
-    }
-    case 'struct':
-      return structSizes(
-        binding,
-        vector,
-        type.fields.map((field) => field.type),
-        count,
-      )
-    case 'union':
-      return sizes.fill(TEXT_OBJECT_BYTES)
-    default:
-      return sizes.fill(mayBeLarge(type) ? TEXT_OBJECT_BYTES : NUMBER_OBJECT_BYTES)
-  }
+/** How values are measured. */
+interface Measure {
+  /** Of a list, map, array or struct itself, beside what is in it. */
+  readonly ownBytes: number
+  /** True for types that are not looked into. */
+  isLeaf(type: EngineType): boolean
+  leaves(binding: Binding, vector: Vector, type: EngineType, count: number): Float64Array
 }
 
-function structSizes(binding: Binding, vector: Vector, types: readonly EngineType[], count: number): Float64Array {
-  const sizes = new Float64Array(count).fill(NUMBER_OBJECT_BYTES)
-  types.forEach((type, at) => {
-    const parts = objectSizes(binding, binding.struct_vector_get_child(vector, at), type, count)
-    for (let row = 0; row < count; row++) sizes[row] = (sizes[row] ?? 0) + (parts[row] ?? 0)
-  })
-  return sizes
+/** Bytes of what is in the values; rows that are null are never looked at. */
+const CONTENT: Measure = {
+  ownBytes: 0,
+  isLeaf: (type) => !mayBeLarge(type) || type.kind === 'plain',
+  leaves(binding, vector, type, count) {
+    const sizes = new Float64Array(count)
+    if (!mayBeLarge(type)) return sizes.fill(FIXED_BYTES)
+    if (count === 0) return sizes
+    const validity = readValidity(binding, vector, count)
+    const words = words32(binding, vector, count)
+    for (let row = 0; row < count; row++) if (isValid(validity, row)) sizes[row] = words[row * 4] ?? 0
+    return sizes
+  },
 }
 
-/** Bytes of each of the first `count` values. Rows that are null are never looked at. */
-function valueSizes(binding: Binding, vector: Vector, type: EngineType, count: number): Float64Array {
-  const sizes = new Float64Array(count)
+/** What they are as values of JavaScript ({@link ChunkValueSizes.rowObjectBytes}). */
+const OBJECTS: Measure = {
+  ownBytes: NUMBER_OBJECT_BYTES,
+  isLeaf: (type) => !['list', 'map', 'array', 'struct'].includes(type.kind),
+  leaves: (_binding, _vector, type, count) =>
+    new Float64Array(count).fill(mayBeLarge(type) ? TEXT_OBJECT_BYTES : NUMBER_OBJECT_BYTES),
+}
+
+/** Of each of the first `count` values; of one that is null what is in it is never looked at. */
+function measured(binding: Binding, vector: Vector, type: EngineType, count: number, by: Measure): Float64Array {
+  if (by.isLeaf(type)) return by.leaves(binding, vector, type, count)
+  const sizes = new Float64Array(count).fill(by.ownBytes)
   if (count === 0) return sizes
-  if (!mayBeLarge(type)) return sizes.fill(FIXED_BYTES)
   const validity = readValidity(binding, vector, count)
+  const add = (row: number, bytes: number): void => {
+    if (isValid(validity, row)) sizes[row] = (sizes[row] ?? 0) + bytes
+  }
   switch (type.kind) {
     case 'list':
     case 'map': {
       const words = words32(binding, vector, count)
       const child = binding.list_vector_get_child(vector)
-      const totals = runningTotals(elementSizes(binding, child, type, binding.list_vector_get_size(vector)))
+      const totals = runningTotals(elementSizes(binding, child, type, binding.list_vector_get_size(vector), by))
       for (let row = 0; row < count; row++) {
-        if (!isValid(validity, row)) continue
         // 64 bits each; both are far below 2^32 in a chunk.
         const offset = words[row * 4] ?? 0
-        sizes[row] = (totals[offset + (words[row * 4 + 2] ?? 0)] ?? 0) - (totals[offset] ?? 0)
+        add(row, (totals[offset + (words[row * 4 + 2] ?? 0)] ?? 0) - (totals[offset] ?? 0))
       }
       return sizes
     }
     case 'array': {
       const child = binding.array_vector_get_child(vector)
-      const totals = runningTotals(valueSizes(binding, child, type.element, count * type.length))
-      for (let row = 0; row < count; row++) {
-        if (isValid(validity, row))
-          sizes[row] = (totals[(row + 1) * type.length] ?? 0) - (totals[row * type.length] ?? 0)
-      }
+      const totals = runningTotals(measured(binding, child, type.element, count * type.length, by))
+      for (let row = 0; row < count; row++)
+        add(row, (totals[(row + 1) * type.length] ?? 0) - (totals[row * type.length] ?? 0))
       return sizes
     }
     case 'struct':
     case 'union': {
       const first = type.kind === 'union' ? 1 : 0
       type.fields.forEach((field, at) => {
-        const parts = valueSizes(binding, binding.struct_vector_get_child(vector, first + at), field.type, count)
-        for (let row = 0; row < count; row++)
-          if (isValid(validity, row)) sizes[row] = (sizes[row] ?? 0) + (parts[row] ?? 0)
+        const parts = measured(binding, binding.struct_vector_get_child(vector, first + at), field.type, count, by)
+        for (let row = 0; row < count; row++) add(row, parts[row] ?? 0)
       })
       return sizes
     }
-    default: {
-      const words = words32(binding, vector, count)
-      for (let row = 0; row < count; row++) if (isValid(validity, row)) sizes[row] = words[row * 4] ?? 0
-      return sizes
-    }
+    default:
+      return by.leaves(binding, vector, type, count)
   }
 }
 
@@ -221,11 +199,12 @@ function elementSizes(
   child: Vector,
   type: Extract<EngineType, { kind: 'list' | 'map' }>,
   count: number,
+  by: Measure,
 ): Float64Array {
-  if (type.kind === 'list') return valueSizes(binding, child, type.element, count)
-  const keys = valueSizes(binding, binding.struct_vector_get_child(child, 0), type.key, count)
-  const values = valueSizes(binding, binding.struct_vector_get_child(child, 1), type.value, count)
-  return keys.map((size, at) => size + (values[at] ?? 0))
+  if (type.kind === 'list') return measured(binding, child, type.element, count, by)
+  const keys = measured(binding, binding.struct_vector_get_child(child, 0), type.key, count, by)
+  const values = measured(binding, binding.struct_vector_get_child(child, 1), type.value, count, by)
+  return keys.map((size, at) => by.ownBytes + size + (values[at] ?? 0))
 }
 
 /** `totals[n]`: the sum of the first n. */

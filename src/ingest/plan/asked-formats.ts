@@ -4,8 +4,9 @@ import type { ColumnMapping } from '../read/description.ts'
 
 /**
  * Columns with the formats of dates and times that the caller gave, and notes of what became of them: columns that were found
- * to be written so have theirs already (those of folders, for which `isText` is false, have none); one that is declared a date gets it where its texts are not ISO 8601. A format that
- * no column uses is said, so that an option is never without effect in silence.
+ * to be written so have theirs already (those of folders, for which `isText` is false, have none); one that is declared a
+ * date gets it where its texts are not ISO 8601. A format that no column uses is said, so that an option is never without
+ * effect in silence.
  */
 export function applyAskedFormats(
   asked: AskedFormats,

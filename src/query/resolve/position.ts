@@ -98,3 +98,12 @@ export function significantBetween(tokens: readonly Token[], from: number, to: n
 }
 
 export { nextSignificant }
+
+/** Index of the innermost bracket that is open at a token, or -1. */
+export function openingBracket(tokens: readonly Token[], at: number): number {
+  const depth = tokens[at]?.depth ?? 0
+  if (depth === 0) return -1
+  let open = at - 1
+  while (open >= 0 && !(tokens[open]?.depth === depth - 1 && /^[([{]$/.test(tokens[open]?.text ?? ''))) open--
+  return open
+}

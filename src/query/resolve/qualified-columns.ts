@@ -1,10 +1,9 @@
 import { type NameChain, nextSignificant, quoteName } from '../text/names.ts'
 import { type StatementText, unsupported } from '../text/statements.ts'
 import { isKeyword, isSignificant, nameOf, type Token } from '../text/tokenizer.ts'
-import { closingBracket } from './position.ts'
+import { closingBracket, openingBracket } from './position.ts'
 import type { TableReference } from './references.ts'
 import type { Replacement } from './replace.ts'
-import { openingBracket } from './scopes.ts'
 
 /** A table where the statement reads it, and the view that is read instead. */
 export interface ReadTable {

@@ -1,6 +1,6 @@
 import { nextSignificant } from '../text/names.ts'
 import { isKeyword, nameOf, type Token } from '../text/tokenizer.ts'
-import { closingBracket } from './position.ts'
+import { closingBracket, openingBracket } from './position.ts'
 
 /** Tokens, by their index, among which a name of a WITH means its query and no table. */
 interface CteScope {
@@ -56,13 +56,4 @@ function scopesOf(tokens: readonly Token[], withAt: number): CteScope[] {
 function endOfScope(tokens: readonly Token[], at: number): number {
   const open = openingBracket(tokens, at)
   return open < 0 ? tokens.length : closingBracket(tokens, open)
-}
-
-/** Index of the innermost bracket that is open at a token, or -1. */
-export function openingBracket(tokens: readonly Token[], at: number): number {
-  const depth = tokens[at]?.depth ?? 0
-  if (depth === 0) return -1
-  let open = at - 1
-  while (open >= 0 && !(tokens[open]?.depth === depth - 1 && /^[([{]$/.test(tokens[open]?.text ?? ''))) open--
-  return open
 }
