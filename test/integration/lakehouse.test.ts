@@ -193,7 +193,8 @@ describe('a lakehouse that was moved', () => {
       await importCities(lake)
     }
     const copy = join(folder, 'copy')
-    await cp(lakeFolder, copy, { recursive: true })
+    // Of a closed lakehouse these are empty, and go whenever this process's garbage is collected: during the copy, too.
+    await cp(lakeFolder, copy, { recursive: true, filter: (path) => !/-(wal|shm)$/.test(path) })
     await using copied = await Lakehouse.open(copy)
     await copied.relocate(['geo.cities'])
     for await (const statement of copied.run("insert into geo.cities values (4, 'Chur')"))
