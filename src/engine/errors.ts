@@ -14,16 +14,22 @@ export function engineError(error: unknown, scene: FailureScene): IceboxError {
   if (error instanceof IceboxError) return error
   const text = messageOf(error)
   const { signal } = scene
-  if (signal?.aborted === true && /interrupt/i.test(text)) {
+  if (signal?.aborted === true && ENDED.test(text)) {
     const reason: unknown = signal.reason
     return reason instanceof IceboxError ? reason : new IceboxError('cancelled', { message: 'cancelled', cause: error })
   }
+  if (NO_MEMORY.test(text)) return outOfMemory(text, error, scene)
   const match =
     /^(?:Error: )?(?:TransactionContext Error: |Failed to \w+(?: \w+)*: )?([A-Z][\w -]*?) Error: ([\s\S]*)$/.exec(text)
   const kind = match?.[1] ?? ''
   const detail = (match?.[2] ?? text).trim()
   return CONVERTERS[kind]?.(detail, error, scene) ?? new IceboxError('engine/failed', { message: text, cause: error })
 }
+
+/** An allocation that the operating system refused: of DuckDB's own classes, and of C++. */
+const NO_MEMORY = /bad[_ ]alloc/i
+/** How a statement ends that was told to: by its interrupt, or by an allocation that was refused meanwhile. */
+const ENDED = /interrupt|bad[_ ]alloc/i
 
 type Converter = (detail: string, cause: unknown, scene: FailureScene) => IceboxError
 
@@ -133,15 +139,18 @@ function candidatesOf(detail: string): string[] {
 
 /** `failed to allocate data of size 16.0 MiB (120.3 MiB/128.0 MiB used)` and its kin. */
 function outOfMemory(detail: string, cause: unknown, scene: FailureScene): IceboxError {
-  const asked = sizeOf(/(?:of size|pin block of size) ([\d.]+ ?\w+)/.exec(detail)?.[1])
+  const asked = sizeOf(/(?:of size|pin block of size|block of) ([\d.]+ ?\w+)/.exec(detail)?.[1])
   const used = /\(([\d.]+ ?\w+)\/([\d.]+ ?\w+) used\)/.exec(detail)
   const heldBytes = sizeOf(used?.[1])
   const limitBytes = sizeOf(used?.[2]) ?? scene.memoryLimitBytes
   if (detail.includes('max_temp_directory_size')) return spillFull(detail, cause)
-  const figures = asked === undefined ? '' : ` asked for ${formatBytes(asked)}`
-  const held = heldBytes === undefined ? '' : `, holds ${formatBytes(heldBytes)}`
+  const figures = [
+    ...(asked === undefined ? [] : [`asked for ${formatBytes(asked)}`]),
+    ...(heldBytes === undefined ? [] : [`holds ${formatBytes(heldBytes)}`]),
+  ]
+  const holding = figures.length === 0 ? 'it holds more than' : `it ${figures.join(', ')} of`
   return new IceboxError('memory/exhausted', {
-    message: `the statement ran out of memory:${figures}${held} of the engine's limit of ${formatBytes(limitBytes)}`,
+    message: `the statement ran out of memory: ${holding} the engine's limit of ${formatBytes(limitBytes)}`,
     remedy: 'raise performance.memory.max_usage, or let the statement hold less: fewer columns, a filter, a LIMIT',
     context: {
       ...(asked === undefined ? {} : { askedBytes: asked }),

@@ -1,6 +1,7 @@
 import { isIceboxError } from '../base/index.ts'
 import { decidePurge, type EnginePlan, type Governor } from '../memory/index.ts'
 import { type Allocator, type AllocatorFigures, openAllocator } from './allocator.ts'
+import { openBrake } from './brake.ts'
 import type { ChunkRoom } from './chunk-memory.ts'
 import type { SpillFolder } from './spill.ts'
 
@@ -16,7 +17,7 @@ const WITHOUT_ALLOCATOR_LOOK_MS = 100
  * know the budget.
  */
 export type EngineGovernor = Pick<Governor, 'measured' | 'spilled' | 'purged' | 'registerReliever'> &
-  Partial<Pick<Governor, 'look' | 'freeBytes'>>
+  Partial<Pick<Governor, 'look' | 'freeBytes' | 'registerBrake'>>
 
 /**
  * Keeps the engine's resident memory near its limit while statements run: looks every 5 to 20 ms, purges above the
@@ -31,7 +32,7 @@ export class MemoryKeeper implements Disposable, ChunkRoom {
   #running = 0
   #timer: NodeJS.Timeout | undefined
   #nextSpillLook = 0
-  readonly #unregister: () => void
+  #unregister: () => void
 
   constructor(options: {
     readonly governor: EngineGovernor
@@ -141,9 +142,22 @@ export class MemoryKeeper implements Disposable, ChunkRoom {
     if (this.#allocator !== undefined || this.#isMissing) return
     try {
       this.#allocator = await openAllocator()
+      await this.#registerBrake()
     } catch (error) {
       if (!isIceboxError(error, 'engine/unavailable')) throw error
       this.#isMissing = true
+    }
+  }
+
+  async #registerBrake(): Promise<void> {
+    const { registerBrake } = this.#governor
+    const brake = registerBrake === undefined ? undefined : await openBrake()
+    if (registerBrake === undefined || brake === undefined || this.#isMissing) return
+    const unregisterBrake = registerBrake.call(this.#governor, (bytes) => (this.#running > 0 ? brake(bytes) : 0))
+    const unregister = this.#unregister
+    this.#unregister = () => {
+      unregister()
+      unregisterBrake()
     }
   }
 }

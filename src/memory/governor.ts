@@ -1,6 +1,6 @@
 import { type BillOptions, BillMeter } from './bill.ts'
 import type { Advice } from './pressure/advice.ts'
-import { PressureLadder, type PressureListener } from './pressure/ladder.ts'
+import { type Brake, PressureLadder, type PressureListener } from './pressure/ladder.ts'
 import type { OperationOptions, RunningOperation } from './pressure/operations.ts'
 import type { Reliever } from './pressure/relievers.ts'
 import { DEFAULT_PRESSURE, type PressureSettings } from './pressure/rungs.ts'
@@ -54,7 +54,8 @@ export class Governor implements Disposable {
   readonly #startHeapBytes: number
   #timer: NodeJS.Timeout | undefined
   #waitingTimer: NodeJS.Timeout | undefined
-  #lastLookMs = Number.NEGATIVE_INFINITY
+  #lastLook = { atMs: Number.NEGATIVE_INFINITY, usedBytes: 0 }
+  #bytesPerMs = 0
   #isClosed = false
 
   private constructor(options: GovernorOptions) {
@@ -186,7 +187,7 @@ export class Governor implements Disposable {
   measured(name: string, bytes: number): void {
     this.#measured.set(name, bytes)
     for (const meter of this.#meters) meter.note(name, bytes, undefined)
-    if (performance.now() - this.#lastLookMs >= LEAST_LOOK_MS) this.look()
+    if (performance.now() - this.#lastLook.atMs >= LEAST_LOOK_MS) this.look()
   }
 
   /** The engine tells how much lies in its spill folder now. */
@@ -213,6 +214,11 @@ export class Governor implements Disposable {
   /** A part that can give memory back is asked to when memory is short, until the answer is called. */
   registerReliever(reliever: Reliever): () => void {
     return this.#ladder.relievers.register(reliever)
+  }
+
+  /** What stops a computation that runs away with the budget and does not listen (rung `cancel`), until the answer is called. */
+  registerBrake(brake: Brake): () => void {
+    return this.#ladder.registerBrake(brake)
   }
 
   /** Tells of every step on the pressure ladder until the answer is called. The listener must not throw. */
@@ -267,7 +273,9 @@ export class Governor implements Disposable {
 
   /** The process tree was seen to hold this: booked where it is watched, told to the bills, and the ladder is asked. */
   observe(figures: TreeFigures): void {
-    this.#lastLookMs = performance.now()
+    const atMs = performance.now()
+    this.#bytesPerMs = (figures.usedBytes - this.#lastLook.usedBytes) / Math.max(1, atMs - this.#lastLook.atMs)
+    this.#lastLook = { atMs, usedBytes: figures.usedBytes }
     if (this.#intervalMs !== undefined) {
       this.#ledger.see({
         usedBytes: figures.usedBytes,
@@ -280,7 +288,7 @@ export class Governor implements Disposable {
     const needsHolders = [...this.#meters].some((meter) => meter.hasProfile)
     const holders = needsHolders ? this.holders() : []
     for (const meter of this.#meters) meter.sampled(figures.usedBytes, holders)
-    this.#ladder.step(this.#lastLookMs)
+    this.#ladder.step(atMs)
     this.#schedule()
   }
 
@@ -308,6 +316,9 @@ export class Governor implements Disposable {
       thresholdBytes: this.#ledger.budgetBytes * this.#ladder.lowestThreshold,
       intervalMs: this.#intervalMs ?? Number.POSITIVE_INFINITY,
       hasOpenBills,
+      budgetBytes: this.#ledger.budgetBytes,
+      bytesPerMs: this.#bytesPerMs,
+      isEnding: this.#ladder.isEnding,
     })
     this.#timer = setTimeout(() => this.look(), delayMs)
     this.#timer.unref()

@@ -38,7 +38,7 @@ describe('a profile on the terminal', () => {
         ],
         unattributedBytes: 5e6,
         spilledBytes: 3e9,
-        pressure: { rungs: {}, sourcePauses: 0, sourcePausedMs: 0, purges: 7, alerts: 0 },
+        pressure: { rungs: {}, sourcePauses: 0, sourcePausedMs: 0, purges: 7, alerts: 0, brakes: 0 },
         timeline: { stepMs: 20, points: [{ atMs: 0, usedBytes: 128e6, consumers: {}, spilledBytes: 0 }] },
       },
     }
@@ -50,7 +50,7 @@ describe('a profile on the terminal', () => {
   })
 
   it('shows nothing where no profile was asked for', () => {
-    const pressure = { rungs: {}, sourcePauses: 0, sourcePausedMs: 0, purges: 0, alerts: 0 }
+    const pressure = { rungs: {}, sourcePauses: 0, sourcePausedMs: 0, purges: 0, alerts: 0, brakes: 0 }
     const bill = { budgetBytes: 1, peakRssBytes: 1, consumers: [], unattributedBytes: 0, spilledBytes: 0, pressure }
     const figures = { rows: 0, bytesRead: 0, bytesWritten: 0, files: 0, snapshotId: null, elapsedMs: 1, cpuMs: 1 }
     expect(profileText({ ...figures, budgetBytes: 1, peakRssBytes: 1, spilledBytes: 0, bill })).toBe('')

@@ -7,14 +7,29 @@ import { DEFAULT_PRESSURE } from '../../src/memory/pressure/rungs.ts'
 
 const BUDGET = 1000
 
-/** Looks one after the other; each is `[used, reliefs that have ended]`. The answers are the actions of each, in words. */
+const FIGURES = {
+  nowMs: 0,
+  budgetBytes: BUDGET,
+  reliefs: 0,
+  lastFreedBytes: 0,
+  isShort: false,
+  operations: 2,
+  ending: 0,
+}
+
+/**
+ * Looks one after the other; each is `[used, reliefs that have ended]`, the first one's memory being there already. The
+ * answers are the actions of each, in words.
+ */
 function climb(
   looks: readonly (readonly [number, number])[],
   settings: PressureSettings = DEFAULT_PRESSURE,
+  running: { readonly operations?: number; readonly ending?: number; readonly from?: number } = {},
 ): string[][] {
-  let state: PressureState = CALM
+  const { from, ...counts } = running
+  let state: PressureState = { ...CALM, usedBytes: from ?? looks[0]?.[0] ?? 0 }
   return looks.map(([usedBytes, reliefs], at) => {
-    const figures = { nowMs: at * 20, usedBytes, budgetBytes: BUDGET, reliefs, lastFreedBytes: 0, isShort: false }
+    const figures = { ...FIGURES, ...counts, nowMs: at * 20, usedBytes, reliefs }
     const decision = decidePressure(figures, state, settings)
     state = decision.state
     return decision.actions.map((action) => {
@@ -49,6 +64,39 @@ describe('the pressure ladder', () => {
       ['enter queue'],
       ['enter cancel', 'cancel-largest'],
     ])
+  })
+
+  it('begins every rung in one look, in order, where memory runs away beyond the budget', () => {
+    expect(climb([[1011, 0]], DEFAULT_PRESSURE, { from: 1000 })).toEqual([
+      [
+        'enter pause-sources',
+        'enter relieve',
+        'enter economise',
+        'enter queue',
+        'enter cancel',
+        'relieve 261',
+        'cancel-largest',
+        'alert true',
+      ],
+    ])
+    expect(climb([[1010, 0]], DEFAULT_PRESSURE, { from: 1000 }).flat()).not.toContain('cancel-largest')
+  })
+
+  it('brakes at once for one operation alone or none, and beside others when the one that was told to end has not', () => {
+    const brakes = (running: { operations: number; ending: number }) =>
+      climb([[1100, 0]], DEFAULT_PRESSURE, { ...running, from: 900 })
+        .flat()
+        .includes('brake')
+    expect(brakes({ operations: 1, ending: 0 })).toBe(true)
+    expect(brakes({ operations: 0, ending: 0 })).toBe(true)
+    expect(brakes({ operations: 2, ending: 0 })).toBe(false)
+    expect(brakes({ operations: 2, ending: 1 })).toBe(true)
+  })
+
+  it('never brakes within the budget, nor for one operation that grows slowly', () => {
+    expect(climb([[999, 1]], DEFAULT_PRESSURE, { operations: 1, ending: 1, from: 0 }).flat()).not.toContain('brake')
+    const slow = [1000, 1005, 1010].map((used): [number, number] => [used, 1])
+    expect(climb(slow, DEFAULT_PRESSURE, { operations: 1 }).flat()).not.toContain('brake')
   })
 
   it('keeps the order with every threshold at the whole budget', () => {
@@ -109,7 +157,7 @@ describe('the pressure ladder', () => {
     let state: PressureState = CALM
     const asked: number[] = []
     for (let nowMs = 0, reliefs = 0; nowMs <= 20_000; nowMs += 100) {
-      const figures = { nowMs, usedBytes: 850, budgetBytes: BUDGET, reliefs, lastFreedBytes: 0, isShort: false }
+      const figures = { ...FIGURES, nowMs, usedBytes: 850, reliefs }
       const decision = decidePressure(figures, state, DEFAULT_PRESSURE)
       state = decision.state
       if (decision.actions.some(({ kind }) => kind === 'relieve')) {
@@ -122,10 +170,10 @@ describe('the pressure ladder', () => {
   })
 
   it('ends one operation at a time: the next only when the first had two seconds to give its memory back', () => {
-    let state: PressureState = CALM
+    let state: PressureState = { ...CALM, usedBytes: 1100 }
     const ended: number[] = []
     for (let nowMs = 0; nowMs <= 5000; nowMs += 20) {
-      const figures = { nowMs, usedBytes: 1100, budgetBytes: BUDGET, reliefs: 1, lastFreedBytes: 0, isShort: false }
+      const figures = { ...FIGURES, nowMs, usedBytes: 1100, reliefs: 1 }
       const decision = decidePressure(figures, nowMs === 0 ? state : { ...state, askedAtRelief: 0 }, DEFAULT_PRESSURE)
       state = decision.state
       if (decision.actions.some(({ kind }) => kind === 'cancel-largest')) ended.push(nowMs)
@@ -134,7 +182,7 @@ describe('the pressure ladder', () => {
   })
 
   it('tries relief below the threshold for somebody who waits for memory', () => {
-    const figures = { nowMs: 0, usedBytes: 500, budgetBytes: BUDGET, reliefs: 0, lastFreedBytes: 0, isShort: true }
+    const figures = { ...FIGURES, usedBytes: 500, isShort: true }
     expect(decidePressure(figures, CALM, DEFAULT_PRESSURE).actions).toEqual([{ kind: 'relieve', bytesWanted: 0 }])
   })
 })
@@ -323,6 +371,29 @@ describe('the governor on the ladder, each rung by force', () => {
     await expect(cancelled).rejects.toMatchObject({ code: 'cancelled' })
     first[Symbol.dispose]()
     ;(await third)[Symbol.dispose]()
+  })
+
+  it('asks the brake to hold down to 95% of the budget, and counts it; one that can do nothing is not told of', async () => {
+    using scene = forced()
+    using meter = scene.governor.bill('query 1')
+    using running = await scene.governor.operation({ name: 'query 1', planBytes: 1 })
+    const asked: number[] = []
+    const answers = [7, 0]
+    const unregister = scene.governor.registerBrake((bytes) => {
+      asked.push(bytes)
+      return answers.shift() ?? 0
+    })
+    await scene.see(1100)
+    expect(running.signal.reason).toMatchObject({ code: 'memory/exhausted' })
+    await scene.see(1200)
+    unregister()
+    await scene.see(1300)
+    expect(asked.length).toBeGreaterThan(1)
+    expect(new Set(asked)).toEqual(new Set([950]))
+    expect(scene.events.filter(({ kind }) => kind === 'braked')).toEqual([
+      { kind: 'braked', ms: 7, usedBytes: 1100, budgetBytes: BUDGET },
+    ])
+    expect(meter.bill().pressure.brakes).toBe(1)
   })
 
   it('counts rungs, pauses and alerts in the bill', async () => {

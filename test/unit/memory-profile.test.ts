@@ -67,7 +67,7 @@ const BILL: MemoryBill = {
   consumers: [],
   unattributedBytes: 10e6,
   spilledBytes: 0,
-  pressure: { rungs: {}, sourcePauses: 0, sourcePausedMs: 0, purges: 0, alerts: 0 },
+  pressure: { rungs: {}, sourcePauses: 0, sourcePausedMs: 0, purges: 0, alerts: 0, brakes: 0 },
 }
 const advise = (bill: Partial<MemoryBill>, elapsedMs = 10_000) =>
   recommend({ operation: 'query 1', elapsedMs, bill: { ...BILL, ...bill } })

@@ -85,10 +85,28 @@ describe('memory of the process tree', () => {
 
 describe('when to look', () => {
   const next = (usedBytes: number, more = {}) =>
-    nextLookMs({ usedBytes, thresholdBytes: 800, intervalMs: 1000, hasOpenBills: false, ...more })
+    nextLookMs({
+      usedBytes,
+      thresholdBytes: 800,
+      intervalMs: 1000,
+      hasOpenBills: false,
+      budgetBytes: 1000,
+      bytesPerMs: 0,
+      isEnding: false,
+      ...more,
+    })
   it('is the interval of the configuration far from the threshold', () => expect(next(400)).toBe(1000))
   it('comes sooner on the way, and each 20 ms near it', () => {
     expect([next(600), next(730), next(900)]).toEqual([100, 20, 20])
+  })
+  it('comes before the budget is passed where memory grows fast: halfway to it', () => {
+    // 600 are left, which 20 a millisecond fill in 30.
+    expect(next(400, { bytesPerMs: 20 })).toBe(15)
+    expect([next(980, { bytesPerMs: 50 }), next(1200, { bytesPerMs: 50 })]).toEqual([2, 2])
+    expect(next(400, { bytesPerMs: -20 })).toBe(1000)
+  })
+  it('comes at once beyond the budget while one that was told to end has not', () => {
+    expect([next(1000, { isEnding: true }), next(990, { isEnding: true })]).toEqual([2, 20])
   })
   it('is at most 100 ms while a bill is open, and never above the interval', () => {
     expect(next(400, { hasOpenBills: true })).toBe(100)

@@ -10,6 +10,9 @@ export interface PressureFigures {
   readonly lastFreedBytes: number
   /** Someone waits for memory that promises leave free: relief is worth a try below its threshold too. */
   readonly isShort: boolean
+  /** Operations that run, and those among them that were told to end for the budget. */
+  readonly operations: number
+  readonly ending: number
 }
 
 /** A value: the same figures and state give the same decision. */
@@ -22,6 +25,8 @@ export interface PressureState {
   /** Grows while reliefs free nothing. */
   readonly reliefIntervalMs: number
   readonly nextCancelMs: number
+  /** At the last look. */
+  readonly usedBytes: number
 }
 
 export type PressureAction =
@@ -30,6 +35,8 @@ export type PressureAction =
   /** Give back at least so many bytes. */
   | { readonly kind: 'relieve'; readonly bytesWanted: number }
   | { readonly kind: 'cancel-largest' }
+  /** Refuse the process more memory until what runs away with it has failed. */
+  | { readonly kind: 'brake' }
 
 export interface PressureDecision {
   readonly actions: readonly PressureAction[]
@@ -44,6 +51,8 @@ const LONGEST_RELIEF_INTERVAL_MS = 30_000
 const WORTHWHILE_SHARE = 0.01
 /** Time for a cancelled operation to give its memory back (an interrupt takes 23-309 ms) before the next is chosen. */
 const CANCEL_INTERVAL_MS = 2000
+/** Beyond the budget, more than this share of it since the last look: no relief is as fast. */
+const RUNAWAY_SHARE = 0.01
 
 export const CALM: PressureState = {
   active: new Set(),
@@ -52,12 +61,14 @@ export const CALM: PressureState = {
   nextReliefMs: 0,
   reliefIntervalMs: RELIEF_INTERVAL_MS,
   nextCancelMs: 0,
+  usedBytes: 0,
 }
 
 /**
  * One look at the ladder. Sources pause and relief begins at once where their thresholds are passed, in this order;
  * every further rung waits until a relief has ended and a look has come back with the rung before it in force: a jump
- * over all thresholds still climbs rung by rung. Rungs are left from the top.
+ * over all thresholds still climbs rung by rung. Only where memory runs away beyond the budget they are all begun in one
+ * look, and with them the brake: what computes one value does not look whether it was cancelled. Rungs are left from the top.
  */
 export function decidePressure(
   figures: PressureFigures,
@@ -74,27 +85,33 @@ export function decidePressure(
     active.delete(rung)
     actions.push({ kind: 'leave', rung })
   }
+  const isRunaway = share >= thresholds.cancel && figures.usedBytes - state.usedBytes > budgetBytes * RUNAWAY_SHARE
   const wasRelieved = state.askedAtRelief !== undefined && figures.reliefs > state.askedAtRelief
   for (const [at, rung] of RUNGS.entries()) {
     if (active.has(rung) || share < thresholds[rung]) continue
     if (rung === 'pause-sources' && !settings.pausesSources) continue
     const before = RUNGS[at - 1]
     const isFirst = rung === 'pause-sources' || rung === 'relieve'
-    if (!isFirst && !(wasRelieved && before !== undefined && state.active.has(before))) break
+    if (!isFirst && !isRunaway && !(wasRelieved && before !== undefined && state.active.has(before))) break
     active.add(rung)
     actions.push({ kind: 'enter', rung })
   }
   const relief = decideRelief(figures, state, active.has('relieve'), (thresholds.relieve - HYSTERESIS) * budgetBytes)
   if (relief.action !== undefined) actions.push(relief.action)
   let { nextCancelMs } = state
-  if (active.has('cancel') && share >= thresholds.cancel && nowMs >= nextCancelMs) {
-    actions.push({ kind: 'cancel-largest' })
-    nextCancelMs = nowMs + CANCEL_INTERVAL_MS
+  if (active.has('cancel') && share >= thresholds.cancel) {
+    if (nowMs >= nextCancelMs) {
+      actions.push({ kind: 'cancel-largest' })
+      nextCancelMs = nowMs + CANCEL_INTERVAL_MS
+    }
+    // What others ask for is refused as well, so while there are some the one that was told to end gets a look's time. Where
+    // there is none, a statement is being planned.
+    if (figures.ending > 0 || (isRunaway && figures.operations <= 1)) actions.push({ kind: 'brake' })
   }
   const alert = settings.alertThreshold
   const isAlerted = share >= (state.isAlerted ? alert - HYSTERESIS : alert)
   if (isAlerted !== state.isAlerted) actions.push({ kind: 'alert', isRaised: isAlerted })
-  return { actions, state: { active, isAlerted, nextCancelMs, ...relief.state } }
+  return { actions, state: { active, isAlerted, nextCancelMs, usedBytes: figures.usedBytes, ...relief.state } }
 }
 
 function decideRelief(

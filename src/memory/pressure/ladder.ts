@@ -17,6 +17,13 @@ export type PressureEvent =
   | (Moment & { readonly kind: 'alert'; readonly isRaised: boolean })
   | (Moment & { readonly kind: 'relief' } & Relief)
   | (Moment & { readonly kind: 'cancelled' } & { readonly operation: OperationUse })
+  | (Moment & { readonly kind: 'braked'; readonly ms: number })
+
+/**
+ * Refuses this process more memory, and blocks it, until it holds at most so much or a moment has passed; answers with the
+ * milliseconds, 0 where it can do nothing.
+ */
+export type Brake = (downToBytes: number) => number
 
 export type PressureListener = (event: PressureEvent) => void
 
@@ -29,6 +36,9 @@ export interface LadderView {
   readonly sharedBytes: number
   readonly heldBy: (operation: string) => number
 }
+
+/** The brake is held until so much of the budget is left. */
+const BRAKED_SHARE = 0.95
 
 /** Does what {@link decidePressure} decides, and tells of it. */
 export class PressureLadder {
@@ -45,6 +55,7 @@ export class PressureLadder {
   #advice: Advice = NO_ADVICE
   #reliefs = 0
   #lastFreedBytes = 0
+  #brake: Brake | undefined
 
   constructor(options: {
     readonly settings: PressureSettings
@@ -76,6 +87,19 @@ export class PressureLadder {
     return () => this.#listeners.delete(listener)
   }
 
+  /** The last resort against one computation that takes more and more and does not listen; until the answer is called. */
+  registerBrake(brake: Brake): () => void {
+    this.#brake = brake
+    return () => {
+      if (this.#brake === brake) this.#brake = undefined
+    }
+  }
+
+  /** Something was told to end for the budget, and has not. */
+  get isEnding(): boolean {
+    return this.operations.ending > 0
+  }
+
   /** Decides by the books as they are now, and acts. */
   step(nowMs: number): void {
     const { usedBytes, budgetBytes, isShort } = this.#view()
@@ -86,6 +110,8 @@ export class PressureLadder {
       isShort,
       reliefs: this.#reliefs,
       lastFreedBytes: this.#lastFreedBytes,
+      operations: this.operations.running,
+      ending: this.operations.ending,
     }
     const decision = decidePressure(figures, this.#state, this.#settings)
     this.#state = decision.state
@@ -104,6 +130,8 @@ export class PressureLadder {
         return void this.#relieve(action.bytesWanted)
       case 'cancel-largest':
         return this.#cancelLargest()
+      case 'brake':
+        return this.#hold()
     }
   }
 
@@ -146,6 +174,12 @@ export class PressureLadder {
     const { usedBytes, budgetBytes, sharedBytes, heldBy } = this.#view()
     const operation = this.operations.cancelLargest(heldBy, sharedBytes, { usedBytes, budgetBytes })
     if (operation !== undefined) this.#tell({ usedBytes, budgetBytes, kind: 'cancelled', operation })
+  }
+
+  #hold(): void {
+    const { usedBytes, budgetBytes } = this.#view()
+    const ms = this.#brake?.(Math.floor(budgetBytes * BRAKED_SHARE)) ?? 0
+    if (ms > 0) this.#tell({ usedBytes, budgetBytes, kind: 'braked', ms })
   }
 
   #moment(): Moment {

@@ -75,6 +75,15 @@ export class Operations {
     return this.#gate.waiting
   }
 
+  get running(): number {
+    return this.#running.size
+  }
+
+  /** Those that were told to end for the budget and have not. */
+  get ending(): number {
+    return [...this.#running].filter(({ controller }) => controller.signal.aborted).length
+  }
+
   /** New operations wait, unless nothing runs: then nothing would ever let them in. */
   queue(): void {
     this.#gate.close()

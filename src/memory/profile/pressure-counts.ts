@@ -11,6 +11,8 @@ export interface PressureCounts {
   /** Times that the engine's allocator gave free pages back. */
   readonly purges: number
   readonly alerts: number
+  /** Times that the process was refused more memory, since a computation took it and did not listen. */
+  readonly brakes: number
 }
 
 /** Adds up events from the start of an operation to its end. */
@@ -18,10 +20,12 @@ export class PressureTally {
   readonly #rungs: Partial<Record<Rung, number>> = {}
   #alerts = 0
   #purges = 0
+  #brakes = 0
 
   note(event: PressureEvent): void {
     if (event.kind === 'rung' && event.isEntered) this.#rungs[event.rung] = (this.#rungs[event.rung] ?? 0) + 1
     if (event.kind === 'alert' && event.isRaised) this.#alerts++
+    if (event.kind === 'braked') this.#brakes++
   }
 
   notePurge(): void {
@@ -35,6 +39,7 @@ export class PressureTally {
       sourcePausedMs: Math.round(sources.waitedMs),
       purges: this.#purges,
       alerts: this.#alerts,
+      brakes: this.#brakes,
     }
   }
 }

@@ -33,7 +33,7 @@ export const SUMMARY: OperationSummary = {
     consumers: [],
     unattributedBytes: 0,
     spilledBytes: 0,
-    pressure: { rungs: {}, sourcePauses: 0, sourcePausedMs: 0, purges: 0, alerts: 0 },
+    pressure: { rungs: {}, sourcePauses: 0, sourcePausedMs: 0, purges: 0, alerts: 0, brakes: 0 },
   },
 }
 
