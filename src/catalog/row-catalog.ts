@@ -132,8 +132,7 @@ export class RowCatalog implements Catalog {
   }
 
   async loadTable(table: TableIdentifier): Promise<LoadedTable> {
-    const metadataLocation = await this.metadataLocation(table)
-    return { metadata: await this.readMetadata(table, metadataLocation), metadataLocation }
+    return await this.loadAt(table, await this.metadataLocation(table))
   }
 
   async createTable(table: TableIdentifier, request: CreateTableRequest): Promise<LoadedTable> {
@@ -170,10 +169,7 @@ export class RowCatalog implements Catalog {
     }
     const location = await this.parts.rows.tableLocation(namespaceKey(table.namespace), table.name)
     if (location === undefined) throw tableGone(table, 'was dropped or renamed')
-    const current =
-      location === base.metadataLocation
-        ? base
-        : { metadata: await this.readMetadata(table, location), metadataLocation: location }
+    const current = location === base.metadataLocation ? base : await this.loadAt(table, location)
     if (current.metadata.tableUuid !== base.metadata.tableUuid) throw tableGone(table, 'was dropped and made anew')
     return await commitChange(this.parts, table, current, requirements, updates, durable)
   }
@@ -234,6 +230,20 @@ export class RowCatalog implements Catalog {
 
   async close(): Promise<void> {
     await this.parts.rows.close()
+  }
+
+  /**
+   * The table at a location that was current. Its writers may remove that file meanwhile
+   * (write.metadata.delete-after-commit.enabled): then the table is where they have left it.
+   */
+  private async loadAt(table: TableIdentifier, metadataLocation: string): Promise<LoadedTable> {
+    try {
+      return { metadata: await this.readMetadata(table, metadataLocation), metadataLocation }
+    } catch (error) {
+      const current = await this.metadataLocation(table)
+      if (!isIceboxError(error, 'storage/not-found') || current === metadataLocation) throw error
+      return await this.loadAt(table, current)
+    }
   }
 
   private async readMetadata(table: TableIdentifier, location: string): Promise<TableMetadata> {

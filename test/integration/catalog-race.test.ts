@@ -29,9 +29,13 @@ it('loses no commit of several processes that change one table at once, and leav
       },
       properties: { 'write.metadata.previous-versions-max': '5' },
     })
-    const outputs = await Promise.all(
+    // All of them come to their end before a failure of one is told: else the folder goes below those that write.
+    const ended = await Promise.allSettled(
       WRITERS.map((name) => run(process.execPath, [script.file, path, warehouse, name, `${COMMITS}`])),
     )
+    const failed = ended.find((writer) => writer.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
+    const outputs = ended.flatMap((writer) => (writer.status === 'fulfilled' ? [writer.value] : []))
     const { metadata, metadataLocation } = await catalog.loadTable(table)
     for (const name of WRITERS) {
       const mine = Object.keys(metadata.properties).filter((key) => key.startsWith(`${name}-`))

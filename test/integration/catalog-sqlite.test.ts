@@ -13,6 +13,7 @@ const SCHEMA: Schema = {
   fields: [{ id: 1, name: 'id', type: { kind: 'long' }, required: false }],
 }
 const T = { namespace: ['ns'], name: 't' }
+const set = (key: string) => ({ action: 'set-properties' as const, updates: { [key]: '1' } })
 
 let folder: string
 let path: string
@@ -51,6 +52,36 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const catalog of opened.splice(0)) await catalog.close()
   await rm(folder, { recursive: true })
+})
+
+describe('a table whose writers remove old metadata', () => {
+  it('is read and changed where they left it, when they did so between the look at its location and the reading', async () => {
+    const writer = await open({ create: true })
+    await writer.createNamespace(['ns'])
+    let table = await writer.createTable(T, {
+      schema: SCHEMA,
+      properties: { 'write.metadata.delete-after-commit.enabled': 'true', 'write.metadata.previous-versions-max': '1' },
+    })
+    const base = table
+    const store = createStore()
+    let overtaken = 0
+    const reader = await openSqliteCatalog({
+      path,
+      warehouse: fileUri(join(folder, 'warehouse')),
+      io: Object.assign(Object.create(store) as typeof store, {
+        read: async (...asked: Parameters<typeof store.read>) => {
+          for (let commits = 0; overtaken < 4 && commits < 2; commits++, overtaken++)
+            table = await writer.commitTable(T, table, [], [set(`at-${overtaken}`)])
+          return await store.read(...asked)
+        },
+      }),
+    })
+    opened.push(reader)
+    expect((await reader.loadTable(T)).metadataLocation).toBe(table.metadataLocation)
+    overtaken = 0
+    await reader.commitTable(T, base, [], [set('mine')])
+    expect((await writer.loadTable(T)).metadata.properties).toMatchObject({ mine: '1', 'at-3': '1' })
+  })
 })
 
 describe('the SQLite file', () => {
