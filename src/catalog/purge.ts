@@ -4,12 +4,16 @@ import {
   type ManifestFile,
   readManifest,
   readSnapshotManifests,
+  type Schema,
   type TableMetadata,
 } from '../iceberg/index.ts'
 import type { ObjectStore } from '../storage/index.ts'
 
 /** Files deleted in one call. */
 const BATCH = 1000
+
+/** Paths need no columns: partition values are read as each manifest wrote them, whatever the table's columns are by now. */
+const NO_COLUMNS: Schema = { schemaId: 0, fields: [], identifierFieldIds: [] }
 
 /**
  * Deletes what metadata names: data and delete files, manifests, manifest lists, statistics, metadata files, in that order,
@@ -79,15 +83,8 @@ async function manifestsOf(
 
 /** Deleted entries count: what they name may be there still. */
 async function* entryPaths(io: ObjectStore, manifest: ManifestFile, metadata: TableMetadata): AsyncIterable<string> {
-  const schema = metadata.schemas.find((each) => each.schemaId === metadata.currentSchemaId)
-  if (schema === undefined) {
-    throw new IceboxError('iceberg/invalid-metadata', {
-      message: `the metadata at ${metadata.location} has no schema ${metadata.currentSchemaId}, which it calls current`,
-      context: { location: metadata.location },
-    })
-  }
   const options = { projection: 'no-stats' } as const
-  for await (const entry of readManifest(io, manifest, metadata.partitionSpecs, schema, options)) {
+  for await (const entry of readManifest(io, manifest, metadata.partitionSpecs, NO_COLUMNS, options)) {
     yield entry.dataFile.filePath
   }
 }

@@ -46,6 +46,8 @@ export {
   type NewTable,
   nextMetadataLocation,
   removedMetadataFiles,
+  type Replacement,
+  replacementUpdates,
   sameSchema,
   sameSortOrder,
   sameSpec,
@@ -95,6 +97,7 @@ export {
   type FreshSchema,
   highestFieldId,
 } from './spec/schema.ts'
+export { isEvolvedFrom } from './spec/promotion.ts'
 export type { MetadataLogEntry, Snapshot, SnapshotLogEntry, SnapshotOperation, SnapshotRef } from './spec/snapshot.ts'
 export { isUnsorted, UNSORTED } from './spec/sort-order.ts'
 export type { TableMetadata } from './spec/table-metadata.ts'

@@ -83,12 +83,13 @@ function integerReader(written: 'int' | 'long', target: PrimitiveType | undefine
     case 'float':
     case 'double':
       return (decoder) => decoder.int()
+    // A column of another type by now, in a table that was replaced.
     case 'boolean':
     case 'string':
     case 'uuid':
     case 'fixed':
     case 'binary':
-      return undefined
+      return integerReader(written, undefined)
     case 'long':
     case 'time':
     case 'timestamptz':

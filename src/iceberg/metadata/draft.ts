@@ -27,6 +27,7 @@ export class Draft {
   /** `log` makes the metadata log from the final properties. */
   finish(log: (properties: Readonly<Record<string, string>>) => readonly MetadataLogEntry[]): TableMetadata {
     const next = this.#next
+    if (next.currentSchemaId !== this.#base.currentSchemaId) this.#checkDefaults()
     const newest = next.snapshots.at(-1)?.timestampMs ?? 0n
     next.lastUpdatedMs = largest(this.#nowMs, this.#base.lastUpdatedMs, this.#addedSnapshots.size > 0 ? newest : 0n)
     next.snapshotLog = this.#withoutIntermediateSnapshots(next.snapshotLog)
@@ -87,14 +88,18 @@ export class Draft {
         schemaId,
         this.#next.schemas.map((known) => known.schemaId),
       )
-    // The spec and the order in force must still find their sources.
+    this.#next.currentSchemaId = schema.schemaId
+  }
+
+  /** The spec and the order in force must find their sources; only at the end, since they may be replaced with the schema. */
+  #checkDefaults(): void {
+    const schema = this.#currentSchema()
     const spec = this.#next.partitionSpecs.find((known) => known.specId === this.#next.defaultSpecId)
     if (spec !== undefined && !spec.fields.some((field) => field.transform.kind === 'unknown')) checkSpec(spec, schema)
     const order = this.#next.sortOrders.find((known) => known.orderId === this.#next.defaultSortOrderId)
     if (order !== undefined && !order.fields.some((field) => field.transform.kind === 'unknown')) {
       checkSortOrder(order, schema)
     }
-    this.#next.currentSchemaId = schema.schemaId
   }
 
   addSpec(spec: PartitionSpec): void {

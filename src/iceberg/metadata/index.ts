@@ -2,6 +2,7 @@ export { applyUpdates, type ApplyOptions, removedMetadataFiles } from './apply-u
 export { dataFolder, metadataFolder, nextMetadataLocation } from './locations.ts'
 export { newTableMetadata, type NewTable, parseFormatVersion } from './new-table.ts'
 export { booleanProperty, CREATED_TABLE_PROPERTIES, integerProperty } from './properties.ts'
+export { type Replacement, replacementUpdates } from './replacement.ts'
 export { checkRequirements } from './requirements.ts'
 export { sameSchema, sameSortOrder, sameSpec, sameTransform } from './same.ts'
 export type { TableRequirement, TableUpdate } from './updates.ts'

@@ -47,7 +47,7 @@ export function newTableMetadata(table: NewTable): TableMetadata {
   return {
     formatVersion,
     tableUuid: table.uuid,
-    location: table.location.length > 1 ? table.location.replace(/\/+$/, '') : table.location,
+    location: tableLocation(table.location),
     lastSequenceNumber: 0n,
     lastUpdatedMs: BigInt(table.nowMs),
     lastColumnId,
@@ -68,6 +68,11 @@ export function newTableMetadata(table: NewTable): TableMetadata {
   }
 }
 
+/** Locations of tables end without a slash. */
+export function tableLocation(text: string): string {
+  return text.length > 1 ? text.replace(/\/+$/, '') : text
+}
+
 /** The format version of a property text. Throws `iceberg/unsupported` for one that this build does not write. */
 export function parseFormatVersion(text: string): 1 | 2 | 3 {
   if (text === '1') return 1
@@ -79,7 +84,8 @@ export function parseFormatVersion(text: string): 1 | 2 | 3 {
   })
 }
 
-function mappedId(idMap: ReadonlyMap<number, number>, id: number): number {
+/** What a source or an identifier of the schema as given is called in the schema with ids of its own. */
+export function mappedId(idMap: ReadonlyMap<number, number>, id: number): number {
   const mapped = idMap.get(id)
   if (mapped === undefined) {
     throw new IceboxError('iceberg/invalid-change', {

@@ -5,11 +5,13 @@ import type { Snapshot } from '../spec/snapshot.ts'
 import type { TableMetadata } from '../spec/table-metadata.ts'
 import type { ManifestCache } from './manifest-cache.ts'
 import { type EntryBlock, PackedEntries, PlainBlock } from './packed-entries.ts'
+import type { Schema } from '../spec/types.ts'
 import { schemaOf } from './snapshot-at.ts'
 
 /** Where manifests of one table are read: from the cache, else from the store, counting what was read. */
 export class ManifestSource {
   readonly #metadata: TableMetadata
+  readonly #schema: Schema
   readonly #io: ObjectStore
   readonly #cache: ManifestCache | undefined
   readonly #signal: AbortSignal | undefined
@@ -17,11 +19,14 @@ export class ManifestSource {
 
   constructor(options: {
     readonly metadata: TableMetadata
+    /** Types the partition values. Default: the current schema, which is not that of snapshots before a replacement. */
+    readonly schema?: Schema | undefined
     readonly io: ObjectStore
     readonly cache?: ManifestCache | undefined
     readonly signal?: AbortSignal | undefined
   }) {
     this.#metadata = options.metadata
+    this.#schema = options.schema ?? schemaOf(options.metadata)
     this.#io = options.io
     this.#cache = options.cache
     this.#signal = options.signal
@@ -57,7 +62,7 @@ export class ManifestSource {
     }
     this.bytesRead += Number(manifest.manifestLength)
     const { partitionSpecs } = this.#metadata
-    const blocks = readManifestBlocks(this.#io, manifest, partitionSpecs, schemaOf(this.#metadata), this.#options())
+    const blocks = readManifestBlocks(this.#io, manifest, partitionSpecs, this.#schema, this.#options())
     // What is gathered for the cache is bounded: unpacked entries are about ten times their bytes in the file.
     const isKept = this.#cache !== undefined && manifest.manifestLength * 10n <= this.#cache.maxItemBytes
     const kept: ManifestEntry[] = []

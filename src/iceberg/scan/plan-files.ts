@@ -78,7 +78,7 @@ async function* plan(options: PlanFilesOptions, report: Counts): AsyncGenerator<
     return
   }
   const schema = options.schema ?? schemaOf(metadata, options.snapshotId === undefined ? undefined : snapshot)
-  const source = new ManifestSource(options)
+  const source = new ManifestSource({ ...options, schema })
   const filter = new TableFilter(options.filter, schema, metadata.partitionSpecs)
   const manifests = await source.manifests(snapshot)
   report.manifestsTotal = manifests.length

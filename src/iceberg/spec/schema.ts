@@ -89,15 +89,20 @@ export interface FreshSchema {
 
 /**
  * The same schema with ids from `startAfter + 1`, in the order that Java and PyIceberg give: all fields of a level,
- * then what is below them. Ids of the given schema must be unique for `idMap` to mean anything.
+ * then what is below them. A field that `known` has under the same path, whatever its type, keeps the id from there.
+ * Ids of the given schema must be unique for `idMap` to mean anything.
  */
-export function assignFreshIds(schema: Schema, startAfter = 0): FreshSchema {
+export function assignFreshIds(schema: Schema, startAfter = 0, known?: Schema): FreshSchema {
   let last = startAfter
   const idMap = new Map<number, number>()
+  const used = new Set<number>()
   const next = (old: number) => {
-    last++
-    idMap.set(old, last)
-    return last
+    const same = known === undefined ? undefined : fieldByPath(known, columnName(schema, old))?.id
+    // Names with dots can make one path of two fields: the first has the id.
+    const id = same === undefined || used.has(same) ? ++last : same
+    used.add(id)
+    idMap.set(old, id)
+    return id
   }
   const freshFields = (fields: readonly NestedField[]): NestedField[] => {
     const ids = fields.map((field) => next(field.id))

@@ -1,5 +1,6 @@
 import { invalid } from '../metadata/index.ts'
 import { schemaOf } from '../scan/index.ts'
+import { canWiden } from '../spec/promotion.ts'
 import { assignFreshIds, childFields } from '../spec/schema.ts'
 import type { TableMetadata } from '../spec/table-metadata.ts'
 import { isPrimitive, typeToString } from '../spec/type-text.ts'
@@ -235,13 +236,4 @@ function refuseTwinsWithin(type: Type, column: string): void {
 /** The same value in the terms of a wider type: an int is a number and a long a bigint, the others stay as they are. */
 function widened(value: Literal, type: PrimitiveType): Literal {
   return type.kind === 'long' && typeof value === 'number' ? BigInt(value) : value
-}
-
-/** Iceberg spec, "Schema Evolution", valid promotions of format version 2. */
-function canWiden(from: PrimitiveType, to: PrimitiveType): boolean {
-  if (from.kind === 'decimal' && to.kind === 'decimal')
-    return to.scale === from.scale && to.precision >= from.precision && to.precision <= 38
-  if (from.kind === 'int' && to.kind === 'long') return true
-  if (from.kind === 'float' && to.kind === 'double') return true
-  return from.kind === to.kind && typeToString(from) === typeToString(to)
 }

@@ -16,6 +16,8 @@ export interface SnapshotChange {
   readonly removed?: FileScope
   /** Data files that stay although they are in the scope: added by others under snapshot isolation. */
   readonly spared?: ReadonlySet<string>
+  /** The snapshot has no parent and holds only what it adds. */
+  readonly beginsAnew?: boolean
   /** Further keys of the summary. */
   readonly summary: Readonly<Record<string, string>>
   /** False: a change that adds and removes nothing makes no snapshot. */
@@ -39,7 +41,7 @@ type Part =
  */
 export async function produceSnapshot(attempt: Attempt, change: SnapshotChange): Promise<ActionResult> {
   const { metadata } = attempt
-  const parent = currentSnapshot(metadata)
+  const parent = change.beginsAnew === true ? undefined : currentSnapshot(metadata)
   const source = new ManifestSource({ metadata, io: attempt.io, cache: attempt.cache, signal: attempt.signal })
   const writes = new ManifestWrites(attempt, newSnapshotId(metadata))
   const counters = new SummaryBuilder(metadata.partitionSpecs)

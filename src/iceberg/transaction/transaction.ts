@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { cancelledError, IceboxError, isIceboxError, messageOf, throwIfCancelled } from '../../base/index.ts'
 import type { ObjectStore } from '../../storage/index.ts'
-import type { TableRequirement } from '../metadata/index.ts'
+import type { Replacement, TableRequirement } from '../metadata/index.ts'
 import { ManifestCache } from '../scan/index.ts'
 import type { DataFile } from '../spec/manifest.ts'
 import type { Snapshot } from '../spec/snapshot.ts'
@@ -13,6 +13,7 @@ import { deleteFilesAction, type DeleteFilesOptions } from './delete-files.ts'
 import { overwriteAction, type OverwriteOptions } from './overwrite.ts'
 import { outcomeOf, retryPolicy, waitBefore } from './policy.ts'
 import { checkFilesStillFit } from './rebase.ts'
+import { beginAnewAction, replaceTableAction } from './replace-table.ts'
 import { removePropertiesAction, setPropertiesAction } from './properties.ts'
 import type { SchemaUpdate } from './schema-update.ts'
 import { replaceSortOrderAction } from './sort-order.ts'
@@ -86,6 +87,13 @@ export class Transaction {
   /** Removes whole files. */
   deleteFiles(options: DeleteFilesOptions): this {
     return this.#add(deleteFilesAction(options))
+  }
+
+  /** Makes another table of it, with these rows (`replacementUpdates` says what stays). The files are of the new default spec. */
+  replaceTable(replacement: Replacement, files: readonly DataFile[]): this {
+    this.#addsFiles ||= files.length > 0
+    this.#changesSchemaOrSpec = true
+    return this.#add(replaceTableAction(replacement)).#add(beginAnewAction(files))
   }
 
   updateSchema(change: (update: SchemaUpdate) => void): this {

@@ -50,7 +50,7 @@ function checkSources(metadata: TableMetadata, before: Schema, after: Schema): v
 }
 
 /** Files without field ids are read by the mapping, so it learns new names and keeps the old ones. */
-function nameMappingUpdates(metadata: TableMetadata, schema: Schema): TableUpdate[] {
+export function nameMappingUpdates(metadata: TableMetadata, schema: Schema): TableUpdate[] {
   const text = metadata.properties[NAME_MAPPING_PROPERTY]
   if (text === undefined) return []
   const mapping = updatedNameMapping(parseNameMapping(text), schema)

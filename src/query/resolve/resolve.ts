@@ -1,7 +1,14 @@
 import { IceboxError, nearestNames } from '../../base/index.ts'
 import { type Catalog, type TableIdentifier, tableText } from '../../catalog/index.ts'
 import type { EngineSession } from '../../engine/index.ts'
-import { type LoadedTable, type Snapshot, type SnapshotSelector, schemaOf, snapshotAt } from '../../iceberg/index.ts'
+import {
+  isEvolvedFrom,
+  type LoadedTable,
+  type Snapshot,
+  type SnapshotSelector,
+  schemaOf,
+  snapshotAt,
+} from '../../iceberg/index.ts'
 import type { ObjectStore } from '../../storage/index.ts'
 import { quoteName } from '../text/names.ts'
 import { placeOf } from '../text/place.ts'
@@ -249,10 +256,13 @@ class Resolver {
   ): Promise<{ snapshot: Snapshot; label: string; usesSnapshotSchema: boolean }> {
     const selector = await this.#selector(loaded, travel)
     const snapshot = this.#snapshotAt(loaded, selector, travel, label)
-    // A branch is read with the table's schema, a moment of its history with the schema of that moment.
-    const isBranch = selector.ref !== undefined && loaded.metadata.refs[selector.ref]?.type !== 'tag'
+    // A branch is read with the table's schema, a moment of its history with the schema of that moment; so is a branch of
+    // before the table was replaced, whose columns may be of other types now.
+    const { metadata } = loaded
+    const isBranch = selector.ref !== undefined && metadata.refs[selector.ref]?.type !== 'tag'
+    const isOfTable = isBranch && isEvolvedFrom(schemaOf(metadata), schemaOf(metadata, snapshot))
     const { ref } = selector
-    return { snapshot, label: isBranch ? `branch ${ref}` : String(snapshot.snapshotId), usesSnapshotSchema: !isBranch }
+    return { snapshot, label: isBranch ? `branch ${ref}` : String(snapshot.snapshotId), usesSnapshotSchema: !isOfTable }
   }
 
   async #selector(loaded: LoadedTable, travel: TravelClause): Promise<SnapshotSelector> {

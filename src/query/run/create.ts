@@ -1,6 +1,16 @@
 import { IceboxError, isIceboxError } from '../../base/index.ts'
 import { type CreateTableRequest, type TableIdentifier, tableText } from '../../catalog/index.ts'
-import { type NestedField, sameSpec, type Schema, schemaOf, type Type, typeToString } from '../../iceberg/index.ts'
+import {
+  applyUpdates,
+  type DataFile,
+  type LoadedTable,
+  type NestedField,
+  type Replacement,
+  replacementUpdates,
+  type Schema,
+  type Transaction,
+  type Type,
+} from '../../iceberg/index.ts'
 import type { DescribedColumn } from '../../ingest/index.ts'
 import type { CreateTable } from '../parse/ast.ts'
 import { Cursor } from '../parse/cursor.ts'
@@ -12,9 +22,18 @@ import { partitionSpecOf, sortOrderOf } from './layout.ts'
 import { prepare, type QueryParts, type SessionState } from './query.ts'
 import { doneResult } from './results.ts'
 import { findTable, knownNamespace, writtenTable } from './table-names.ts'
-import { commit, commitWritten, rowsText, targetOf, writableQuery, writeRows, writtenFigures } from './write.ts'
+import {
+  commit,
+  commitWritten,
+  rowsText,
+  targetOf,
+  writableQuery,
+  writeRows,
+  type WriteTarget,
+  writtenFigures,
+} from './write.ts'
 
-/** `CREATE TABLE` with columns, or `AS` a query: then the table appears with its rows, in one commit. */
+/** `CREATE TABLE` with columns, or `AS` a query: then the table appears, or is replaced, with its rows, in one commit. */
 export async function runCreateTable(
   create: CreateTable,
   statement: StatementText,
@@ -26,43 +45,39 @@ export async function runCreateTable(
 ): Promise<StatementResult> {
   const written = writtenTable(create.table, statement, state.defaultNamespace)
   const existing = await findTable(parts.catalog, create.table, statement, state.defaultNamespace)
-  if (existing !== undefined && create.mode === 'if not exists') {
-    return doneResult('create table', `table ${tableText(existing)} exists already; nothing was done`, meter)
-  }
+  if (existing !== undefined && create.mode === 'if not exists') return nothingDone(existing, meter)
   if (existing !== undefined && create.mode === 'create') throw tableExists(existing)
+  // Loaded before the query's tables, as for an INSERT: what it may read is not newer than what the commit asserts.
+  const replaced = existing === undefined ? undefined : await parts.catalog.loadTable(existing)
   const namespace = await knownNamespace(parts.catalog, written.namespace)
   const identifier = existing ?? { namespace: namespace.split('.'), name: written.table }
-  if (create.query === undefined) {
-    const schema = create.schema ?? { schemaId: 0, fields: [], identifierFieldIds: [] }
-    if (existing !== undefined)
-      return replace(create, existing, schema, undefined, statement, state, options, parts, services, meter)
-    await createEmpty(create, identifier, schema, statement, services, options)
-    return doneResult('create table', `created table ${tableText(identifier)}`, meter)
+  try {
+    if (create.query === undefined) {
+      const schema = create.schema ?? { schemaId: 0, fields: [], identifierFieldIds: [] }
+      const made = await madeTable(identifier, replaced, requestOf(create, schema, statement), services)
+      const change = (transaction: Transaction) => made.change(transaction, [])
+      const done = await commit(services, identifier, made.base, change, options, made.creates, made.target.loaded)
+      const message = `${made.verb} table ${tableText(identifier)}`
+      return doneResult('create table', message, meter, { snapshotId: done.snapshot?.snapshotId })
+    }
+    await using prepared = await prepare(parts, create.query, state, options)
+    await using query = await writableQuery(prepared, options)
+    const request = requestOf(create, schemaOfQuery(query.columns), statement)
+    const made = await madeTable(identifier, replaced, request, services)
+    const { base, target, creates } = made
+    const targets = target.schema.fields.map((field, source) => ({ field, source }))
+    const rows = await writeRows(prepared, query, targets, target, services, options, create.query, state)
+    const change = (transaction: Transaction) => made.change(transaction, rows.files)
+    const committed = await commitWritten(rows, services, identifier, base, change, options, creates)
+    const message = `${made.verb} table ${tableText(identifier)} with ${rowsText(rows.rows)}`
+    const figures = writtenFigures(rows, committed, prepared.scans)
+    return doneResult('create table', message, meter, figures, undefined, prepared.scans)
+  } catch (error) {
+    if (!isIceboxError(error, 'table/exists') || create.mode === 'create') throw error
+    // Another process made it meanwhile: that is what IF NOT EXISTS asks for.
+    if (create.mode === 'if not exists') return nothingDone(identifier, meter)
+    throw madeMeanwhile(identifier, error)
   }
-  await using prepared = await prepare(parts, create.query, state, options)
-  await using query = await writableQuery(prepared, options)
-  const schema = schemaOfQuery(query.columns)
-  if (existing !== undefined) {
-    return replace(create, existing, schema, { prepared, query }, statement, state, options, parts, services, meter)
-  }
-  const base = await parts.catalog.stageTable(identifier, requestOf(create, schema, statement))
-  const target = targetOf(base)
-  const targets = target.schema.fields.map((field, source) => ({ field, source }))
-  const rows = await writeRows(prepared, query, targets, target, services, options, create.query, state)
-  const committed = await commitWritten(
-    rows,
-    services,
-    identifier,
-    base,
-    (transaction) => {
-      if (rows.files.length > 0) transaction.append(rows.files)
-    },
-    options,
-    true,
-  )
-  const message = `created table ${tableText(identifier)} with ${rowsText(rows.rows)}`
-  const figures = writtenFigures(rows, committed, prepared.scans)
-  return doneResult('create table', message, meter, figures, undefined, prepared.scans)
 }
 
 function requestOf(create: CreateTable, schema: Schema, statement: StatementText): CreateTableRequest {
@@ -75,103 +90,54 @@ function requestOf(create: CreateTable, schema: Schema, statement: StatementText
   }
 }
 
-async function createEmpty(
-  create: CreateTable,
+/** A table in the making: what is there, what it will be, and the change from the one to the other. */
+interface MadeTable {
+  /** The table that is replaced; a staged one where there is none. */
+  readonly base: LoadedTable
+  readonly target: WriteTarget
+  readonly creates: boolean
+  readonly verb: 'created' | 'replaced'
+  change(transaction: Transaction, files: readonly DataFile[]): void
+}
+
+async function madeTable(
   identifier: TableIdentifier,
-  schema: Schema,
-  statement: StatementText,
+  replaced: LoadedTable | undefined,
+  request: CreateTableRequest,
   services: QueryServices,
-  options: StatementOptions,
-): Promise<void> {
-  try {
-    const base = await services.catalog.stageTable(identifier, requestOf(create, schema, statement))
-    await commit(services, identifier, base, () => {}, options, true)
-  } catch (error) {
-    // Another process made it meanwhile: that is what IF NOT EXISTS asks for.
-    if (create.mode !== 'if not exists' || !isIceboxError(error, 'table/exists')) throw error
+): Promise<MadeTable> {
+  if (replaced === undefined) {
+    const base = await services.catalog.stageTable(identifier, request)
+    const change = (transaction: Transaction, files: readonly DataFile[]) => {
+      if (files.length > 0) transaction.append(files)
+    }
+    return { base, target: targetOf(base), creates: true, verb: 'created', change }
+  }
+  const { partitionSpec: spec, ...rest } = request
+  const replacement: Replacement = spec === undefined ? rest : { ...rest, spec }
+  const { metadata, metadataLocation } = replaced
+  const nowMs = Number(metadata.lastUpdatedMs)
+  const becomes = applyUpdates(metadata, replacementUpdates(metadata, replacement), { nowMs })
+  return {
+    base: replaced,
+    target: targetOf({ metadata: becomes, metadataLocation }),
+    creates: false,
+    verb: 'replaced',
+    change: (transaction, files) => transaction.replaceTable(replacement, files),
   }
 }
 
-interface Rows {
-  readonly prepared: Awaited<ReturnType<typeof prepare>>
-  readonly query: Awaited<ReturnType<typeof writableQuery>>
+function nothingDone(table: TableIdentifier, meter: Meter): StatementResult {
+  return doneResult('create table', `table ${tableText(table)} exists already; nothing was done`, meter)
 }
 
-/**
- * `CREATE OR REPLACE` of a table that is there: all rows are replaced in one snapshot and the history is kept. Only where
- * columns and partitioning stay the same: a change of both at once cannot be undone by time travel alone.
- */
-async function replace(
-  create: CreateTable,
-  identifier: TableIdentifier,
-  schema: Schema,
-  rows: Rows | undefined,
-  statement: StatementText,
-  state: SessionState,
-  options: StatementOptions,
-  parts: QueryParts,
-  services: QueryServices,
-  meter: Meter,
-): Promise<StatementResult> {
-  const base = await parts.catalog.loadTable(identifier)
-  const target = targetOf(base)
-  const current = schemaOf(base.metadata)
-  const isSame =
-    shape(current.fields) === shape(schema.fields) &&
-    sameSpec(partitionSpecOf(current, create.partitions, statement), target.spec)
-  if (!isSame || create.location !== undefined) {
-    throw new IceboxError('sql/unsupported', {
-      message: `CREATE OR REPLACE TABLE ${tableText(identifier)} would change its columns or partitioning`,
-      remedy: 'DROP TABLE and CREATE TABLE, or ALTER TABLE and INSERT OVERWRITE, which keep the history',
-      context: { table: tableText(identifier) },
-    })
-  }
-  const properties = Object.keys(create.properties).length === 0 ? undefined : create.properties
-  if (rows === undefined) {
-    const done = await commit(
-      services,
-      identifier,
-      base,
-      (transaction) => {
-        transaction.deleteFiles({ where: { op: 'true' } })
-        if (properties !== undefined) transaction.setProperties(properties)
-      },
-      options,
-    )
-    return doneResult('create table', `replaced table ${tableText(identifier)}`, meter, {
-      snapshotId: done.snapshot?.snapshotId,
-    })
-  }
-  const targets = target.schema.fields.map((field, source) => ({ field, source }))
-  const written = await writeRows(
-    rows.prepared,
-    rows.query,
-    targets,
-    target,
-    services,
-    options,
-    create.query ?? statement,
-    state,
-  )
-  const done = await commitWritten(
-    written,
-    services,
-    identifier,
-    base,
-    (transaction) => {
-      transaction.overwrite({ added: written.files, replaceAll: true })
-      if (properties !== undefined) transaction.setProperties(properties)
-    },
-    options,
-  )
-  const { scans } = rows.prepared
-  const message = `replaced table ${tableText(identifier)} with ${rowsText(written.rows)}`
-  return doneResult('create table', message, meter, writtenFigures(written, done, scans), undefined, scans)
-}
-
-/** Names and types without ids. */
-function shape(fields: readonly NestedField[]): string {
-  return fields.map((field) => `${field.name} ${typeToString(field.type).replaceAll(/\d+: /g, '')}`).join('\n')
+function madeMeanwhile(table: TableIdentifier, cause: unknown): IceboxError {
+  return new IceboxError('table/conflict', {
+    message: `another writer made table ${tableText(table)} meanwhile`,
+    remedy: 'run the statement again to replace it',
+    context: { table: tableText(table) },
+    cause,
+  })
 }
 
 /** The columns of a query as those of a table. Rejects `source/columns`, `schema/unsupported-type`. */

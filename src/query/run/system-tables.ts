@@ -287,7 +287,7 @@ async function* partitionRows(
 }
 
 function source(table: ResolvedTable, cache: ManifestCache, signal: AbortSignal | undefined): ManifestSource {
-  return new ManifestSource({ metadata: table.loaded.metadata, io: table.io, cache, signal })
+  return new ManifestSource({ metadata: table.loaded.metadata, schema: table.schema, io: table.io, cache, signal })
 }
 
 async function manifestsOf(

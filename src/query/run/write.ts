@@ -216,7 +216,7 @@ export function rowsText(rows: bigint): string {
   return `${rows} ${rows === 1n ? 'row' : 'rows'}`
 }
 
-/** Commits a change that adds no files. */
+/** Commits a change that adds no files; `becomes` where the change moves the table's folder. */
 export async function commit(
   services: QueryServices,
   identifier: TableIdentifier,
@@ -224,8 +224,9 @@ export async function commit(
   change: (transaction: Transaction) => void,
   options: StatementOptions,
   creates = false,
+  becomes: LoadedTable = base,
 ): Promise<CommitResult> {
-  const { location, properties } = base.metadata
+  const { location, properties } = becomes.metadata
   const entry = await services.journal.begin({ metadataFolder: metadataFolder(location, properties) })
   try {
     return await transact(services, identifier, base, change, options, { creates })
