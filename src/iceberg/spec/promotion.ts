@@ -12,14 +12,17 @@ export function canWiden(from: PrimitiveType, to: PrimitiveType): boolean {
 }
 
 /**
- * Whether what was written for `then` has a meaning under `now`: each field that both have is of the same type or was
- * promoted, as evolution leaves it. A replaced table may have given an id to a field of another type.
+ * Whether what was written for `then` has a meaning under `now`: some column is left, and each field that both have is of the
+ * same type or was promoted, as evolution leaves it. A table that was replaced may use an id for a field of another type.
  */
 export function isEvolvedFrom(now: Schema, then: Schema): boolean {
-  return allFieldIds(then).every((id) => {
-    const [before, after] = [fieldById(then, id), fieldById(now, id)]
-    return before === undefined || after === undefined || isPromoted(before.type, after.type)
-  })
+  return (
+    then.fields.some((field) => fieldById(now, field.id) !== undefined) &&
+    allFieldIds(then).every((id) => {
+      const [before, after] = [fieldById(then, id), fieldById(now, id)]
+      return before === undefined || after === undefined || isPromoted(before.type, after.type)
+    })
+  )
 }
 
 function isPromoted(from: Type, to: Type): boolean {

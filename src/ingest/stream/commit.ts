@@ -4,6 +4,7 @@ import { commitTarget } from '../../catalog/index.ts'
 import type { EngineSession } from '../../engine/index.ts'
 import {
   type CommitResult,
+  isEvolvedFrom,
   isUnpartitioned,
   type LoadedTable,
   type PartitionSpec,
@@ -155,7 +156,9 @@ async function write(
   const entry = await services.journal.begin({ folders: (id) => [scratch(id)] })
   const folder = scratch(entry.writeId)
   try {
-    const select = rowsSelect(await groupSegments(segments, repeated, folder, services.engine.plan), schema)
+    const groups = await groupSegments(segments, repeated, folder, services.engine.plan)
+    if (!groups.every((group) => isEvolvedFrom(schema, group.schema))) throw replacedMeanwhile(table)
+    const select = rowsSelect(groups, schema)
     const partitions = isUnpartitioned(spec) ? undefined : await countPartitions(session, select, schema, spec)
     const order = metadata.sortOrders.find((some) => some.orderId === metadata.defaultSortOrderId)
     return await writeDataFiles({
@@ -178,6 +181,16 @@ async function write(
     await removeFolder(folder)
     await services.journal.end(entry)
   }
+}
+
+/** Rows are found by field id, and an id may mean a column of another type since: rows must not be made of other rows. */
+function replacedMeanwhile({ metadata }: LoadedTable): IceboxError {
+  return new IceboxError('schema/mismatch', {
+    message:
+      'the table was replaced after these rows were appended, and its columns are others by now; they go in when it is replaced by one with the columns of before',
+    remedy: 'replace it so, or remove the folder of the stream to give up its rows',
+    context: { uuid: metadata.tableUuid, schemaId: metadata.currentSchemaId },
+  })
 }
 
 function specOf({ metadata }: LoadedTable): PartitionSpec {
