@@ -143,6 +143,15 @@ const VICTIMS: readonly Victim[] = [
     steps: WRITE_STEPS.slice(1),
   },
   {
+    name: 'CREATE OR REPLACE TABLE AS with other columns',
+    prepare: base('month(d)'),
+    makesTable: false,
+    args: (table) => ['sql', `create or replace table ${table} as select i as id, [i] as other from range(50000) r(i)`],
+    after: () => [50_000, sumOf(50_000)],
+    hasKey: false,
+    steps: WRITE_STEPS.slice(1),
+  },
+  {
     name: 'DELETE of partitions',
     prepare: base('k'),
     makesTable: false,

@@ -25,7 +25,7 @@ type Step = { readonly writer: 0 | 1 } & (
   | { readonly kind: 'look' }
   | { readonly kind: 'append'; readonly regions: readonly Region[] }
   | { readonly kind: 'delete' | 'overwrite' | 'replace-partition'; readonly region: Region }
-  | { readonly kind: 'replace-all'; readonly region: Region }
+  | { readonly kind: 'replace-all' | 'replace-table'; readonly region: Region }
   | { readonly kind: 'add-column' }
   | { readonly kind: 'fault'; readonly fault: 'conflict' | 'lost-answer' | 'refused' }
 )
@@ -58,6 +58,7 @@ const step: fc.Arbitrary<Step> = fc
           region,
         }),
       },
+      { weight: 2, arbitrary: fc.record({ kind: fc.constant('replace-table' as const), region }) },
       { weight: 1, arbitrary: fc.constant({ kind: 'add-column' } as const) },
       {
         weight: 1,
@@ -79,8 +80,12 @@ class World {
   /** What each writer saw when it looked: live files, and how many changes had led there. */
   readonly seenLive: [readonly LiveFile[], readonly LiveFile[]] = [[], []]
   readonly seenChanges: [number, number] = [0, 0]
+  readonly seenColumns: [number, number] = [4, 4]
   readonly changes: Change[] = []
   live: LiveFile[] = []
+  /** The place of the last replacement of the table in `changes`: main begins with it. */
+  replacedAt: number | undefined
+  replacements = 0
   columns = 4
   conflicts = 0
 
@@ -89,6 +94,7 @@ class World {
       this.seen[taken.writer] = this.target.current
       this.seenLive[taken.writer] = this.live
       this.seenChanges[taken.writer] = this.changes.length
+      this.seenColumns[taken.writer] = this.columns
       return
     }
     if (taken.kind === 'fault') {
@@ -139,7 +145,19 @@ class World {
     if (taken.kind === 'append') {
       const added = taken.regions.map((of) => this.#file(of))
       transaction.append(added.map(({ file }) => file))
-      return { conflicts: false, apply: () => this.#commit(added, () => false) }
+      // Without a history that it leads to, and with other columns, the table is not the one that the files were written for.
+      const conflicts = added.length > 0 && this.#hasBegunAnew(taken.writer) && !this.#hasSeenColumns(taken.writer)
+      return { conflicts, apply: () => this.#commit(added, () => false) }
+    }
+    if (taken.kind === 'replace-table') {
+      const added = [this.#file(taken.region)]
+      const replacement = { schema: schemaOf(this.seen[taken.writer].metadata), spec: BY_REGION }
+      transaction.replaceTable(
+        replacement,
+        added.map(({ file }) => file),
+      )
+      const isFirst = this.changes.length === this.seenChanges[taken.writer]
+      return { conflicts: !isFirst || !this.#hasSeenColumns(taken.writer), apply: () => this.#replace(added) }
     }
     const scope: Predicate = { op: 'eq', fieldId: 2, value: taken.region }
     const added = taken.kind === 'delete' ? [] : [this.#file(taken.region)]
@@ -152,9 +170,28 @@ class World {
     else if (taken.kind === 'replace-partition') transaction.overwrite({ added: files, dynamicPartitions: true })
     else transaction.overwrite({ added: files, replaceAll: true })
     if (isNothing) return { conflicts: false, apply: () => undefined }
-    const others = this.changes.slice(this.seenChanges[taken.writer])
-    const conflicts = others.some((change) => [...change.added, ...change.removed].some(isGone))
+    // A writer that saw a table without a snapshot finds what leads to main: since the last replacement.
+    const others = this.changes.slice(Math.max(this.seenChanges[taken.writer], this.replacedAt ?? 0))
+    const touched = others.some((change) => [...change.added, ...change.removed].some(isGone))
+    const conflicts = touched || this.#hasBegunAnew(taken.writer)
     return { conflicts, apply: () => this.#commit(added, isGone) }
+  }
+
+  #hasSeenColumns(writer: 0 | 1): boolean {
+    return this.seenColumns[writer] === this.columns
+  }
+
+  /** The snapshot that the writer saw does not lead to main any more. */
+  #hasBegunAnew(writer: 0 | 1): boolean {
+    const hadSnapshot = this.seen[writer].metadata.currentSnapshotId !== undefined
+    return hadSnapshot && this.replacedAt !== undefined && this.replacedAt >= this.seenChanges[writer]
+  }
+
+  #replace(added: readonly { live: LiveFile }[]): void {
+    this.replacedAt = this.changes.length
+    this.replacements++
+    this.changes.push({ added: new Set(added.map(({ live }) => live.region)), removed: new Set() })
+    this.live = added.map(({ live }) => live)
   }
 
   #file(of: Region): { file: DataFile; live: LiveFile } {
@@ -208,6 +245,7 @@ class World {
 describe('two writers against a model', () => {
   it('no file is lost or brought back, counters stay right, ids only grow, and conflicts are where they must be', async () => {
     let conflicts = 0
+    let replacements = 0
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
         const world = new World()
@@ -217,10 +255,12 @@ describe('two writers against a model', () => {
           await world.check(previous)
         }
         conflicts += world.conflicts
+        replacements += world.replacements
       }),
       { numRuns: 100 },
     )
     // Without conflicts the rule above would not have been tried.
     expect(conflicts).toBeGreaterThan(10)
+    expect(replacements).toBeGreaterThan(10)
   })
 })
