@@ -109,6 +109,7 @@ describe('INSERT', () => {
     ['l', "[{'a': 1, 'lost': 3}]::struct(a int, lost int)[1]", "column 'l.element' of w.fields has no field 'lost'"],
     ['m', "map {'k': [{'a': 1, 'lost': 3}]}", "column 'm.value.element' of w.fields has no field 'lost'"],
     ['s', "{'a': 1, 'lost': ['x'::enum('x', ')')]}", "column 's' of w.fields has no field 'lost'"],
+    ['s', "{'u': 1, 'a': union_value(k := 1.5)}", "column 's' of w.fields has no field 'u'"],
   ])('refuses fields that the table has not: %s, %s', async (column, value, text) => {
     await lake.run(
       'CREATE TABLE IF NOT EXISTS w.fields (s STRUCT(a INT, n STRUCT(x INT)), l STRUCT(a INT)[], m MAP(VARCHAR, STRUCT(a INT)[]))',

@@ -101,6 +101,33 @@ describe('DuckDB types and Iceberg types', () => {
     }
     expect(parseDuckDbType('STRUCT(a INTEGER, "b.c" VARCHAR)[3][]').kind).toBe('list')
   })
+
+  it('rows without names, unions and enums are told apart from fields with names', () => {
+    const scalar = (name: string, ...parameters: number[]) => ({ kind: 'scalar', name, parameters })
+    const text = `STRUCT(DECIMAL(9,2), TIMESTAMP WITH TIME ZONE, STRUCT("timestamp" TIMESTAMP WITH TIME ZONE, "," DATE)[], ENUM('a b', ')'), UNION(n DECIMAL(4,1), "x y" STRUCT(DATE)), "null")`
+    expect(parseDuckDbType(text)).toEqual({
+      kind: 'struct',
+      fields: [
+        scalar('DECIMAL', 9, 2),
+        scalar('TIMESTAMP WITH TIME ZONE'),
+        {
+          kind: 'list',
+          element: {
+            kind: 'struct',
+            fields: [
+              { name: 'timestamp', type: scalar('TIMESTAMP WITH TIME ZONE') },
+              { name: ',', type: scalar('DATE') },
+            ],
+          },
+        },
+        scalar('ENUM'),
+        scalar('UNION'),
+        scalar('NULL'),
+      ].map((type) => ({ name: undefined, type })),
+    })
+    expect(() => map('STRUCT(INTEGER, DATE)')).toThrow('STRUCT, which has fields without names')
+    expect(() => map('STRUCT(a UNION(n DECIMAL(4,1), "x y" DATE))')).toThrow('UNION, which has no partner')
+  })
 })
 
 describe('statistics of COPY', () => {

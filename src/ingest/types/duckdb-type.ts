@@ -4,14 +4,21 @@ import { IceboxError } from '../../base/index.ts'
 export type DuckDbType =
   | { readonly kind: 'scalar'; readonly name: string; readonly parameters: readonly number[] }
   | { readonly kind: 'list'; readonly element: DuckDbType }
-  | { readonly kind: 'struct'; readonly fields: readonly { readonly name: string; readonly type: DuckDbType }[] }
+  | { readonly kind: 'struct'; readonly fields: readonly DuckDbField[] }
   | { readonly kind: 'map'; readonly key: DuckDbType; readonly value: DuckDbType }
 
-const MAX_DEPTH = 64
+export interface DuckDbField {
+  /** Undefined in a row without names: `STRUCT(INTEGER, DATE)`. */
+  readonly name: string | undefined
+  readonly type: DuckDbType
+}
+
+/** As deep as columns are declared. */
+const MAX_DEPTH = 100
 
 /**
  * Reads DuckDB's text of a type: `DECIMAL(15,2)`, `STRUCT(a INTEGER, "b c" VARCHAR[])[]`, `MAP(VARCHAR, BIGINT)`,
- * `TIMESTAMP WITH TIME ZONE`, `ENUM('a', 'b')`. Rejects `schema/unsupported-type`.
+ * `TIMESTAMP WITH TIME ZONE`, `ENUM('a', 'b')`, `UNION(a INTEGER)`, of which only the name is kept. Rejects `schema/unsupported-type`.
  */
 export function parseDuckDbType(text: string): DuckDbType {
   const reader = new TypeReader(text)
@@ -64,19 +71,26 @@ class TypeReader {
       this.#expect(')')
       return { kind: 'map', key, value }
     }
-    return { kind: 'scalar', name, parameters: this.#parameters() }
+    if (name !== 'UNION') return { kind: 'scalar', name, parameters: this.#parameters() }
+    this.#fields(depth)
+    return { kind: 'scalar', name, parameters: [] }
   }
 
-  #fields(depth: number): { name: string; type: DuckDbType }[] {
-    const fields: { name: string; type: DuckDbType }[] = []
+  #fields(depth: number): DuckDbField[] {
+    const fields: DuckDbField[] = []
     do {
       this.#spaces()
-      const name = this.#name()
+      const name = this.#isNamed() ? this.#name() : undefined
       fields.push({ name, type: this.type(depth + 1) })
       this.#spaces()
     } while (this.#take(','))
     this.#expect(')')
     return fields
+  }
+
+  /** A name stands before the type; a type alone is of one word, or goes on with its brackets or its time zone. */
+  #isNamed(): boolean {
+    return /^(?:"(?:[^"]|"")*"|[^\s"(),]+) +(?!WITH(?:OUT)? TIME ZONE)/i.test(this.#text.slice(this.#at))
   }
 
   #name(): string {

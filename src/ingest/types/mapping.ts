@@ -59,8 +59,13 @@ function convert(type: DuckDbType, scene: Conversion, notes: string[]): Type {
         kind: 'struct',
         fields: type.fields.map((field): NestedField => {
           const id = scene.ids.next()
-          const column = `${scene.column}.${field.name}`
-          return { id, name: field.name, type: convert(field.type, { ...scene, column }, notes), required: false }
+          const { name } = field
+          if (name === undefined) {
+            const row = { kind: 'scalar', name: 'STRUCT', parameters: [] } as const
+            throw unsupported(row, scene, 'has fields without names', 'name them: CAST(… AS STRUCT(a INTEGER, b DATE))')
+          }
+          const column = `${scene.column}.${name}`
+          return { id, name, type: convert(field.type, { ...scene, column }, notes), required: false }
         }),
       }
     case 'scalar':

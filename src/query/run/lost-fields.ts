@@ -1,21 +1,7 @@
 import { IceboxError } from '../../base/index.ts'
 import type { Type } from '../../iceberg/index.ts'
-import type { DescribedColumn } from '../../ingest/index.ts'
-import { Cursor } from '../parse/cursor.ts'
-import { splitStatements } from '../text/statements.ts'
+import { type DescribedColumn, type DuckDbType, parseDuckDbType } from '../../ingest/index.ts'
 import type { Assignment } from './write.ts'
-
-/** What of a type of the engine's holds fields. */
-type Shape =
-  | {
-      readonly kind: 'struct'
-      readonly fields: readonly { readonly name: string | undefined; readonly shape: Shape }[]
-    }
-  | { readonly kind: 'list'; readonly element: Shape }
-  | { readonly kind: 'map'; readonly key: Shape; readonly value: Shape }
-  | { readonly kind: 'other' }
-
-const OTHER: Shape = { kind: 'other' }
 
 /**
  * Rejects `schema/mismatch` where a struct of the query has a field that the table's column has not, at any depth: the engine's
@@ -29,7 +15,7 @@ export function refuseLostFields(
   for (const { field, source } of targets) {
     const type = columns[source]?.type ?? ''
     if (!type.includes('STRUCT(')) continue
-    const lost = lostField(shapeOf(type), field.type, field.name)
+    const lost = lostField(parseDuckDbType(type), field.type, field.name)
     if (lost === undefined) continue
     const { path, name, candidates } = lost
     throw new IceboxError('schema/mismatch', {
@@ -46,13 +32,13 @@ interface LostField {
   readonly candidates: readonly string[]
 }
 
-function lostField(shape: Shape, type: Type, path: string): LostField | undefined {
-  if (shape.kind === 'list' && type.kind === 'list') return lostField(shape.element, type.element, `${path}.element`)
-  if (shape.kind === 'map' && type.kind === 'map') {
-    return lostField(shape.key, type.key, `${path}.key`) ?? lostField(shape.value, type.value, `${path}.value`)
+function lostField(from: DuckDbType, type: Type, path: string): LostField | undefined {
+  if (from.kind === 'list' && type.kind === 'list') return lostField(from.element, type.element, `${path}.element`)
+  if (from.kind === 'map' && type.kind === 'map') {
+    return lostField(from.key, type.key, `${path}.key`) ?? lostField(from.value, type.value, `${path}.value`)
   }
-  if (shape.kind !== 'struct' || type.kind !== 'struct') return undefined
-  for (const [at, { name, shape: inner }] of shape.fields.entries()) {
+  if (from.kind !== 'struct' || type.kind !== 'struct') return undefined
+  for (const [at, { name, type: inner }] of from.fields.entries()) {
     // A row without names goes by position, and the engine refuses one of another length.
     const field =
       name === undefined
@@ -65,49 +51,4 @@ function lostField(shape: Shape, type: Type, path: string): LostField | undefine
     if (lost !== undefined) return lost
   }
   return undefined
-}
-
-/** Reads DuckDB's text of a type: `STRUCT(a INTEGER, "b c" VARCHAR[])[]`, `STRUCT(INTEGER, DATE)` of a row. */
-function shapeOf(type: string): Shape {
-  const [text] = splitStatements(type)
-  return text === undefined ? OTHER : readShape(new Cursor(text))
-}
-
-function readShape(cursor: Cursor): Shape {
-  let shape = readBase(cursor)
-  while (cursor.acceptText('[')) {
-    while (!cursor.isAtEnd && !cursor.acceptText(']')) cursor.next()
-    shape = { kind: 'list', element: shape }
-  }
-  return shape
-}
-
-function readBase(cursor: Cursor): Shape {
-  const isCalled = cursor.peek(1)?.text === '('
-  if (isCalled && cursor.accept('STRUCT')) {
-    return { kind: 'struct', fields: cursor.list(() => ({ name: fieldName(cursor), shape: readShape(cursor) })) }
-  }
-  if (isCalled && cursor.accept('MAP')) {
-    cursor.expectText('(')
-    const key = readShape(cursor)
-    cursor.expectText(',')
-    const value = readShape(cursor)
-    cursor.expectText(')')
-    return { kind: 'map', key, value }
-  }
-  // `DECIMAL(15,2)`, `TIMESTAMP WITH TIME ZONE`, `ENUM('a', 'b')`, `UNION(a INTEGER)`: to the end of it.
-  for (let depth = 0; !cursor.isAtEnd; cursor.next()) {
-    const text = cursor.peek()?.text ?? ''
-    if (depth === 0 && /^[[,)]$/.test(text)) break
-    if (text === '(') depth++
-    if (text === ')') depth--
-  }
-  return OTHER
-}
-
-/** A name stands before the type; a type alone before a comma or a bracket. */
-function fieldName(cursor: Cursor): string | undefined {
-  const after = cursor.peek(1)
-  const isType = after === undefined || /^[[(,)]$/.test(after.text) || cursor.peek(1)?.text.toUpperCase() === 'WITH'
-  return isType ? undefined : cursor.name('the name of a field')
 }
