@@ -13,6 +13,7 @@ export {
 } from './errors.ts'
 export { freeSpaceBytes, makeFolders } from './folders.ts'
 export { type Json, parseJson, printJson } from './json.ts'
+export { missingFolders, type MissingFolders } from './missing-folders.ts'
 export { nearestNames } from './nearest.ts'
 export { ownPackage } from './package.ts'
 export { packagedScript } from './packaged-script.ts'

@@ -119,13 +119,17 @@ function isLinkUnsupported(error: unknown): boolean {
   return code === 'EPERM' || code === 'ENOTSUP' || code === 'EOPNOTSUPP' || code === 'ENOSYS' || code === 'EMLINK'
 }
 
+/** A folder that was just made is missing again where another process made it in vain, and took it away while it was empty. */
+const TRIES = 3
+
 /** Opens for writing; makes the folder, durably, only when it is missing, so that the usual write pays nothing for it. */
 async function openMakingFolders(path: string, folder: string, folders: FolderSync): Promise<FileHandle> {
-  try {
-    return await open(path, 'wx')
-  } catch (error) {
-    if (systemCode(error) !== 'ENOENT') throw error
+  for (let tries = 1; ; tries++) {
+    try {
+      return await open(path, 'wx')
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT' || tries === TRIES) throw error
+    }
+    for (const grown of await makeFolders(folder)) await folders.sync(grown)
   }
-  for (const grown of await makeFolders(folder)) await folders.sync(grown)
-  return await open(path, 'wx')
 }

@@ -1,8 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { makeFolders } from '../../src/base/index.ts'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { makeFolders, missingFolders } from '../../src/base/index.ts'
 
 describe('makeFolders', () => {
   let root: string
@@ -16,5 +16,47 @@ describe('makeFolders', () => {
     expect(await makeFolders(path)).toEqual([join(root, 'a/b'), join(root, 'a'), root])
     expect(await makeFolders(join(path, 'd'))).toEqual([path])
     expect(await makeFolders(path)).toEqual([])
+  })
+})
+
+describe('missingFolders', () => {
+  let root: string
+  beforeEach(async () => {
+    root = await mkdtemp(join(tmpdir(), 'icebox-'))
+  })
+  afterEach(() => rm(root, { recursive: true }))
+  const below = async () => (await readdir(root, { recursive: true })).sort()
+
+  it('takes away what was made in vain, and nothing that was there or has a file in it', async () => {
+    await mkdir(join(root, 'there/data'), { recursive: true })
+    const paths = ['there/data', 'there/metadata', 's/new/data', 's/new/metadata', 's/used/data'].map((path) =>
+      join(root, path),
+    )
+    const missing = await missingFolders(paths)
+    await missing.removeEmpty()
+    for (const path of paths) await mkdir(join(path, 'part=1', 'x=2'), { recursive: true })
+    await writeFile(join(root, 's/used/data/part=1/file'), '')
+    await missing.removeEmpty()
+    // `part=1` below a folder that was there may be anybody's.
+    expect(await below()).toEqual(
+      [
+        's',
+        's/used',
+        's/used/data',
+        's/used/data/part=1',
+        's/used/data/part=1/file',
+        'there',
+        'there/data',
+        'there/data/part=1',
+        'there/data/part=1/x=2',
+      ].sort(),
+    )
+  })
+
+  it('leaves the folder in which another process is writing', async () => {
+    const missing = await missingFolders([join(root, 't/data')])
+    await mkdir(join(root, 't/data/.icebox-7'), { recursive: true })
+    await missing.removeEmpty()
+    expect(await below()).toEqual(['t', 't/data', 't/data/.icebox-7'])
   })
 })

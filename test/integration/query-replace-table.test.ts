@@ -1,7 +1,8 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { IceboxError } from '../../src/base/index.ts'
 import { printTableMetadata } from '../../src/iceberg/index.ts'
 import { Lakehouse } from '../../src/lakehouse/index.ts'
 import { fileUri, joinUri, localPath } from '../../src/storage/index.ts'
@@ -256,6 +257,51 @@ describe('CREATE OR REPLACE TABLE of a table that is there', () => {
     }
     expect(await load('whole')).toBe(before)
     expect(await filesOf('whole')).toEqual(files)
+  })
+})
+
+describe('a CREATE TABLE that fails', () => {
+  const folders = async () => (await readdir(join(lake.folder, 'warehouse'), { recursive: true })).sort()
+  const FAILS =
+    "SELECT i % 3 AS p, CASE WHEN i < 4999 THEN i ELSE CAST('x' || i AS INTEGER) END AS n FROM range(5000) r(i)"
+
+  it('leaves no folder that it made, and every folder that was there', async () => {
+    await lake.run('CREATE SCHEMA IF NOT EXISTS vain')
+    const before = await folders()
+    for (const clauses of ['', 'PARTITIONED BY (p)']) {
+      await expect(lake.run(`CREATE TABLE vain.t ${clauses} AS ${FAILS}`)).rejects.toMatchObject({ code: 'sql/type' })
+    }
+    for (const query of ['(a INTEGER)', 'AS SELECT 1 AS a', 'PARTITIONED BY (a) AS SELECT 1 AS a']) {
+      vi.spyOn(lake.catalog, 'commitTable').mockRejectedValueOnce(
+        new IceboxError('storage/full', { message: 'planted' }),
+      )
+      await expect(lake.run(`CREATE TABLE vain.t ${query}`)).rejects.toMatchObject({ code: 'storage/full' })
+    }
+    expect(await folders()).toEqual(before)
+    const mine = join(lake.folder, 'mine')
+    await mkdir(join(mine, 'data'), { recursive: true })
+    await expect(lake.run(`CREATE TABLE vain.t LOCATION '${fileUri(mine)}' AS ${FAILS}`)).rejects.toThrow()
+    expect(await readdir(mine, { recursive: true })).toEqual(['data'])
+    await expect(
+      lake.run(`CREATE OR REPLACE TABLE r.t LOCATION '${fileUri(mine)}/deep/er' AS ${FAILS}`),
+    ).rejects.toThrow()
+    expect(await readdir(mine, { recursive: true })).toEqual(['data'])
+  })
+
+  it('beside one of the same name that does not, leaves that one whole', async () => {
+    for (let round = 0; round < 20; round++) {
+      const name = `vain.race${round}`
+      const [failed, made] = await Promise.allSettled([
+        lake.run(`CREATE TABLE ${name} PARTITIONED BY (p) AS ${FAILS}`),
+        lake.runner
+          .connect()
+          .run(`CREATE TABLE ${name} PARTITIONED BY (p) AS SELECT i % 3 AS p, i AS n FROM range(10) r(i)`)
+          [Symbol.asyncIterator]()
+          .next(),
+      ])
+      expect([failed.status, made.status]).toEqual(['rejected', 'fulfilled'])
+      expect(await lake.rows(`SELECT count(*), sum(n) FROM ${name}`)).toEqual([[10n, 45n]])
+    }
   })
 })
 

@@ -1,9 +1,10 @@
-import { IceboxError, isIceboxError } from '../../base/index.ts'
+import { IceboxError, isIceboxError, type MissingFolders } from '../../base/index.ts'
 import type { TableIdentifier } from '../../catalog/index.ts'
 import { type LoadedTable, type PartitionSpec, type Schema, SchemaUpdate, type SortOrder } from '../../iceberg/index.ts'
 import type { SchemaChange } from '../plan/columns.ts'
 import type { ImportPlan } from '../plan/import-plan.ts'
 import type { IngestServices } from '../plan/services.ts'
+import { missingTableFolders } from '../write/table-folders.ts'
 
 export interface TargetOptions {
   readonly table: TableIdentifier
@@ -20,7 +21,7 @@ export interface Target {
   readonly schema: Schema
   readonly spec: PartitionSpec
   readonly sortOrder: SortOrder | undefined
-  /** Removes what opening made (a namespace) when nothing was committed. */
+  /** Removes what was made (a namespace, empty folders) when nothing was committed. */
   undo(): Promise<void>
 }
 
@@ -31,7 +32,9 @@ export async function openTarget(plan: ImportPlan, { table, services, properties
   if (plan.action === 'create') {
     const madeNamespace = !(await catalog.namespaceExists(table.namespace))
     if (madeNamespace) await catalog.createNamespace(table.namespace)
+    let folders: MissingFolders | undefined
     const undo = async () => {
+      await folders?.removeEmpty()
       if (!madeNamespace) return
       // Somebody may have made a table in it meanwhile: then it stays.
       await catalog.dropNamespace(table.namespace).catch((error: unknown) => {
@@ -45,6 +48,7 @@ export async function openTarget(plan: ImportPlan, { table, services, properties
         ...(details.sortOrder === undefined ? {} : { sortOrder: details.sortOrder }),
         ...(properties === undefined ? {} : { properties }),
       })
+      folders = await missingTableFolders(base.metadata)
       return { base, isNew: true, ...currentLayout(base), undo }
     } catch (error) {
       await undo()

@@ -2,14 +2,20 @@ import { open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { IceboxError, makeFolders, messageOf, systemCode } from '../../base/index.ts'
 
+const TRIES = 3
+
 /** Moves a staged file to its final place; gives the folders that have a new name in them, to be flushed with the file. */
 export async function publish(from: string, to: string): Promise<string[]> {
-  try {
-    const made = await makeFolders(dirname(to))
-    await rename(from, to)
-    return [dirname(to), ...made]
-  } catch (error) {
-    throw fileError(`${from} cannot be moved to ${to}`, error)
+  for (let tries = 1; ; tries++) {
+    try {
+      const made = await makeFolders(dirname(to))
+      await rename(from, to)
+      return [dirname(to), ...made]
+    } catch (error) {
+      // Between the two another process may have taken the empty folder away, which it had made in vain.
+      if (systemCode(error) === 'ENOENT' && tries < TRIES) continue
+      throw fileError(`${from} cannot be moved to ${to}`, error)
+    }
   }
 }
 

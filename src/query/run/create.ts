@@ -1,16 +1,6 @@
 import { IceboxError, isIceboxError } from '../../base/index.ts'
 import { type CreateTableRequest, type TableIdentifier, tableText } from '../../catalog/index.ts'
-import {
-  applyUpdates,
-  type DataFile,
-  type LoadedTable,
-  type NestedField,
-  type Replacement,
-  replacementUpdates,
-  type Schema,
-  type Transaction,
-  type Type,
-} from '../../iceberg/index.ts'
+import type { NestedField, Schema, Transaction, Type } from '../../iceberg/index.ts'
 import type { DescribedColumn } from '../../ingest/index.ts'
 import type { CreateTable } from '../parse/ast.ts'
 import { Cursor } from '../parse/cursor.ts'
@@ -19,19 +9,11 @@ import type { Meter, QueryServices, StatementOptions, StatementResult } from '..
 import { quoteName } from '../text/names.ts'
 import { type StatementText, splitStatements } from '../text/statements.ts'
 import { partitionSpecOf, sortOrderOf } from './layout.ts'
+import { type MadeTable, madeTable } from './made-table.ts'
 import { prepare, type QueryParts, type SessionState } from './query.ts'
 import { doneResult } from './results.ts'
 import { findTable, knownNamespace, writtenTable } from './table-names.ts'
-import {
-  commit,
-  commitWritten,
-  rowsText,
-  targetOf,
-  writableQuery,
-  writeRows,
-  type WriteTarget,
-  writtenFigures,
-} from './write.ts'
+import { commit, commitWritten, rowsText, writableQuery, writeRows, writtenFigures } from './write.ts'
 
 /** `CREATE TABLE` with columns, or `AS` a query: then the table appears, or is replaced, with its rows, in one commit. */
 export async function runCreateTable(
@@ -51,28 +33,30 @@ export async function runCreateTable(
   const replaced = existing === undefined ? undefined : await parts.catalog.loadTable(existing)
   const namespace = await knownNamespace(parts.catalog, written.namespace)
   const identifier = existing ?? { namespace: namespace.split('.'), name: written.table }
+  let made: MadeTable | undefined
   try {
     if (create.query === undefined) {
       const schema = create.schema ?? { schemaId: 0, fields: [], identifierFieldIds: [] }
-      const made = await madeTable(identifier, replaced, requestOf(create, schema, statement), services)
-      const change = (transaction: Transaction) => made.change(transaction, [])
-      const done = await commit(services, identifier, made.base, change, options, made.creates, made.target.loaded)
-      const message = `${made.verb} table ${tableText(identifier)}`
+      made = await madeTable(identifier, replaced, requestOf(create, schema, statement), services)
+      const { base, target, creates, verb, change } = made
+      const done = await commit(services, identifier, base, (t) => change(t, []), options, creates, target.loaded)
+      const message = `${verb} table ${tableText(identifier)}`
       return doneResult('create table', message, meter, { snapshotId: done.snapshot?.snapshotId })
     }
     await using prepared = await prepare(parts, create.query, state, options)
     await using query = await writableQuery(prepared, options)
     const request = requestOf(create, schemaOfQuery(query.columns), statement)
-    const made = await madeTable(identifier, replaced, request, services)
-    const { base, target, creates } = made
+    made = await madeTable(identifier, replaced, request, services)
+    const { base, target, creates, verb, change } = made
     const targets = target.schema.fields.map((field, source) => ({ field, source }))
     const rows = await writeRows(prepared, query, targets, target, services, options, create.query, state)
-    const change = (transaction: Transaction) => made.change(transaction, rows.files)
-    const committed = await commitWritten(rows, services, identifier, base, change, options, creates)
-    const message = `${made.verb} table ${tableText(identifier)} with ${rowsText(rows.rows)}`
+    const add = (transaction: Transaction) => change(transaction, rows.files)
+    const committed = await commitWritten(rows, services, identifier, base, add, options, creates)
+    const message = `${verb} table ${tableText(identifier)} with ${rowsText(rows.rows)}`
     const figures = writtenFigures(rows, committed, prepared.scans)
     return doneResult('create table', message, meter, figures, undefined, prepared.scans)
   } catch (error) {
+    await made?.folders.removeEmpty()
     if (!isIceboxError(error, 'table/exists') || create.mode === 'create') throw error
     // Another process made it meanwhile: that is what IF NOT EXISTS asks for.
     if (create.mode === 'if not exists') return nothingDone(identifier, meter)
@@ -87,43 +71,6 @@ function requestOf(create: CreateTable, schema: Schema, statement: StatementText
     sortOrder: sortOrderOf(schema, create.sort, statement),
     properties: create.properties,
     ...(create.location === undefined ? {} : { location: create.location }),
-  }
-}
-
-/** A table in the making: what is there, what it will be, and the change from the one to the other. */
-interface MadeTable {
-  /** The table that is replaced; a staged one where there is none. */
-  readonly base: LoadedTable
-  readonly target: WriteTarget
-  readonly creates: boolean
-  readonly verb: 'created' | 'replaced'
-  change(transaction: Transaction, files: readonly DataFile[]): void
-}
-
-async function madeTable(
-  identifier: TableIdentifier,
-  replaced: LoadedTable | undefined,
-  request: CreateTableRequest,
-  services: QueryServices,
-): Promise<MadeTable> {
-  if (replaced === undefined) {
-    const base = await services.catalog.stageTable(identifier, request)
-    const change = (transaction: Transaction, files: readonly DataFile[]) => {
-      if (files.length > 0) transaction.append(files)
-    }
-    return { base, target: targetOf(base), creates: true, verb: 'created', change }
-  }
-  const { partitionSpec: spec, ...rest } = request
-  const replacement: Replacement = spec === undefined ? rest : { ...rest, spec }
-  const { metadata, metadataLocation } = replaced
-  const nowMs = Number(metadata.lastUpdatedMs)
-  const becomes = applyUpdates(metadata, replacementUpdates(metadata, replacement), { nowMs })
-  return {
-    base: replaced,
-    target: targetOf({ metadata: becomes, metadataLocation }),
-    creates: false,
-    verb: 'replaced',
-    change: (transaction, files) => transaction.replaceTable(replacement, files),
   }
 }
 
