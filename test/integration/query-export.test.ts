@@ -88,4 +88,41 @@ describe('a query into a Parquet file', () => {
   ])('refuses what does not fit: %s', async (_, sql, message) => {
     await expect(exported(sql)).rejects.toMatchObject({ message: expect.stringContaining(message) })
   })
+
+  it.each([
+    [
+      'describe ns.t',
+      [
+        ['i', 'BIGINT', 'YES', null, null, null],
+        ['k', 'BIGINT', 'YES', null, null, null],
+        ['d', 'DOUBLE', 'YES', null, null, null],
+      ],
+    ],
+    [
+      "describe select 1 as a, 'it''s' as b",
+      [
+        ['a', 'INTEGER', 'YES', null, null, null],
+        ['b', 'VARCHAR', 'YES', null, null, null],
+      ],
+    ],
+    ['show schemas', [['ns']]],
+    ["show schemas like 'no such one'", []],
+    ['show tables from ns', [['ns', 't']]],
+    ['show TimeZone', [['UTC']]],
+    ['select column_name from (summarize ns.t)', [['i'], ['k'], ['d']]],
+  ])('writes what is told of tables: %s', async (sql, rows) => {
+    await exported(sql)
+    expect(await lake.rows(`from '${file}'`)).toEqual(rows)
+  })
+
+  it('writes SUMMARIZE and SHOW CREATE TABLE, and refuses what has no rows', async () => {
+    await exported('summarize ns.t')
+    expect(await lake.rows(`select column_name, "max" from '${file}' order by 1 limit 1`)).toEqual([['d', '2999.0']])
+    await exported('show create table ns.t')
+    expect(await lake.rows(`from '${file}'`)).toEqual(await lake.rows('show create table ns.t'))
+    await expect(exported('insert into ns.t select 1, 2, 3')).rejects.toMatchObject({
+      code: 'sql/unsupported',
+      message: 'only rows are written to a Parquet file, and insert has none',
+    })
+  })
 })

@@ -15,7 +15,15 @@ import { runInsert } from './insert.ts'
 import { admit, openWithin, planMemory } from './memory-plan.ts'
 import { openStream, prepare, type QueryParts, runOptions, type SessionState } from './query.ts'
 import { doneResult, streamResult } from './results.ts'
-import { allowedSetting, createStatement, describeTable, showSchemas, showTables } from './show.ts'
+import {
+  allowedSetting,
+  createStatement,
+  describeTable,
+  showSchemas,
+  showTables,
+  type SmallTable,
+  valuesOf,
+} from './show.ts'
 import { findTable, knownNamespace, needTable, writtenTable } from './table-names.ts'
 import { canSortInPasses, type SortedRows, withinSort } from './sort-passes.ts'
 import { startTimeout } from './timeout.ts'
@@ -65,19 +73,25 @@ async function run(
   meter: Meter,
 ): Promise<Executed> {
   const { catalog } = parts
-  if (options.parquetFile !== undefined) {
-    if (statement.kind !== 'query') {
-      throw new IceboxError('sql/unsupported', {
-        message: `only the rows of a query are written to a Parquet file, not those of ${statement.kind}`,
-        remedy: 'write another format, or use a SELECT',
-        context: { statement: statement.kind },
-      })
-    }
-    return { result: await runExport(statement.query, options.parquetFile, state, options, parts, services, meter) }
+  const { parquetFile } = options
+  const query = async (rows: StatementText): Promise<Executed> => ({
+    result:
+      parquetFile === undefined
+        ? await runQuery(rows, state, options, parts, services, meter)
+        : await runExport(rows, parquetFile, state, options, parts, services, meter),
+  })
+  const small = async (kind: 'describe' | 'show', table: SmallTable): Promise<Executed> =>
+    parquetFile === undefined ? { result: doneResult(kind, '', meter, {}, table) } : await query(valuesOf(table))
+  if (parquetFile !== undefined && !/^(query|describe|show\b.*)$/.test(statement.kind)) {
+    throw new IceboxError('sql/unsupported', {
+      message: `only rows are written to a Parquet file, and ${statement.kind} has none`,
+      remedy: 'write another format, or use a SELECT',
+      context: { statement: statement.kind },
+    })
   }
   switch (statement.kind) {
     case 'query':
-      return { result: await runQuery(statement.query, state, options, parts, services, meter) }
+      return await query(statement.query)
     case 'explain':
       return { result: await runExplain(statement, state, options, parts, services, meter) }
     case 'insert':
@@ -122,30 +136,30 @@ async function run(
       // What the catalog does not know may be a CTE's or a system table's: DuckDB describes it, or says that it is not there.
       const isKnown = statement.table.parts.length > 1 || state.defaultNamespace !== undefined
       const table = isKnown ? await findTable(catalog, statement.table, text, state.defaultNamespace) : undefined
-      if (table === undefined)
-        return { result: await runQuery(statement.query, state, options, parts, services, meter) }
-      const columns = describeTable(await catalog.loadTable(table))
-      return { result: doneResult('describe', '', meter, {}, columns) }
+      if (table === undefined) return await query(statement.query)
+      return await small('describe', describeTable(await catalog.loadTable(table)))
     }
     case 'show schemas':
-      return { result: doneResult('show', '', meter, {}, await showSchemas(catalog, statement.like)) }
+      return await small('show', await showSchemas(catalog, statement.like))
     case 'show all tables':
-      return { result: doneResult('show', '', meter, {}, await showTables(catalog, undefined, statement.like)) }
+      return await small('show', await showTables(catalog, undefined, statement.like))
     case 'show tables': {
       const named = statement.namespace?.join('.')
       const namespace = named === undefined ? state.defaultNamespace : await knownNamespace(catalog, named)
       const tables = await showTables(catalog, namespace === undefined ? undefined : [namespace], statement.like)
-      return { result: doneResult('show', '', meter, {}, tables) }
+      return await small('show', tables)
     }
     case 'show create table': {
       const table = await needTable(catalog, statement.table, text, state.defaultNamespace)
       const rows = [[createStatement(table, await catalog.loadTable(table))]]
-      return {
-        result: doneResult('show', '', meter, {}, { columns: [{ name: 'create_statement', type: 'VARCHAR' }], rows }),
-      }
+      return await small('show', { columns: [{ name: 'create_statement', type: 'VARCHAR' }], rows })
     }
-    case 'show setting':
-      return { result: await showSetting(statement, text, state, parts, meter) }
+    case 'show setting': {
+      const table = await describedTable(statement, text, state, parts)
+      return table === undefined
+        ? await small('show', await settingOf(statement, state, parts))
+        : await small('describe', table)
+    }
     case 'set':
       return setSetting(statement, state, parts, meter)
     case 'use': {
@@ -278,27 +292,30 @@ async function dropSchema(
   }
 }
 
-/** `SHOW sales.orders` describes a table; `SHOW TimeZone` tells a setting. */
-async function showSetting(
-  statement: Extract<Statement, { kind: 'show setting' }>,
+/** `SHOW sales.orders` describes a table; `SHOW TimeZone` tells a setting: undefined. */
+async function describedTable(
+  { table }: Extract<Statement, { kind: 'show setting' }>,
   text: StatementText,
   state: SessionState,
   parts: QueryParts,
-  meter: Meter,
-): Promise<StatementResult> {
-  const { table } = statement
+): Promise<SmallTable | undefined> {
   const isTable = table.parts.length > 1 || state.defaultNamespace !== undefined
   const found = isTable ? await findTable(parts.catalog, table, text, state.defaultNamespace) : undefined
-  if (found !== undefined) {
-    return doneResult('describe', '', meter, {}, describeTable(await parts.catalog.loadTable(found)))
-  }
+  if (found !== undefined) return describeTable(await parts.catalog.loadTable(found))
   if (table.parts.length > 1) await needTable(parts.catalog, table, text, state.defaultNamespace)
+  return undefined
+}
+
+async function settingOf(
+  statement: Extract<Statement, { kind: 'show setting' }>,
+  state: SessionState,
+  parts: QueryParts,
+): Promise<SmallTable> {
   const name = allowedSetting(statement.name)
   const lease = await parts.sessions.lease(state.settings)
   try {
     const rows = await lease.session.all(`SELECT current_setting('${name}')::VARCHAR AS v`)
-    const value = rows[0]?.['v'] ?? null
-    return doneResult('show', '', meter, {}, { columns: [{ name, type: 'VARCHAR' }], rows: [[value]] })
+    return { columns: [{ name, type: 'VARCHAR' }], rows: [[rows[0]?.['v'] ?? null]] }
   } finally {
     await lease.release()
   }

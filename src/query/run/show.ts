@@ -13,11 +13,26 @@ import {
   type Type,
 } from '../../iceberg/index.ts'
 import { quoteName, quoteText } from '../text/names.ts'
+import type { StatementText } from '../text/statements.ts'
+import { tokenize } from '../text/tokenizer.ts'
 import { readType } from '../views/read-type.ts'
 
+/** What the catalog answers, not the engine; all of it is text. */
 export interface SmallTable {
   readonly columns: readonly ResultColumn[]
   readonly rows: readonly (readonly SqlValue[])[]
+}
+
+/** A query of the same rows, in their order. */
+export function valuesOf({ columns, rows }: SmallTable): StatementText {
+  const cell = (value: SqlValue): string => (value === null ? 'NULL' : quoteText(String(value)))
+  const values = rows.map((row, at) => `(${[at, ...row.map(cell)].join(', ')})`)
+  const nothing = `(0${', NULL'.repeat(columns.length)})`
+  const names = columns.map((_, at) => `c${at}`)
+  const shown = columns.map(({ name }, at) => `CAST(c${at} AS VARCHAR) AS ${quoteName(name)}`).join(', ')
+  const from = `(VALUES ${values.length === 0 ? nothing : values.join(', ')}) AS t(${['n', ...names].join(', ')})`
+  const sql = `SELECT ${shown} FROM ${from} WHERE ${rows.length > 0} ORDER BY n`
+  return { sql, offset: 0, script: sql, tokens: tokenize(sql) }
 }
 
 /** Columns of a table under the names that DuckDB's DESCRIBE uses; `extra` holds the comment. */

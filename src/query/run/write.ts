@@ -42,13 +42,15 @@ export async function writableQuery(prepared: Prepared, options: StatementOption
   const { signal } = options
   const isStaged = options.parameters !== undefined
   try {
+    // COPY and DESCRIBE take a SELECT.
+    const isTold = /^(describe|desc|show|summarize)\b/i.test(prepared.sql)
+    const selected = isTold ? `SELECT * FROM (${prepared.sql}\n)` : prepared.sql
     if (isStaged)
-      await session.run(`CREATE OR REPLACE TEMP TABLE ${STAGED.slice(5)} AS ${prepared.sql}`, runOptions(options))
-    const sql = isStaged ? `SELECT * FROM ${STAGED}` : prepared.sql
-    const described = /^summarize\b/i.test(sql) ? `SELECT * FROM (${sql}\n)` : sql
+      await session.run(`CREATE OR REPLACE TEMP TABLE ${STAGED.slice(5)} AS ${selected}`, runOptions(options))
+    const sql = isStaged ? `SELECT * FROM ${STAGED}` : selected
     return {
       sql,
-      columns: await describeColumns(session, described, signal === undefined ? {} : { signal }),
+      columns: await describeColumns(session, sql, signal === undefined ? {} : { signal }),
       [Symbol.asyncDispose]: async () => {
         if (isStaged) await session.run(`DROP TABLE IF EXISTS ${STAGED}`)
       },
