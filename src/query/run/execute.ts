@@ -315,7 +315,8 @@ async function settingOf(
   const lease = await parts.sessions.lease(state.settings)
   try {
     const rows = await lease.session.all(`SELECT current_setting('${name}')::VARCHAR AS v`)
-    return { columns: [{ name, type: 'VARCHAR' }], rows: [[rows[0]?.['v'] ?? null]] }
+    const value = rows[0]?.['v']
+    return { columns: [{ name, type: 'VARCHAR' }], rows: [[typeof value === 'string' ? value : null]] }
   } finally {
     await lease.release()
   }

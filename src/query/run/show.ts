@@ -1,6 +1,6 @@
 import { IceboxError } from '../../base/index.ts'
 import type { Catalog, TableIdentifier } from '../../catalog/index.ts'
-import type { ResultColumn, SqlValue } from '../../engine/index.ts'
+import type { ResultColumn } from '../../engine/index.ts'
 import {
   columnName,
   type LoadedTable,
@@ -20,12 +20,12 @@ import { readType } from '../views/read-type.ts'
 /** What the catalog answers, not the engine; all of it is text. */
 export interface SmallTable {
   readonly columns: readonly ResultColumn[]
-  readonly rows: readonly (readonly SqlValue[])[]
+  readonly rows: readonly (readonly (string | null)[])[]
 }
 
 /** A query of the same rows, in their order. */
 export function valuesOf({ columns, rows }: SmallTable): StatementText {
-  const cell = (value: SqlValue): string => (value === null ? 'NULL' : quoteText(String(value)))
+  const cell = (value: string | null): string => (value === null ? 'NULL' : quoteText(value))
   const values = rows.map((row, at) => `(${[at, ...row.map(cell)].join(', ')})`)
   const nothing = `(0${', NULL'.repeat(columns.length)})`
   const names = columns.map((_, at) => `c${at}`)
@@ -63,7 +63,7 @@ export async function showTables(
   like: string | undefined,
 ): Promise<SmallTable> {
   const all = namespaces ?? (await catalog.listNamespaces()).map((levels) => levels.join('.'))
-  const rows: SqlValue[][] = []
+  const rows: string[][] = []
   for (const namespace of all) {
     for (const { name } of await catalog.listTables(namespace.split('.')))
       if (matcher(like)(name)) rows.push([namespace, name])
