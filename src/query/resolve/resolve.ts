@@ -260,7 +260,8 @@ class Resolver {
     // before the table was replaced, whose columns may be of other types now.
     const { metadata } = loaded
     const isBranch = selector.ref !== undefined && metadata.refs[selector.ref]?.type !== 'tag'
-    const isOfTable = isBranch && isEvolvedFrom(schemaOf(metadata), schemaOf(metadata, snapshot))
+    const then = metadata.schemas.find((schema) => schema.schemaId === snapshot.schemaId)
+    const isOfTable = isBranch && (then === undefined || isEvolvedFrom(schemaOf(metadata), then))
     const { ref } = selector
     return { snapshot, label: isBranch ? `branch ${ref}` : String(snapshot.snapshotId), usesSnapshotSchema: !isOfTable }
   }
