@@ -436,6 +436,18 @@ describe('into a table that exists', () => {
     expect(notes).toEqual(["'fine': stored in nanoseconds and read in microseconds, what is below one is cut off"])
   })
 
+  it('times without a zone are said to be taken as UTC where the column has one', async () => {
+    const table = fresh()
+    const file = join(kit.folder, 'naive.parquet')
+    await using session = await kit.engine.session()
+    await session.run(`COPY (SELECT TIMESTAMP '2020-01-01 12:00:00' AS seen) TO '${file}' (FORMAT parquet)`)
+    await kit.import({ table, sources: [await csv('zoned.csv', 'seen', '2020-01-01T12:00:00Z')] })
+    const plan = await kit.plan({ table, sources: [file], mode: 'append' })
+    expect(plan.notes.join()).toContain("column 'seen': times without a zone are taken as UTC")
+    await kit.import({ table, sources: [file], mode: 'append' })
+    expect(await kit.read('SELECT count(DISTINCT seen)::INTEGER AS n FROM $T', table.name)).toEqual([{ n: 1 }])
+  })
+
   it('text does not get into a column of numbers', async () => {
     const table = fresh()
     await kit.import({ table, sources: [await csv('numbers.csv', 'id', '1')] })

@@ -115,7 +115,7 @@ function fitted(question: ColumnQuestion, schema: Schema): ColumnPlan {
     if (fit === 'refuse') throw misfit(field, found, question)
     const type = fit === 'widen' ? sourceType : field.type
     refuseAmbiguous(found, type)
-    addNotes(notes, type.kind === 'string' ? { ...found, note: undefined } : found, note)
+    addNotes(notes, type.kind === 'string' ? { ...found, note: undefined } : found, note ?? zoneNote(sourceType, type))
     if (fit === 'widen') changes.push({ kind: 'widen', name: field.name, type })
     columns.push({
       name: field.name,
@@ -257,6 +257,11 @@ function refuseAmbiguous(found: FoundColumn, type: Type): void {
 function addNotes(notes: string[], found: FoundColumn, mapped: string | undefined): void {
   if (found.note !== undefined) notes.push(`column '${found.name}': ${found.note}`)
   if (mapped !== undefined) notes.push(`column '${found.name}': ${mapped}`)
+}
+
+/** Sessions are in UTC, and a time without a zone is nowhere else. */
+function zoneNote(source: Type, target: Type): string | undefined {
+  return source.kind === 'timestamp' && target.kind === 'timestamptz' ? 'times without a zone are taken as UTC' : undefined
 }
 
 function missing(field: NestedField, question: ColumnQuestion): IceboxError {
