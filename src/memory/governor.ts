@@ -7,7 +7,7 @@ import { DEFAULT_PRESSURE, type PressureSettings } from './pressure/rungs.ts'
 import type { SourceGate } from './pressure/sources.ts'
 import { ownMemory } from './process-memory.ts'
 import type { BudgetNode } from './tree/budget-tree.ts'
-import { Ledger, OTHERS } from './tree/ledger.ts'
+import { HEAPS, Ledger, OTHERS } from './tree/ledger.ts'
 import type { Reservation, ReserveOptions } from './tree/reservation.ts'
 import { nextLookMs } from './watch/look-rule.ts'
 import { type ProcessSources, systemProcessSources } from './watch/process-sources.ts'
@@ -77,6 +77,7 @@ export class Governor implements Disposable {
       settings: options.pressure ?? DEFAULT_PRESSURE,
       view: () => ({
         usedBytes: this.#ledger.heldBytes,
+        heapBytes: this.#ledger.heldBy(HEAPS),
         budgetBytes: this.#ledger.budgetBytes,
         isShort: this.#ledger.isShortOfMemory,
         sharedBytes: this.#ledger.seenBytes,

@@ -9,6 +9,7 @@ const BUDGET = 1000
 
 const FIGURES = {
   nowMs: 0,
+  heapBytes: 0,
   budgetBytes: BUDGET,
   reliefs: 0,
   lastFreedBytes: 0,
@@ -27,7 +28,7 @@ function climb(
   running: { readonly operations?: number; readonly ending?: number; readonly from?: number } = {},
 ): string[][] {
   const { from, ...counts } = running
-  let state: PressureState = { ...CALM, usedBytes: from ?? looks[0]?.[0] ?? 0 }
+  let state: PressureState = { ...CALM, nativeBytes: from ?? looks[0]?.[0] ?? 0 }
   return looks.map(([usedBytes, reliefs], at) => {
     const figures = { ...FIGURES, ...counts, nowMs: at * 20, usedBytes, reliefs }
     const decision = decidePressure(figures, state, settings)
@@ -80,6 +81,12 @@ describe('the pressure ladder', () => {
       ],
     ])
     expect(climb([[1010, 0]], DEFAULT_PRESSURE, { from: 1000 }).flat()).not.toContain('cancel-largest')
+  })
+
+  it("climbs as usual where it is V8's heap that grows: a relief may find garbage", () => {
+    const grown = { ...FIGURES, usedBytes: 1200, heapBytes: 300, operations: 1 }
+    const { actions } = decidePressure(grown, { ...CALM, nativeBytes: 895 }, DEFAULT_PRESSURE)
+    expect(actions.map(({ kind }) => kind)).toEqual(['enter', 'enter', 'relieve', 'alert'])
   })
 
   it('brakes at once for one operation alone or none, and beside others when the one that was told to end has not', () => {
@@ -170,7 +177,7 @@ describe('the pressure ladder', () => {
   })
 
   it('ends one operation at a time: the next only when the first had two seconds to give its memory back', () => {
-    let state: PressureState = { ...CALM, usedBytes: 1100 }
+    let state: PressureState = { ...CALM, nativeBytes: 1100 }
     const ended: number[] = []
     for (let nowMs = 0; nowMs <= 5000; nowMs += 20) {
       const figures = { ...FIGURES, nowMs, usedBytes: 1100, reliefs: 1 }

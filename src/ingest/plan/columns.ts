@@ -261,7 +261,9 @@ function addNotes(notes: string[], found: FoundColumn, mapped: string | undefine
 
 /** Sessions are in UTC, and a time without a zone is nowhere else. */
 function zoneNote(source: Type, target: Type): string | undefined {
-  return source.kind === 'timestamp' && target.kind === 'timestamptz' ? 'times without a zone are taken as UTC' : undefined
+  return source.kind === 'timestamp' && target.kind === 'timestamptz'
+    ? 'times without a zone are taken as UTC'
+    : undefined
 }
 
 function missing(field: NestedField, question: ColumnQuestion): IceboxError {

@@ -4,6 +4,8 @@ import { type PressureSettings, type Rung, RUNGS, thresholdsOf } from './rungs.t
 export interface PressureFigures {
   readonly nowMs: number
   readonly usedBytes: number
+  /** Of it, what V8's heap has grown: garbage perhaps, which a relief finds. */
+  readonly heapBytes: number
   readonly budgetBytes: number
   /** Reliefs that have ended so far, and what the last one freed. */
   readonly reliefs: number
@@ -25,8 +27,8 @@ export interface PressureState {
   /** Grows while reliefs free nothing. */
   readonly reliefIntervalMs: number
   readonly nextCancelMs: number
-  /** At the last look. */
-  readonly usedBytes: number
+  /** What V8's heap does not hold, at the last look. */
+  readonly nativeBytes: number
 }
 
 export type PressureAction =
@@ -51,7 +53,7 @@ const LONGEST_RELIEF_INTERVAL_MS = 30_000
 const WORTHWHILE_SHARE = 0.01
 /** Time for a cancelled operation to give its memory back (an interrupt takes 23-309 ms) before the next is chosen. */
 const CANCEL_INTERVAL_MS = 2000
-/** Beyond the budget, more than this share of it since the last look: no relief is as fast. */
+/** Beyond the budget, more native memory than this share of it since the last look: no relief is as fast. */
 const RUNAWAY_SHARE = 0.01
 
 export const CALM: PressureState = {
@@ -61,7 +63,7 @@ export const CALM: PressureState = {
   nextReliefMs: 0,
   reliefIntervalMs: RELIEF_INTERVAL_MS,
   nextCancelMs: 0,
-  usedBytes: 0,
+  nativeBytes: 0,
 }
 
 /**
@@ -85,7 +87,8 @@ export function decidePressure(
     active.delete(rung)
     actions.push({ kind: 'leave', rung })
   }
-  const isRunaway = share >= thresholds.cancel && figures.usedBytes - state.usedBytes > budgetBytes * RUNAWAY_SHARE
+  const nativeBytes = figures.usedBytes - figures.heapBytes
+  const isRunaway = share >= thresholds.cancel && nativeBytes - state.nativeBytes > budgetBytes * RUNAWAY_SHARE
   const wasRelieved = state.askedAtRelief !== undefined && figures.reliefs > state.askedAtRelief
   for (const [at, rung] of RUNGS.entries()) {
     if (active.has(rung) || share < thresholds[rung]) continue
@@ -100,7 +103,7 @@ export function decidePressure(
   if (relief.action !== undefined) actions.push(relief.action)
   let { nextCancelMs } = state
   if (active.has('cancel') && share >= thresholds.cancel) {
-    if (nowMs >= nextCancelMs) {
+    if (nowMs >= nextCancelMs && figures.operations > 0) {
       actions.push({ kind: 'cancel-largest' })
       nextCancelMs = nowMs + CANCEL_INTERVAL_MS
     }
@@ -111,7 +114,7 @@ export function decidePressure(
   const alert = settings.alertThreshold
   const isAlerted = share >= (state.isAlerted ? alert - HYSTERESIS : alert)
   if (isAlerted !== state.isAlerted) actions.push({ kind: 'alert', isRaised: isAlerted })
-  return { actions, state: { active, isAlerted, nextCancelMs, usedBytes: figures.usedBytes, ...relief.state } }
+  return { actions, state: { active, isAlerted, nextCancelMs, nativeBytes, ...relief.state } }
 }
 
 function decideRelief(

@@ -30,6 +30,8 @@ export type PressureListener = (event: PressureEvent) => void
 /** What the ladder asks of the books. */
 export interface LadderView {
   readonly usedBytes: number
+  /** Of it, growth of V8's heap. */
+  readonly heapBytes: number
   readonly budgetBytes: number
   readonly isShort: boolean
   /** Memory of the engine, the heaps and nobody: what operations share. */
@@ -102,10 +104,11 @@ export class PressureLadder {
 
   /** Decides by the books as they are now, and acts. */
   step(nowMs: number): void {
-    const { usedBytes, budgetBytes, isShort } = this.#view()
+    const { usedBytes, heapBytes, budgetBytes, isShort } = this.#view()
     const figures = {
       nowMs,
       usedBytes,
+      heapBytes,
       budgetBytes,
       isShort,
       reliefs: this.#reliefs,
