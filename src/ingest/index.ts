@@ -1,4 +1,4 @@
-export { needDiskSpace } from './execute/disk-space.ts'
+export { needDiskSpace } from './write/disk-space.ts'
 export { executeImport, type ImportOutcome } from './execute/execute-import.ts'
 export type { ExecuteOptions, ImportStep } from './execute/execute-options.ts'
 export { recoverWrites, type RecoveryReport } from './execute/recover.ts'

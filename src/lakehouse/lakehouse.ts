@@ -118,6 +118,7 @@ export class Lakehouse implements CommandLakehouse {
   /** What an import would do, without doing it: table, columns and why, partitions, memory and disk needed. */
   async planImport(options: ImportOptions): Promise<ImportPlan> {
     const plan = await planImport(importRequest(options), await ingestServices(this.#parts, 'plan'))
+    await plan.details.documents?.remove()
     await plan.details.spooled?.remove()
     return plan
   }

@@ -143,7 +143,6 @@ it('whatever stands in a column of text is its own text, by itself, in objects a
         format: 'ndjson',
         paths: [await kit.file(`rows-${round++}.ndjson`, text)],
         compression: 'none',
-        layout: 'newline_delimited',
         hive: [],
         shape: {
           kind: 'struct',
@@ -161,4 +160,21 @@ it('whatever stands in a column of text is its own text, by itself, in objects a
     }),
     { numRuns: 60 },
   )
+})
+
+it.each([
+  ['an array', (rows: readonly string[]) => `[${rows.join(',\n')}]`],
+  ['objects over lines', (rows: readonly string[]) => rows.map((row) => row.replaceAll(',"', ',\n"')).join('\n')],
+])('numbers and objects of documents are kept as those of lines: %s', async (_, document) => {
+  await using one = await openKit()
+  const schemaFile = await one.file('schema.sql', 'n decimal(38, 20), s varchar, year int')
+  const rows = ['{"n":0.12345678901234567890,"s":{"a":1.50}}', '{"n":1,"s":1e2}', '{"n":1,"s":"1.50"}']
+  const file = await one.file('y/year=2024/rows.json', document(rows))
+  const sources = [file.slice(0, file.indexOf('/year='))]
+  await one.import({ sources, schemaFile, preserveOrder: true })
+  expect(await one.read('SELECT n::VARCHAR AS n, s, year FROM $T')).toEqual([
+    { n: '0.12345678901234567890', s: '{"a":1.50}', year: 2024 },
+    { n: '1.00000000000000000000', s: '1e2', year: 2024 },
+    { n: '1.00000000000000000000', s: '1.50', year: 2024 },
+  ])
 })

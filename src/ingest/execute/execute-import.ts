@@ -14,14 +14,13 @@ import { READ_AS_TEXT } from '../read/csv-select.ts'
 import { isUnknownField } from '../read/json-faults.ts'
 import { faultIn } from '../read/json-lines.ts'
 import { fromStart, ofStandardInput } from '../source/pipe-errors.ts'
-import { areLines } from '../read/json-select.ts'
 import { isWide, refuseLongLines, withLineSizes } from '../read/line-sizes.ts'
 import { ARROW_TABLE, type SelectOptions, sourceSelect } from '../read/source-select.ts'
 import { quoteIdentifier } from '../sql.ts'
 import { emptySource } from '../inspect/csv.ts'
 import { type WriteResult, writeDataFiles } from '../write/data-files.ts'
 import { writtenFilesBytes } from '../write/packed-metrics.ts'
-import { needDiskSpace } from './disk-space.ts'
+import { needDiskSpace } from '../write/disk-space.ts'
 import { dividableText } from './dividable-text.ts'
 import type { ExecuteOptions } from './execute-options.ts'
 import { explained, isAboutNul, refuseUnknownKeys } from './failures.ts'
@@ -52,13 +51,15 @@ export interface ImportOutcome {
  * file, line, column and value, `memory/*`, `storage/*`, `table/*`, `cancelled`.
  */
 export async function executeImport(plan: ImportPlan, options: ExecuteOptions): Promise<ImportOutcome> {
-  const { spooled } = plan.details
+  const { spooled, documents } = plan.details
   try {
     if (plan.action === 'skip') return skipped(plan)
     return await importInto(plan, options)
   } catch (error) {
-    throw spooled === undefined ? error : ofStandardInput(error, [fromStart(spooled.path)])
+    const named = documents === undefined ? error : await documents.named(error)
+    throw spooled === undefined ? named : ofStandardInput(named, [fromStart(spooled.path)])
   } finally {
+    await documents?.remove()
     await spooled?.remove()
   }
 }
@@ -86,9 +87,12 @@ async function importInto(plan: ImportPlan, options: ExecuteOptions): Promise<Im
       ...(signal === undefined ? {} : { signal }),
     })
     await using session = await services.engine.session(signal)
-    const { pipe } = plan.details.spooled ?? {}
-    if (pipe === undefined) return await commit(plan, target, await write(plan, target, session, options), options)
-    const written = await writePipe(pipe, plan, target, options, (part, watch) => write(part, target, session, watch))
+    const { spooled, documents } = plan.details
+    const pipe = documents?.pipe ?? spooled?.pipe
+    const lines = documents === undefined ? plan : { ...plan, files: documents.files }
+    if (pipe === undefined) return await commit(plan, target, await write(lines, target, session, options), options)
+    const written = await writePipe(pipe, lines, target, options, (part, watch) => write(part, target, session, watch))
+    if (spooled?.pipe === undefined) return await commit(plan, target, written, options)
     const whole = wholeOf(plan, pipe)
     if (target.isNew || !isRepeated(whole, target.base)) return await commit(whole, target, written, options)
     await written.result.discard()
@@ -118,9 +122,6 @@ async function write(
   const stop = new AbortController()
   const both = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal])
   const notes: string[] = []
-  if ((source.format === 'json' || source.format === 'ndjson') && !areLines(source)) {
-    await refuseUnknownKeys(plan, session, both, options)
-  }
   if (source.format === 'arrow') await loadArrow(plan, session, both)
   if (plan.onError === 'reject') await clearRejects(session)
   const guard = startGuard(plan, services.settings.maxLineSizeBytes, both)
@@ -177,10 +178,11 @@ async function write(
         ...(progress === undefined ? {} : { onProgress: progress }),
       })
     }
+    const isJson = source.format === 'ndjson' || source.format === 'json'
     const lines = {
       files: plan.files,
-      hasLines: source.format === 'ndjson' || (source.format === 'csv' && !isWide(source.encoding)),
-      firstBytes: source.format === 'ndjson' ? source.maxObjectBytes : undefined,
+      hasLines: isJson || (source.format === 'csv' && !isWide(source.encoding)),
+      firstBytes: isJson ? source.maxObjectBytes : undefined,
       limitBytes: services.settings.maxLineSizeBytes,
       signal,
     }

@@ -1,7 +1,6 @@
 import { availableParallelism } from 'node:os'
 import type { ImportPlan } from '../plan/import-plan.ts'
 import type { SourceDescription } from '../read/description.ts'
-import { areLines } from '../read/json-select.ts'
 import { isWide } from '../read/line-sizes.ts'
 import { mayHaveLongLines, scanText } from '../source/text-scan.ts'
 
@@ -25,14 +24,13 @@ export interface Guard {
 export function startGuard(plan: ImportPlan, maxLineSizeBytes: number, signal: AbortSignal): Guard {
   const { source } = plan.details
   const isText = source.format === 'csv' || source.format === 'ndjson' || source.format === 'json'
-  // A pipe looks at its bytes as they come.
-  const isLooked = plan.details.spooled?.pipe !== undefined
+  // A pipe looks at its bytes as they come, and so does who makes lines of documents.
+  const isLooked = plan.details.spooled?.pipe !== undefined || plan.details.documents !== undefined
   const files =
     isText && !isFullOfNul(source) && !isLooked
       ? plan.files.filter((file) => file.sizeBytes > 0 && file.compression !== 'zstd')
       : []
-  const hasLines = source.format === 'csv' || (source.format === 'ndjson' && areLines(source))
-  const limits = { maxLineSizeBytes: hasLines ? maxLineSizeBytes : Number.POSITIVE_INFINITY }
+  const limits = { maxLineSizeBytes }
   const look = async (some: typeof files) => {
     for (const file of some) await scanText(file.path, file.compression === 'gzip' ? 'gzip' : 'none', limits, signal)
   }

@@ -12,6 +12,7 @@ import type { ColumnMapping, CsvDescription, JsonDescription, SourceDescription 
 import { faultOf, NO_OBJECT } from '../read/json-faults.ts'
 import { lineNumbers } from '../read/json-lines.ts'
 import { judgedColumns, jsonVerdict } from '../read/json-misfits.ts'
+import { noRejects } from '../read/no-rejects.ts'
 import { goodJsonRow, isBlankLine, jsonColumns, ndjsonLines } from '../read/json-select.ts'
 import type { SelectOptions } from '../read/source-select.ts'
 import { quoteIdentifier, textOf } from '../sql.ts'
@@ -46,11 +47,7 @@ export function goodRowsSelect(
     const columns = ['s', ...description.hive.map((column) => quoteIdentifier(column.name))].join(', ')
     return `SELECT ${nested} FROM ${onlyWhere(isGood, columns, ndjsonLines(description, mapping, options))}`
   }
-  throw new IceboxError('usage/invalid', {
-    message: `--on-error reject does not work for ${description.format}: it has no lines that could be set aside`,
-    remedy: 'use it for CSV and NDJSON',
-    context: { format: description.format },
-  })
+  throw noRejects(description.format)
 }
 
 /** Forgets what an earlier import of the session set aside. */

@@ -4,13 +4,13 @@ import { localPath } from '../../storage/index.ts'
 import type { ImportPlan } from '../plan/import-plan.ts'
 import { pieceBytes, TEXT_TO_PARQUET } from '../plan/piece-size.ts'
 import type { SourceDescription } from '../read/description.ts'
-import { type Pipe, type PipeSegment, STANDARD_INPUT } from '../source/pipe.ts'
-import { ofStandardInput } from '../source/pipe-errors.ts'
+import type { Pipe, PipeSegment } from '../source/pipe.ts'
+import { ofPipe } from '../source/pipe-errors.ts'
 import { removeFolder } from '../write/files.ts'
 import { writtenFilesBytes } from '../write/packed-metrics.ts'
 import type { WriteResult } from '../write/data-files.ts'
 import { targetSize } from '../write/table-properties.ts'
-import { needDiskSpace } from './disk-space.ts'
+import { needDiskSpace } from '../write/disk-space.ts'
 import type { ExecuteOptions } from './execute-options.ts'
 import type { Target } from './target.ts'
 
@@ -57,7 +57,7 @@ export async function writePipe(
       await needDiskSpace(localPath(location), bytes * TEXT_TO_PARQUET)
       const { result } = await write(partOf(plan, segments), { ...options, onProgress: report }).catch(
         (error: unknown) => {
-          throw ofStandardInput(error, segments)
+          throw ofPipe(error, segments, pipe.name)
         },
       )
       done.push(result)
@@ -71,7 +71,7 @@ export async function writePipe(
       const next = await pipe.next()
       segments = next === undefined ? [] : [next]
     }
-    const notes = done.length > 1 ? [`${STANDARD_INPUT} was written in ${formatCount(done.length)} pieces`] : []
+    const notes = done.length > 1 ? [`${pipe.name} was written in ${formatCount(done.length)} pieces`] : []
     return { result: together(done), rejects: { count: 0, file: null }, notes }
   } catch (error) {
     for (const result of done) await result.discard()
@@ -92,7 +92,7 @@ function partOf(plan: ImportPlan, segments: readonly PipeSegment[]): ImportPlan 
 
 function sourceOf(source: SourceDescription, paths: readonly string[]): SourceDescription {
   if (source.format === 'csv') return { ...source, groups: source.groups.map((group) => ({ ...group, paths })) }
-  if (source.format === 'ndjson') return { ...source, paths }
+  if (source.format === 'ndjson' || source.format === 'json') return { ...source, paths }
   throw new IceboxError('internal/unreachable', { message: `a pipe of ${source.format} was cut` })
 }
 

@@ -4,7 +4,7 @@ import { hiveColumns } from '../source/hive.ts'
 import type { SourceFile } from '../source/locate.ts'
 import { withLineSizes } from '../read/line-sizes.ts'
 import { explainJsonError } from '../read/json-errors.ts'
-import { areLines, expectedLineLimit, jsonObjects, jsonRows } from '../read/json-select.ts'
+import { expectedLineLimit, jsonRows, jsonTexts } from '../read/json-select.ts'
 import type { FoundColumn, Inspection, JsonDescription, JsonShape, JsonStruct } from '../read/description.ts'
 import { quoteIdentifier } from '../sql.ts'
 import { decide, newEvidence, type TextDecision } from './classify.ts'
@@ -12,7 +12,6 @@ import { emptySource, foundInPath, type InspectScene } from './csv.ts'
 import { checkNames } from './names.ts'
 import { MAX_LEVELS, MAX_LIST_LEVELS, sampleStructure } from './json-structure.ts'
 import { inspectTexts, type TextColumn, whyOf } from './text-columns.ts'
-import { readHead } from '../source/bytes.ts'
 import { scanText } from '../source/text-scan.ts'
 
 /** Names, nesting and types of JSON objects from a bounded sample. */
@@ -31,7 +30,6 @@ export async function inspectJson(
     format,
     paths: used.map((file) => file.path),
     compression: firstFile.compression,
-    layout: format === 'ndjson' ? ('newline_delimited' as const) : await layoutOf(firstFile),
     hive,
   }
   if (used.some((file) => file.compression !== firstFile.compression)) {
@@ -43,7 +41,7 @@ export async function inspectJson(
   }
   const lines = {
     files: used,
-    hasLines: format === 'ndjson',
+    hasLines: true,
     limitBytes: scene.maxLineSizeBytes,
     signal: scene.signal,
   }
@@ -60,15 +58,15 @@ async function inspectObjects(
 ): Promise<Inspection> {
   const { hive } = base
   const firstPath = base.paths[0] ?? ''
-  const isTolerant = scene.isTolerant && areLines(base)
+  const { isTolerant } = scene
   const empty: JsonDescription = { ...base, isTolerant, shape: { kind: 'struct', fields: [] } }
   const options = scene.signal === undefined ? {} : { signal: scene.signal }
   try {
     const sample = await sampleStructure(scene.session, empty, scene.sampleRows, scene.signal)
-    // The engine names the place of what is no JSON when it reads it itself.
+    // The engine says what is wrong where it may not look first.
     if (sample.broken > 0 && !isTolerant)
       await scene.session.run(
-        `SELECT count(json) FROM (SELECT json FROM ${jsonObjects(empty)} LIMIT ${scene.sampleRows})`,
+        `SELECT count(json_structure(json)) FROM (SELECT json FROM ${jsonTexts(empty)} LIMIT ${scene.sampleRows})`,
       )
     const sampled = isTolerant ? sample.rows - sample.odd - sample.broken : sample.rows
     if (sampled === 0) throw emptySource(base.paths)
@@ -89,7 +87,7 @@ async function inspectObjects(
     const width = sample.averageBytes
     const totalBytes = used.reduce((sum, file) => sum + file.sizeBytes * (file.compression === 'none' ? 1 : 8), 0)
     // For the import only: the reader looks further than the sample.
-    const maxObjectBytes = base.maxObjectBytes ?? (areLines(base) ? expectedLineLimit(sample.longestBytes) : undefined)
+    const maxObjectBytes = base.maxObjectBytes ?? expectedLineLimit(sample.longestBytes)
     return {
       description: { ...description, ...(maxObjectBytes !== undefined && { maxObjectBytes }) },
       columns: [...columns, ...hive.map(foundInPath)],
@@ -106,22 +104,12 @@ async function inspectObjects(
 /** Memory that ran out on the sample has one usual cause: a line of no end. */
 async function longLine(error: unknown, base: Omit<JsonDescription, 'shape'>, scene: InspectScene): Promise<unknown> {
   if (!isIceboxError(error, 'memory/exhausted') || base.compression === 'zstd') return error
-  if (!areLines(base)) return error
   try {
     for (const path of base.paths) await scanText(path, base.compression, scene, scene.signal)
   } catch (found) {
     return found
   }
   return error
-}
-
-async function layoutOf(file: SourceFile & { readonly compression: Compression }): Promise<JsonDescription['layout']> {
-  if (file.compression !== 'none') return 'unstructured'
-  const head = Buffer.from(await readHead(file.path, 4096))
-    .toString('utf8')
-    .replace(/^\uFEFF/, '')
-    .trimStart()
-  return head.startsWith('[') ? 'array' : 'unstructured'
 }
 
 function levelsOf(shape: JsonShape): number {

@@ -2,6 +2,7 @@ import { formatBytes, formatCount } from '../../base/index.ts'
 import { type MemoryPlan, memoryPlanText } from '../../memory/index.ts'
 import type { TextDivision } from '../divide/record-divider.ts'
 import type { Compression, SourceFormat } from '../source/format.ts'
+import type { JsonDocuments } from '../source/json-documents.ts'
 import type { Spooled } from '../source/standard-input.ts'
 import type { NestedField, PartitionSpec, SortOrder } from '../../iceberg/index.ts'
 import type { ColumnMapping, SourceDescription } from '../read/description.ts'
@@ -54,6 +55,8 @@ export interface ImportPlan {
     readonly sampledRows: number
     /** Standard input as a file, removed after the import; with a `pipe`, the beginning of it. */
     readonly spooled: Spooled | undefined
+    /** JSON documents as lines, which are what `source` names; removed after the import. */
+    readonly documents: JsonDocuments | undefined
   }
 }
 

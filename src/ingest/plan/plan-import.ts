@@ -5,14 +5,16 @@ import { isUnpartitioned, type LoadedTable, type Schema } from '../../iceberg/in
 import { advised, planImportMemory, VECTOR_ROWS } from '../../memory/index.ts'
 import { checkFormats } from '../inspect/asked-formats.ts'
 import { inspectArrow } from '../inspect/arrow.ts'
-import { type CsvOptions, inspectCsv, type InspectScene } from '../inspect/csv.ts'
+import { type CsvOptions, emptySource, inspectCsv, type InspectScene } from '../inspect/csv.ts'
 import { inspectJson } from '../inspect/json.ts'
 import { inspectParquet } from '../inspect/parquet.ts'
 import type { Inspection } from '../read/description.ts'
+import { noRejects } from '../read/no-rejects.ts'
 import { fittedSource } from '../read/json-exact.ts'
 import type { SourceFormat } from '../source/format.ts'
 import { fromStart, ofStandardInput } from '../source/pipe-errors.ts'
-import { type PreparedSource, prepareSource } from '../source/prepare.ts'
+import { type JsonDocuments, spoolDocuments } from '../source/json-documents.ts'
+import { type PreparedFile, type PreparedSource, prepareSource } from '../source/prepare.ts'
 import { readSchemaFile } from '../types/schema-file.ts'
 import { firstRung } from '../write/first-rung.ts'
 import { rowGroupLimit, targetSize } from '../write/table-properties.ts'
@@ -64,12 +66,15 @@ export async function planImport(request: ImportRequest, services: IngestService
   checkRequest(request)
   const { signal } = request
   const existing = await existingTable(services.catalog, request)
+  const piece = mayCut(request, existing)
+    ? pieceBytes(targetSize(existing?.metadata.properties ?? {}, services.settings.targetFileSizeBytes))
+    : undefined
   const prepared = await prepareSource(request.sources, {
     spoolDirectory: services.settings.spoolDirectory,
     journal: services.journal,
     ...(request.format === undefined ? {} : { format: request.format }),
     ...(request.standardInput === undefined ? {} : { standardInput: request.standardInput }),
-    ...(mayCut(request, existing) && {
+    ...(piece !== undefined && {
       cut: {
         dialect: {
           delimiter: request.csv?.delimiter,
@@ -78,13 +83,13 @@ export async function planImport(request: ImportRequest, services: IngestService
           hasHeader: request.csv?.header,
         },
         maxLineSizeBytes: services.settings.maxLineSizeBytes,
-        pieceBytes: pieceBytes(targetSize(existing?.metadata.properties ?? {}, services.settings.targetFileSizeBytes)),
+        pieceBytes: piece,
       },
     }),
     ...(signal === undefined ? {} : { signal }),
   })
   try {
-    return await planPrepared(request, existing, prepared, services)
+    return await planPrepared(request, existing, prepared, piece, services)
   } catch (error) {
     await prepared.spooled?.remove()
     throw prepared.spooled === undefined ? error : ofStandardInput(error, [fromStart(prepared.spooled.path)])
@@ -92,7 +97,7 @@ export async function planImport(request: ImportRequest, services: IngestService
 }
 
 /**
- * Whether standard input can be imported piece by piece. Not where pieces would be worse or wrong: a partitioned table would
+ * Whether standard input, or lines of JSON documents, can be imported piece by piece. Not where pieces would be worse or wrong: a partitioned table would
  * get small files for each, rows set aside are numbered as a whole, and a key that was used asks for the whole fingerprint.
  */
 function mayCut(request: ImportRequest, existing: LoadedTable | undefined): boolean {
@@ -108,6 +113,7 @@ async function planPrepared(
   request: ImportRequest,
   existing: LoadedTable | undefined,
   prepared: PreparedSource,
+  piece: number | undefined,
   services: IngestServices,
 ): Promise<ImportPlan> {
   const { signal } = request
@@ -125,6 +131,34 @@ async function planPrepared(
     return skipPlan(request, prepared)
   }
   for (const file of prepared.files) if (file.compression === 'zstd') await checkZstd(file.path)
+  if (prepared.format !== 'json') return await planSource(request, existing, prepared, undefined, session, services)
+  if (request.onError === 'reject') throw noRejects('json')
+  const documents = await spoolDocuments(prepared.files, {
+    session,
+    spoolDirectory: services.settings.spoolDirectory,
+    journal: services.journal,
+    maxLineSizeBytes: services.settings.maxLineSizeBytes,
+    pieceBytes: piece,
+    signal,
+  })
+  try {
+    return await planSource(request, existing, prepared, documents, session, services)
+  } catch (error) {
+    const named = await documents.named(error)
+    await documents.remove()
+    throw named
+  }
+}
+
+async function planSource(
+  request: ImportRequest,
+  existing: LoadedTable | undefined,
+  prepared: PreparedSource,
+  documents: JsonDocuments | undefined,
+  session: EngineSession,
+  services: IngestServices,
+): Promise<ImportPlan> {
+  const { signal } = request
   const scene: InspectScene = {
     session,
     sampleRows: services.settings.sampleRows,
@@ -135,7 +169,7 @@ async function planPrepared(
     ...(signal === undefined ? {} : { signal }),
   }
   await checkFormats(scene.csv, session)
-  const inspected = await inspect(prepared, scene)
+  const inspected = await inspect(prepared, documents, scene)
   // Each look into a large footer leaves as much free in the C library's heap: 60 MB of the 256 were gone before the copy.
   if ((inspected.footerBytes ?? 0) > LARGE_FOOTERS) await services.engine.giveBack()
   const schema = existing === undefined ? await givenSchema(request, session) : currentSchema(existing)
@@ -248,6 +282,7 @@ async function planPrepared(
       fingerprint: prepared.fingerprint,
       sampledRows: inspection.sampledRows,
       spooled: prepared.spooled,
+      documents,
     },
   }
 }
@@ -259,12 +294,8 @@ async function hasSpace(folder: string, bytes: number): Promise<boolean> {
 
 function checkRequest(request: ImportRequest): void {
   const reject = request.onError === 'reject'
-  if (reject && request.format !== undefined && ['parquet', 'arrow', 'json'].includes(request.format)) {
-    throw new IceboxError('usage/invalid', {
-      message: `--on-error reject does not work for ${request.format}: it has no lines that could be set aside`,
-      remedy: 'use it for CSV and NDJSON',
-    })
-  }
+  if (reject && request.format !== undefined && ['parquet', 'arrow', 'json'].includes(request.format))
+    throw noRejects(request.format)
   const escape = request.csv?.escape
   if (escape !== undefined && escape.length !== 1) {
     throw new IceboxError('usage/invalid', {
@@ -301,18 +332,32 @@ function hasKey(table: LoadedTable, key: string): boolean {
   return table.metadata.snapshots.some((snapshot) => snapshot.summary['icebox.import-key'] === key)
 }
 
-async function inspect(prepared: PreparedSource, scene: InspectScene): Promise<Inspection> {
+async function inspect(
+  prepared: PreparedSource,
+  documents: JsonDocuments | undefined,
+  scene: InspectScene,
+): Promise<Inspection> {
   switch (prepared.format) {
     case 'csv':
       return inspectCsv(prepared.files, scene)
-    case 'json':
     case 'ndjson':
       return inspectJson(prepared.files, prepared.format, scene)
+    case 'json':
+      return inspectJson(linesToInspect(prepared, documents), prepared.format, scene)
     case 'parquet':
       return inspectParquet(prepared.files, scene)
     case 'arrow':
       return inspectArrow(prepared.files)
   }
+}
+
+/** The lines of documents, and documents without a byte, which a note is about. */
+function linesToInspect(prepared: PreparedSource, documents: JsonDocuments | undefined): PreparedFile[] {
+  const files = documents?.files ?? []
+  if (files.length === 0) throw emptySource(prepared.files.map(({ path }) => path))
+  const sized =
+    documents?.pipe === undefined ? files : files.map((file) => ({ ...file, sizeBytes: documents.estimatedBytes }))
+  return [...sized, ...prepared.files.filter(({ sizeBytes }) => sizeBytes === 0)]
 }
 
 async function givenSchema(request: ImportRequest, session: EngineSession): Promise<Schema | undefined> {
@@ -356,6 +401,7 @@ function skipPlan(request: ImportRequest, prepared: PreparedSource): ImportPlan 
       fingerprint: prepared.fingerprint,
       sampledRows: 0,
       spooled: prepared.spooled,
+      documents: undefined,
     },
   }
 }

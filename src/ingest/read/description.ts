@@ -24,12 +24,11 @@ export interface CsvGroup {
   readonly names: readonly string[]
 }
 
+/** Objects that are lines; those of documents (`json`) were made lines (`source/json-documents.ts`). */
 export interface JsonDescription {
   readonly format: 'ndjson' | 'json'
   readonly paths: readonly string[]
   readonly compression: Compression
-  /** `unstructured`: objects one after another, each over any number of lines. */
-  readonly layout: 'newline_delimited' | 'array' | 'unstructured'
   readonly shape: JsonStruct
   /** Longest object that was seen to need it. */
   readonly maxObjectBytes?: number

@@ -4,7 +4,7 @@ import { typeToString } from '../../iceberg/index.ts'
 import { CHECK_MARK } from '../inspect/checked-cast.ts'
 import { badRows, type BadValue, SHOWN_LINE_CHARACTERS } from './bad-values.ts'
 import { badValueError } from './csv-errors.ts'
-import { areLines, isBlankLine, ndjsonLines, readJson } from './json-select.ts'
+import { isBlankLine, ndjsonLines } from './json-select.ts'
 import type { SelectOptions } from './source-select.ts'
 import type { ColumnMapping, JsonDescription } from './description.ts'
 import { fieldTwice } from './json-faults.ts'
@@ -33,19 +33,13 @@ export async function explainJsonError(
     return error
   const text = error.message
   if (faultIn(error) !== undefined) return faultError(error, await firstFaultyLine(description, scene))
-  const place = /in file "(.+?)",? (?:at byte (\d+) )?in (?:line|record\/value|array entry|line\/object) (\d+)/.exec(
-    text,
-  )
-  // Of text that is no JSON DuckDB (1.5.5) names the place after it, and none where it was read as lines.
+  // Of text that is no JSON the engine does not name the place.
   const isMalformed = /Malformed JSON/.test(text)
-  const isLines = areLines(description)
-  const broken = isMalformed && isLines ? await firstBrokenLine(description, scene) : undefined
-  const file = broken?.file ?? place?.[1] ?? /^ {2}file = (.+)$/m.exec(text)?.[1] ?? description.paths[0] ?? ''
-  const named = Number(place?.[3] ?? /CSV Error on Line: (\d+)/.exec(text)?.[1] ?? Number.NaN)
-  const number = broken?.line ?? (isMalformed ? named - 1 : named)
-  const unit = isLines ? 'line' : 'object'
-  const context = Number.isNaN(number) ? { file } : { file, [unit]: number }
-  const where = Number.isNaN(number) ? file : `${file}, ${unit} ${number}`
+  const broken = isMalformed ? await firstBrokenLine(description, scene) : undefined
+  const file = broken?.file ?? /^ {2}file = (.+)$/m.exec(text)?.[1] ?? description.paths[0] ?? ''
+  const number = broken?.line ?? Number(/CSV Error on Line: (\d+)/.exec(text)?.[1] ?? Number.NaN)
+  const context = Number.isNaN(number) ? { file } : { file, line: number }
+  const where = Number.isNaN(number) ? file : `${file}, line ${number}`
   const limit = exceededLimit(text, description)
   if (limit !== undefined) {
     return new IceboxError('source/line-too-long', {
@@ -58,34 +52,20 @@ export async function explainJsonError(
   if (isMalformed) {
     const said = /of input: (.*?)\.?\s+Input: /s.exec(text)?.[1] ?? text.split(': ').at(-1)
     const why = said?.split('\n')[0]?.trim() ?? ''
-    const isCut = /unexpected end of data|unexpected end of file/i.test(text) && !areLines(description)
-    return new IceboxError(isCut ? 'source/truncated' : 'source/row', {
+    return new IceboxError('source/row', {
       message: `${where} is not JSON (byte ${/at byte (\d+)/.exec(text)?.[1] ?? '?'}: ${why})`,
-      remedy: areLines(description)
-        ? 'mend the line, or set bad lines aside with --on-error reject'
-        : 'get the file again, or mend it',
+      remedy:
+        description.format === 'ndjson'
+          ? 'mend the line, or set bad lines aside with --on-error reject'
+          : 'get the file again, or mend it',
       context: { ...context, why },
       cause: error,
     })
   }
-  const twice = /has duplicate key "(.+?)"/.exec(text)?.[1]
-  if (twice !== undefined) return namedTwice(twice, where, context, error)
   if (/Invalid unicode|invalid UTF-8/i.test(text)) {
     return new IceboxError('source/encoding', {
       message: `${where}: the text is not UTF-8`,
       remedy: 'convert the file to UTF-8',
-      context,
-      cause: error,
-    })
-  }
-  if (/Expected (?:OBJECT|ARRAY|top-level)|JSON transform error/i.test(text)) {
-    const why =
-      /(?:in line \d+|in record\/value \d+|in array entry \d+|object \d+): ([^\n]*)/.exec(text)?.[1] ??
-      text.split('\n')[0] ??
-      ''
-    return new IceboxError('source/row', {
-      message: `${where}: ${why}`,
-      remedy: 'mend the object, or declare the column as text with --schema',
       context,
       cause: error,
     })
@@ -98,7 +78,8 @@ export async function explainJsonError(
   ) {
     for (const path of description.paths) {
       const bad = await firstBadValue({ ...description, paths: [path] }, mapping, scene)
-      if (bad !== undefined) return isLines ? badValueError(bad, error) : badObjectError(bad, error)
+      if (bad !== undefined)
+        return description.format === 'ndjson' ? badValueError(bad, error) : badObjectError(bad, error)
     }
     const nested = new RegExp(`${CHECK_MARK} (.+?): (.*)`).exec(text)
     if (nested !== null) {
@@ -139,12 +120,12 @@ function faultError(error: IceboxError, bad: Awaited<ReturnType<typeof firstFaul
   })
 }
 
-/** Of objects that are no lines their number is told. */
+/** As {@link badValueError}, of what cannot be set aside. */
 function badObjectError({ file, line, column, value, rule }: BadValue, cause: unknown): IceboxError {
   return new IceboxError('source/row', {
-    message: `${file}, object ${line}, column '${column}': '${value}' ${rule}`,
+    message: `${file}, line ${line}, column '${column}': '${value}' ${rule}`,
     remedy: 'mend the object, or declare another type with --schema',
-    context: { file, object: line, column, value, rule },
+    context: { file, line, column, value, rule },
     cause,
   })
 }
@@ -155,16 +136,11 @@ async function firstBadValue(
   mapping: readonly ColumnMapping[],
   scene: Scene,
 ): Promise<BadValue | undefined> {
-  const isLines = areLines(description)
-  const judged = judgedColumns(description, mapping, isLines ? 's.' : '')
+  const judged = judgedColumns(description, mapping, 's.')
   if (judged.length === 0) return undefined
-  const objects = isLines
-    ? ndjsonLines(description, mapping, scene.read ?? {})
-    : readJson(description, scene.read?.maxLineSizeBytes)
-  const verdict = `${jsonVerdict(judged)} AS bad`
-  const rows = isLines
-    ? `SELECT counts, bad, CASE WHEN bad IS NOT NULL THEN left(line, ${SHOWN_LINE_CHARACTERS}) END AS raw FROM (SELECT line, NOT (${isBlankLine('line')}) AS counts, ${verdict} FROM ${objects})`
-    : `SELECT true AS counts, ${verdict}, NULL AS raw FROM ${objects}`
+  const objects = ndjsonLines(description, mapping, scene.read ?? {})
+  const judgements = `SELECT line, NOT (${isBlankLine('line')}) AS counts, ${jsonVerdict(judged)} AS bad FROM ${objects}`
+  const rows = `SELECT counts, bad, CASE WHEN bad IS NOT NULL THEN left(line, ${SHOWN_LINE_CHARACTERS}) END AS raw FROM (${judgements})`
   const first = await badRows(scene.session, rows, 1, scene.signal).next()
   if (first.done === true) return undefined
   const { value, ordinal, raw } = first.value
@@ -172,7 +148,7 @@ async function firstBadValue(
   if (found === undefined) return undefined
   const file = description.paths[0] ?? ''
   await using numbers = lineNumbers(file, description, scene.signal)
-  const line = isLines ? await numbers.lineOf(ordinal) : ordinal
+  const line = await numbers.lineOf(ordinal)
   return { file, line, column: found.column.source, value, rule: found.rule, raw }
 }
 

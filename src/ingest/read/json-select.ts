@@ -1,83 +1,29 @@
 import { isPrimitive, type Type } from '../../iceberg/index.ts'
 import { castOrFail, checkedCast, CHECK_MARK } from '../inspect/checked-cast.ts'
 import { toDuckDbType } from '../types/mapping.ts'
-import { columnsMap, hiveSetting, quoteIdentifier, quoteList, quoteText } from '../sql.ts'
+import { hiveSetting, quoteIdentifier, quoteList, quoteText } from '../sql.ts'
 import { csvBuffers, type CsvReadOptions, onlyWhere } from './csv-select.ts'
 import type { ColumnMapping, JsonDescription, JsonShape } from './description.ts'
 import { exactNumbers } from './json-exact.ts'
 import { faultOf, isAsSampled, isCounted, unknownFields } from './json-faults.ts'
 import { judgedColumns } from './json-misfits.ts'
 
-/** Buffers are twice the largest object for each thread, so the first try is small; it grows when an object needs it. */
-export const FIRST_OBJECT_BYTES = 4_000_000
-
-function common(description: JsonDescription, maxObjectBytes: number): string[] {
-  return [
-    quoteList(description.paths),
-    `format = ${quoteText(description.layout)}`,
-    `maximum_object_size = ${Math.max(maxObjectBytes, description.maxObjectBytes ?? 0)}`,
-    ...(description.compression === 'none' ? [] : [`compression = ${quoteText(description.compression)}`]),
-    ...(description.isTolerant === true ? ['ignore_errors = true'] : []),
-  ]
-}
-
-/** Rows of one column `json`, the objects as they are. */
-export function jsonObjects(description: JsonDescription, maxObjectBytes = FIRST_OBJECT_BYTES): string {
-  return `read_json_objects(${[...common(description, maxObjectBytes), 'hive_partitioning = false'].join(', ')})`
-}
-
-/** Rows with the objects' fields as columns, every leaf as text so that the checks see what was written. */
-export function readJson(description: JsonDescription, maxObjectBytes = FIRST_OBJECT_BYTES): string {
-  const columns = description.shape.fields.map((field): [string, string] => [field.name, textType(field.shape)])
-  const settings = [
-    ...common(description, maxObjectBytes),
-    'records = true',
-    `columns = ${columnsMap(columns)}`,
-    hiveSetting(description.hive),
-  ]
-  return `read_json(${settings.join(', ')})`
-}
-
 /** What the reader gives beside the objects. */
 function hiveColumns({ hive }: JsonDescription): string {
   return hive.map((column) => `, ${quoteIdentifier(column.name)}`).join('')
 }
 
-/** The shape with text for every leaf; objects without fields and values of several kinds are their JSON text. */
-export function textType(shape: JsonShape): string {
-  switch (shape.kind) {
-    case 'list':
-      return `${textType(shape.element)}[]`
-    case 'struct':
-      return shape.fields.length === 0
-        ? 'VARCHAR'
-        : `STRUCT(${shape.fields.map((field) => `${quoteIdentifier(field.name)} ${textType(field.shape)}`).join(', ')})`
-    case 'leaf':
-      return 'VARCHAR'
-  }
-}
-
 /**
- * The objects as the table's columns; a value that its type would change is an error, and so is one that would be dropped,
- * where objects are lines ({@link FAULT_MARK}): for others {@link unknownKeysSql} is to be asked before.
+ * The objects as the table's columns; a value that its type would change is an error, and so is one that would be dropped
+ * ({@link FAULT_MARK}). They are read by the reader of CSV and taken apart afterwards: DuckDB's reader of JSON holds 45 to
+ * 130 MB more, and passes over fields that it was not told of (docs/decisions/0026-lines-of-json.md).
  */
 export function jsonSelect(
   description: JsonDescription,
   mapping: readonly ColumnMapping[],
-  maxObjectBytes?: number,
+  maxLineSizeBytes?: number,
 ): string {
-  return areLines(description)
-    ? `SELECT ${jsonColumns(description, mapping, false, 's.')} FROM ${soundLines(description, mapping, maxObjectBytes)}`
-    : `SELECT ${jsonColumns(description, mapping, false)} FROM ${readJson(description, maxObjectBytes)}`
-}
-
-/**
- * Objects that are lines are read by the reader of CSV and taken apart afterwards: DuckDB's reader of JSON holds 45 to 130 MB
- * more, and passes over fields that it was not told of, so that the file had to be read twice
- * (docs/decisions/0026-lines-of-json.md).
- */
-export function areLines(description: Pick<JsonDescription, 'layout'>): boolean {
-  return description.layout === 'newline_delimited'
+  return `SELECT ${jsonColumns(description, mapping, false, 's.')} FROM ${soundLines(description, mapping, maxLineSizeBytes)}`
 }
 
 /** Stands before a fault ({@link faultOf}) in the error of {@link jsonSelect}. */
@@ -160,10 +106,7 @@ export function goodJsonRow(description: JsonDescription, mapping: readonly Colu
   return checks.length === 0 ? 'true' : checks.join(' AND ')
 }
 
-/**
- * Names of objects that the plan does not know, as text `path.name`: DuckDB drops such values without a word. A second
- * reading, the price of telling, where objects are not lines.
- */
+/** Names of objects that the plan does not know, as text `path.name`, each once: a second reading, after one was found. */
 export function unknownKeysSql(description: JsonDescription, options: CsvReadOptions = {}): string {
   const names = unknownFields(description.shape, 'json')
   return `SELECT DISTINCT unnest(${names}) AS name FROM ${jsonTexts(description, options)} LIMIT 100`
@@ -206,9 +149,8 @@ export function isBlankLine(line: string): string {
   return `CASE WHEN starts_with(${line}, '{') THEN false ELSE ${line} IS NULL OR ltrim(${line}) = '' END`
 }
 
-/** Rows of one column `json` with the objects as text; NULL for a blank line. Nothing is checked where objects are lines. */
+/** Rows of one column `json` with the objects as text; NULL for a blank line. Nothing is checked. */
 export function jsonTexts(description: JsonDescription, options: CsvReadOptions = {}): string {
-  if (!areLines(description)) return jsonObjects(description, options.maxLineSizeBytes)
   return `(SELECT CASE WHEN ${isBlankLine('line')} THEN NULL ELSE line END AS json FROM ${readLines(description, options)})`
 }
 

@@ -24,7 +24,9 @@ export interface PipeShape {
 }
 
 export interface PipeOptions {
-  /** The text, decompressed. */
+  /** What is read, for messages. */
+  readonly name: string
+  /** The text, decompressed. Chunks of 1 MiB may be used again for the next. */
   readonly chunks: AsyncIterator<Uint8Array>
   /** The bytes as they came, counted by whoever reads them. */
   readonly raw: RawBytes
@@ -84,6 +86,10 @@ export class Pipe {
 
   constructor(options: PipeOptions) {
     this.#options = options
+  }
+
+  get name(): string {
+    return this.#options.name
   }
 
   /** Bytes that were read so far, as they came. */
@@ -146,7 +152,7 @@ export class Pipe {
       if (bytes > 0) return { path, bytes, firstLine, headerLines: countLines(Buffer.from(header)) }
     } catch (error) {
       if (error instanceof IceboxError) throw error
-      throw fileError(`${STANDARD_INPUT} cannot be spooled`, error)
+      throw fileError(`${this.name} cannot be spooled`, error)
     } finally {
       await handle?.close()
     }
@@ -178,7 +184,7 @@ export class Pipe {
         pending.push(chunk.subarray(0, end))
         pendingBytes += end
         await flush()
-        if (end < chunk.length) this.#carried = chunk.subarray(end)
+        if (end < chunk.length) this.#carried = Buffer.from(chunk.subarray(end))
         return written
       }
       pending.push(chunk)
@@ -193,14 +199,14 @@ export class Pipe {
   async #chunk(): Promise<Buffer | undefined> {
     const { signal, chunks } = this.#options
     throwIfCancelled(signal)
-    if (this.#isClosed) throw new IceboxError('cancelled', { message: `${STANDARD_INPUT} is read no further` })
+    if (this.#isClosed) throw new IceboxError('cancelled', { message: `${this.name} is read no further` })
     try {
       const { value, done } = await chunks.next()
       return done === true ? undefined : asBuffer(value)
     } catch (error) {
       // Who cancels destroys the stream under the read.
       throwIfCancelled(signal)
-      throw readError(STANDARD_INPUT, error)
+      throw readError(this.name, error)
     }
   }
 
@@ -208,7 +214,7 @@ export class Pipe {
   #look(chunk: Buffer): number {
     const { shape, maxLineSizeBytes } = this.#options
     const nul = chunk.indexOf(0)
-    if (nul >= 0) throw nulByte(this.#line + countLines(chunk.subarray(0, nul)), this.#position + nul)
+    if (nul >= 0) throw nulByte(this.name, this.#line + countLines(chunk.subarray(0, nul)), this.#position + nul)
     // The mark is no part of the first field: a quote after it opens that.
     const skipped = this.#position === 0 && chunk.subarray(0, 3).equals(BYTE_ORDER_MARK) ? 3 : 0
     const found = shape.cutter.push(chunk.subarray(skipped))
@@ -217,7 +223,7 @@ export class Pipe {
     this.#position += chunk.length
     this.#recordBytes = end > 0 ? chunk.length - end : this.#recordBytes + chunk.length
     if (end > 0) this.#recordLine = this.#line - countLines(chunk.subarray(end))
-    if (this.#recordBytes > maxLineSizeBytes) throw longRecord(this.#recordLine, maxLineSizeBytes)
+    if (this.#recordBytes > maxLineSizeBytes) throw longRecord(this.name, this.#recordLine, maxLineSizeBytes)
     return end
   }
 }
@@ -248,18 +254,18 @@ function countLines(bytes: Buffer): number {
   return count
 }
 
-function nulByte(line: number, at: number): IceboxError {
+function nulByte(file: string, line: number, at: number): IceboxError {
   return new IceboxError('source/encoding', {
-    message: `${STANDARD_INPUT} holds a NUL byte in line ${line} (byte ${at + 1})`,
+    message: `${file} holds a NUL byte in line ${line} (byte ${at + 1})`,
     remedy: 'the text is damaged or is UTF-16: convert it to UTF-8, or name its encoding',
-    context: { file: STANDARD_INPUT, line, byte: at + 1 },
+    context: { file, line, byte: at + 1 },
   })
 }
 
-function longRecord(line: number, limitBytes: number): IceboxError {
+function longRecord(file: string, line: number, limitBytes: number): IceboxError {
   return new IceboxError('source/line-too-long', {
-    message: `the record that begins in line ${line} of ${STANDARD_INPUT} is longer than ${formatBytes(limitBytes)}`,
+    message: `the record that begins in line ${line} of ${file} is longer than ${formatBytes(limitBytes)}`,
     remedy: 'raise ingest.max_line_size, or check that the text has line ends and balanced quotes',
-    context: { file: STANDARD_INPUT, line, limitBytes },
+    context: { file, line, limitBytes },
   })
 }

@@ -104,6 +104,7 @@ async function openPipe(input: Input, folder: string, options: StandardInputOpti
   const shape = shapeOf(head, head.length < HEAD_BYTES, found, cut.dialect)
   if (shape === undefined) return undefined
   return new Pipe({
+    name: STANDARD_INPUT,
     chunks: input.all(),
     raw: input.raw,
     folder,

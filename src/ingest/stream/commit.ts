@@ -13,7 +13,7 @@ import {
   Transaction,
 } from '../../iceberg/index.ts'
 import { localPath } from '../../storage/index.ts'
-import { needDiskSpace } from '../execute/disk-space.ts'
+import { needDiskSpace } from '../write/disk-space.ts'
 import type { IngestServices } from '../plan/services.ts'
 import { type WriteResult, writeDataFiles } from '../write/data-files.ts'
 import { removeFolder } from '../write/files.ts'

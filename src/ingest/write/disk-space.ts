@@ -1,5 +1,5 @@
 import { formatBytes, freeSpaceBytes, IceboxError } from '../../base/index.ts'
-import { fileError } from '../write/files.ts'
+import { fileError } from './files.ts'
 
 /** Rejects `storage/full` where a folder's device has less than `bytes` free; a folder that is not there yet counts as its parent. */
 export async function needDiskSpace(folder: string, bytes: number, what = 'the import'): Promise<void> {
