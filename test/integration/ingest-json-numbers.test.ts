@@ -178,3 +178,14 @@ it.each([
     { n: '1.00000000000000000000', s: '1.50', year: 2024 },
   ])
 })
+
+it('an object of 1 MB with 10,000 objects is not looked through for each of them', async () => {
+  const items = Array.from({ length: 10_000 }, (_, k) => `{"k":${k},"name":"item ${k} ${'x'.repeat(60)}","n":1.${k}0}`)
+  const schema = 'x double, items struct(k bigint, name varchar, n varchar)[]'
+  await using one = await openKit()
+  const sources = [await one.file('rows.ndjson', `{"x":0.5,"items":[${items.join(',')}]}\n`)]
+  await one.import({ sources, schemaFile: await one.file('schema.sql', schema) })
+  expect(await one.read('SELECT len(items)::INTEGER AS n, items[201].n AS last FROM $T')).toEqual([
+    { n: 10_000, last: '1.2000' },
+  ])
+}, 30_000)

@@ -28,7 +28,7 @@ export function exactNumbers(
   if (columns.length === 0) return from
   const doubts = columns.map((column) => {
     const value = `s.${quoteIdentifier(column.name)}`
-    const doubt = doubtOf(column.type, column.shape, value, 0)
+    const doubt = doubtOf(column.type, column.shape, value)
     // A text is what it is, whatever it looks like.
     const path = quoteText(childPath('$', column.name))
     return column.shape.kind === 'leaf' ? `(${doubt} AND json_type(line, ${path}) <> 'VARCHAR')` : doubt
@@ -121,28 +121,52 @@ const PRINTED_DOUBLE = '-?[0-9]+([.][0-9]+(e[-+]?[0-9]+)?|e[-+]?[0-9]+)|0'
 const MANY_DIGITS = '[.][0-9]{9}|[0-9]{8}[.]|[0-9]{16}[eE]'
 
 /** SQL of whether a value may hold a number that was printed otherwise than it stands in `line`. */
-function doubtOf(type: Type, shape: JsonShape, value: string, depth: number): string {
-  if (isText(shape)) {
-    if (type.kind === 'decimal') return `(contains(${value}, '.') AND ${lineHolds(MANY_DIGITS)})`
-    // A double that passes for a whole number.
-    if (EXACT_NUMBERS.includes(type.kind)) return `(ends_with(${value}, '.0') AND ${lineHolds(MANY_DIGITS)})`
-    // The first character tells, nearly always.
-    const hasSign = `(contains(${value}, '.') OR contains(${value}, 'e') OR ${value} = '0')`
-    const isNumber = `(${value} >= '-' AND ${value} < ':' AND ${hasSign} AND regexp_full_match(${value}, ${quoteText(PRINTED_DOUBLE)}))`
-    const hasParts = `(${value} >= '[' AND ${value} < '\\') OR (${value} >= '{' AND ${value} < '|')`
-    return `((${isNumber} OR ${hasParts}) AND ${lineHolds(UNQUOTED_REAL)})`
-  }
+function doubtOf(type: Type, shape: JsonShape, value: string): string {
+  if (isText(shape)) return `(${doubtOfText(type, value)} AND ${lineHolds(patternOf(type))})`
   if (shape.kind === 'list' && type.kind === 'list') {
-    // A look at the line takes less than one at each element.
-    if (!holdsNumberTexts(type.element, shape.element, ['string'])) return lineHolds(MANY_DIGITS)
-    const item = `d${depth}`
-    const doubt = doubtOf(type.element, shape.element, item, depth + 1)
-    return `(${lineHolds(`${MANY_DIGITS}|${UNQUOTED_REAL}`)} AND len(list_filter(${value}, lambda ${item}: ${doubt})) > 0)`
+    const pattern = holdsNumberTexts(type.element, shape.element, ['string'])
+      ? `${MANY_DIGITS}|${UNQUOTED_REAL}`
+      : MANY_DIGITS
+    return `(${lineHolds(pattern)} AND ${doubtBelow(type, shape, value, 0)})`
   }
-  const doubts = partsOf(type, shape)
-    .filter((part) => holdsNumberTexts(part.type, part.shape))
-    .map((part) => doubtOf(part.type, part.shape, `${value}.${quoteIdentifier(part.name)}`, depth))
-  return `(${doubts.join(' OR ')})`
+  return anyPart(type, shape, (part) => doubtOf(part.type, part.shape, `${value}.${quoteIdentifier(part.name)}`))
+}
+
+/**
+ * The same of what is below a list, where the line was looked at: inside a lambda it would be for each element, one after the
+ * other (10,000 of a line of 1 MB took minutes).
+ */
+function doubtBelow(type: Type, shape: JsonShape, value: string, depth: number): string {
+  if (isText(shape)) return doubtOfText(type, value)
+  if (shape.kind === 'list' && type.kind === 'list') {
+    const item = `d${depth}`
+    return `(len(list_filter(${value}, lambda ${item}: ${doubtBelow(type.element, shape.element, item, depth + 1)})) > 0)`
+  }
+  return anyPart(type, shape, (part) =>
+    doubtBelow(part.type, part.shape, `${value}.${quoteIdentifier(part.name)}`, depth),
+  )
+}
+
+function anyPart(type: Type, shape: JsonShape, doubt: (part: ReturnType<typeof partsOf>[number]) => string): string {
+  const parts = partsOf(type, shape).filter((part) => holdsNumberTexts(part.type, part.shape))
+  return `(${parts.map(doubt).join(' OR ')})`
+}
+
+/** Whether the text of a value looks like a double that was printed. */
+function doubtOfText(type: Type, value: string): string {
+  if (type.kind === 'decimal') return `contains(${value}, '.')`
+  // A double that passes for a whole number.
+  if (EXACT_NUMBERS.includes(type.kind)) return `ends_with(${value}, '.0')`
+  // The first character tells, nearly always.
+  const hasSign = `(contains(${value}, '.') OR contains(${value}, 'e') OR ${value} = '0')`
+  const isNumber = `(${value} >= '-' AND ${value} < ':' AND ${hasSign} AND regexp_full_match(${value}, ${quoteText(PRINTED_DOUBLE)}))`
+  const hasParts = `(${value} >= '[' AND ${value} < '\\') OR (${value} >= '{' AND ${value} < '|')`
+  return `(${isNumber} OR ${hasParts})`
+}
+
+/** What a line holds where such a number may be printed otherwise than it stands. */
+function patternOf(type: Type): string {
+  return EXACT_NUMBERS.includes(type.kind) ? MANY_DIGITS : UNQUOTED_REAL
 }
 
 function lineHolds(pattern: string): string {
