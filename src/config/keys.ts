@@ -177,7 +177,7 @@ const KEYS = {
     type: 'size',
     default: '64MB',
     min: 1,
-    effect: 'Longest line of CSV or NDJSON; a longer one is refused with its place.',
+    effect: 'Longest line of CSV or NDJSON, longest object of a JSON document; a longer one is refused with its place.',
   },
   'query.max_value_size': {
     type: 'size',

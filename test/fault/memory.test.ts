@@ -45,6 +45,20 @@ beforeAll(async () => {
   )
   await writeLines('long40k.ndjson', 3_000, '', (at) => JSON.stringify({ id: at, text: text(at, 40_000) }))
   await writeLines('long1m.ndjson', 120, '', (at) => JSON.stringify({ id: at, text: text(at, 1_000_000) }))
+  // Documents: arrays whose end is in the last line.
+  const document = (count: number, object: (at: number) => unknown) => (at: number) =>
+    `${JSON.stringify(object(at))}${at === count - 1 ? ']' : ','}`
+  await writeLines(
+    'long1m.json',
+    120,
+    '[',
+    document(120, (at) => ({ id: at, text: text(at, 1_000_000) })),
+  )
+  const row = (at: number) => ({ id: at, part: at % 997, price: at / 100, note: text(at, 200), flag: at % 2 === 0 })
+  await writeLines('small.json', 400_000, '[', document(400_000, row))
+  const feature = (at: number) => ({ type: 'Feature', properties: { mag: at / 7, place: text(at, 500) }, id: `f${at}` })
+  const features = { type: 'FeatureCollection', features: Array.from({ length: 1_700 }, (_, at) => feature(at)) }
+  await writeLines('features.json', 1, '', () => JSON.stringify(features))
 }, 120_000)
 afterAll(() => lake[Symbol.asyncDispose]())
 
@@ -187,6 +201,9 @@ const WIDE: readonly (readonly [budget: number, file: string, outcome: Outcome, 
   [225, 'long40k.ndjson', { rows: 3_000 }],
   [256, 'long40k.ndjson', { rows: 3_000 }],
   [256, 'long1m.ndjson', { rows: 120 }],
+  [256, 'long1m.json', { rows: 120 }],
+  [256, 'small.json', { rows: 400_000 }],
+  [256, 'features.json', { rows: 1 }],
 ]
 
 describe('long values and many columns stay inside the budget', () => {

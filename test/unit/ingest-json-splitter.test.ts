@@ -49,7 +49,7 @@ const json = fc.letrec<{ value: string; object: string }>((tie) => ({
     ),
 }))
 
-describe('JSON documents as lines', () => {
+describe('JSON documents as lines (N14)', () => {
   it('a line is an object, byte for byte but for blanks between its parts, whatever the pieces are', () => {
     const layouts = fc.tuple(
       fc.array(json.object, { maxLength: 6 }),
