@@ -49,6 +49,8 @@ const LARGEST_ROW_GROUP_BYTES = 12 * MiB
 const CSV_BUFFER_SHARE = 1 / 24
 const LEAST_CSV_BUFFER = 2 * MiB
 const LARGEST_CSV_BUFFER = 16 * MiB
+/** DuckDB's own `buffer_size`: a thread holds two or three. */
+const DEFAULT_CSV_BUFFER = 32_000_000
 
 /**
  * Threads, row groups and buffers of a COPY that stays inside the engine's limit. What it holds is
@@ -79,6 +81,11 @@ export function rowGroupSize(input: { readonly rowWidthBytes: number; readonly t
   const rows = (input.targetBytes ?? 12 * MiB) / Math.max(1, input.rowWidthBytes)
   if (rows < VECTOR_ROWS) return Math.max(1, Math.floor(rows))
   return Math.min(LARGEST_ROW_GROUP, Math.floor(rows / VECTOR_ROWS) * VECTOR_ROWS)
+}
+
+/** `buffer_size` of a CSV file that a person's SQL reads; undefined where the engine has room for DuckDB's own. */
+export function csvBufferOfQuery({ memoryLimitBytes }: Pick<EnginePlan, 'memoryLimitBytes'>): number | undefined {
+  return memoryLimitBytes * CSV_BUFFER_SHARE < DEFAULT_CSV_BUFFER ? csvBufferBytes(memoryLimitBytes) : undefined
 }
 
 function csvBufferBytes(memoryLimitBytes: number): number {

@@ -5,6 +5,7 @@ export {
   alignCsvBuffer,
   type CopyPlan,
   type CopyPlanInput,
+  csvBufferOfQuery,
   estimateRowBytes,
   planCopy,
   rowGroupSize,

@@ -27,7 +27,7 @@ export interface QueryLake extends AsyncDisposable {
 }
 
 export async function openQueryLake(
-  options: { localFiles?: boolean; maxValueBytes?: number } = {},
+  options: { localFiles?: boolean; maxValueBytes?: number; memoryLimitBytes?: number } = {},
 ): Promise<QueryLake> {
   const folder = await mkdtemp(join(tmpdir(), 'icebox-query-'))
   const io = new LocalStore()
@@ -35,7 +35,12 @@ export async function openQueryLake(
   const governor = Governor.create({ budgetBytes: 1_000_000_000 })
   for (const name of ['spill', 'scratch', 'staging']) await mkdir(join(folder, name))
   const engine = await openEngine({
-    plan: { memoryLimitBytes: 500_000_000, threads: 2, copyThreads: 2, purgeAboveBytes: undefined },
+    plan: {
+      memoryLimitBytes: options.memoryLimitBytes ?? 500_000_000,
+      threads: 2,
+      copyThreads: 2,
+      purgeAboveBytes: undefined,
+    },
     governor,
     spillDirectory: join(folder, 'spill'),
     maxSpillBytes: 1_000_000_000,

@@ -1,5 +1,5 @@
 import { nextSignificant } from '../text/names.ts'
-import { isKeyword, isSignificant, type Token } from '../text/tokenizer.ts'
+import { isKeyword, isSignificant, nameOf, type Token } from '../text/tokenizer.ts'
 
 const CLAUSES = [
   'SELECT',
@@ -49,6 +49,16 @@ export function isTablePosition(tokens: readonly Token[], index: number): boolea
     return isKeyword(clause, 'FROM', 'JOIN')
   }
   return false
+}
+
+/** Words that may follow a table and are no alias of it. */
+const NO_ALIAS =
+  /^(WHERE|GROUP|HAVING|ORDER|LIMIT|OFFSET|JOIN|INNER|LEFT|RIGHT|FULL|OUTER|CROSS|NATURAL|POSITIONAL|ASOF|SEMI|ANTI|ON|USING|UNION|INTERSECT|EXCEPT|QUALIFY|WINDOW|SELECT|TABLESAMPLE|PIVOT|UNPIVOT|FETCH|FOR|AT)$/i
+
+/** True where the token behind a table begins its alias. */
+export function isAlias(token: Token | undefined): boolean {
+  if (token === undefined) return false
+  return isKeyword(token, 'AS') || token.kind === 'quoted' || (nameOf(token) !== undefined && !NO_ALIAS.test(token.text))
 }
 
 /** Index of the last significant token before `index`, or -1. */

@@ -1,7 +1,7 @@
 import { type NameChain, nextSignificant, quoteName } from '../text/names.ts'
 import { type StatementText, unsupported } from '../text/statements.ts'
-import { isKeyword, isSignificant, nameOf, type Token } from '../text/tokenizer.ts'
-import { closingBracket, openingBracket } from './position.ts'
+import { isSignificant, type Token } from '../text/tokenizer.ts'
+import { closingBracket, isAlias, openingBracket } from './position.ts'
 import type { TableReference } from './references.ts'
 import type { Replacement } from './replace.ts'
 
@@ -59,17 +59,9 @@ function nearest(tokens: readonly Token[], at: number, tables: readonly ReadTabl
   return around.filter(({ open }) => open === innermost).map(({ table }) => table)
 }
 
-/** Words that may follow a table and are no alias of it. */
-const NO_ALIAS =
-  /^(WHERE|GROUP|HAVING|ORDER|LIMIT|OFFSET|JOIN|INNER|LEFT|RIGHT|FULL|OUTER|CROSS|NATURAL|POSITIONAL|ASOF|SEMI|ANTI|ON|USING|UNION|INTERSECT|EXCEPT|QUALIFY|WINDOW|SELECT|TABLESAMPLE|PIVOT|UNPIVOT|FETCH|FOR|AT)$/i
-
 function hasAlias(tokens: readonly Token[], { chain, travel }: TableReference): boolean {
   const end = travel?.end ?? chain.end
-  const token = tokens[tokens.findIndex((candidate) => candidate.start >= end && isSignificant(candidate))]
-  if (token === undefined) return false
-  return (
-    isKeyword(token, 'AS') || token.kind === 'quoted' || (nameOf(token) !== undefined && !NO_ALIAS.test(token.text))
-  )
+  return isAlias(tokens[tokens.findIndex((candidate) => candidate.start >= end && isSignificant(candidate))])
 }
 
 function endOfSecond(tokens: readonly Token[], chain: NameChain): number | undefined {

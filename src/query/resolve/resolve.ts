@@ -14,6 +14,7 @@ import { quoteName } from '../text/names.ts'
 import { placeOf } from '../text/place.ts'
 import { type StatementText, statementError } from '../text/statements.ts'
 import { CatalogNames } from './names-in-catalog.ts'
+import { csvFiles } from './csv-files.ts'
 import { findReferences, type TableReference, type TravelClause } from './references.ts'
 import type { Replacement } from './replace.ts'
 import type { ResolvedTable } from './resolved-table.ts'
@@ -34,6 +35,8 @@ export interface ResolveContext {
   /** `USE sales`: names without a namespace are looked for there. */
   readonly defaultNamespace: string | undefined
   readonly signal: AbortSignal | undefined
+  /** `buffer_size` of the CSV files that the statement reads; undefined: DuckDB's own. */
+  readonly csvBufferBytes?: number | undefined
 }
 
 /** Namespaces whose names mean something else to DuckDB; their views live in a schema of another name. */
@@ -69,7 +72,10 @@ export async function resolveTables(statement: StatementText, context: ResolveCo
     const table = await readForeignTable(scan, context.io, statement)
     resolver.addForeign(table, scan, at + 1)
   }
-  return { tables: resolver.tables, replacements: [...resolver.replacements, ...renamed] }
+  const { csvBufferBytes } = context
+  const isTable = (at: number) => located.some(({ reference }) => reference.chain.firstToken === at)
+  const files = csvBufferBytes === undefined ? [] : csvFiles(statement, csvBufferBytes, isTable)
+  return { tables: resolver.tables, replacements: [...resolver.replacements, ...renamed, ...files] }
 }
 
 interface Found {

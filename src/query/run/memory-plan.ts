@@ -105,7 +105,7 @@ async function explained(prepared: Prepared, options: StatementOptions): Promise
     return typeof plan === 'string' ? plan : undefined
   } catch (error) {
     if (isIceboxError(error, 'engine/') || isIceboxError(error, 'sql/')) return undefined
-    throw error
+    throw await prepared.explain(error)
   }
 }
 

@@ -2,9 +2,11 @@ import type { Catalog } from '../../catalog/index.ts'
 import type { ArrowOptions, Engine, ResultStream, RunOptions } from '../../engine/index.ts'
 import { IceboxError } from '../../base/index.ts'
 import type { ManifestCache } from '../../iceberg/index.ts'
+import { csvBufferOfQuery } from '../../memory/index.ts'
 import type { ObjectStore } from '../../storage/index.ts'
 import type { StatementOptions, TableScanReport } from '../port.ts'
 import type { PlanReading } from '../pruning/plan.ts'
+import { mayReadCsv } from '../resolve/csv-files.ts'
 import { replaceSpans, type Replacement } from '../resolve/replace.ts'
 import { resolveTables } from '../resolve/resolve.ts'
 import type { ResolvedTable } from '../resolve/resolved-table.ts'
@@ -100,6 +102,7 @@ export async function prepare(
       session: lease.session,
       defaultNamespace,
       signal,
+      csvBufferBytes: mayReadCsv(query) ? csvBufferOfQuery((await parts.engine()).plan) : undefined,
     })
     replacements = resolution.replacements
     found = resolution.tables

@@ -1,0 +1,92 @@
+import { spawn } from 'node:child_process'
+import { createWriteStream } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { createGzip } from 'node:zlib'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ICEBOX, iceboxJson } from '../e2e/support/cli.ts'
+import { errorOf } from './support/lake.ts'
+import { type Watched, watched } from './support/watched.ts'
+
+const BUDGET = 256_000_000
+const ROWS = 2_500_000
+
+let folder = ''
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'icebox-files-'))
+  await iceboxJson(['init', join(folder, 'lake')])
+  const header = 'id,name,price,day\n'
+  await pipeline(rows(header, ROWS, plainRow), createWriteStream(join(folder, 'plain.csv')))
+  await pipeline(rows(header, ROWS, plainRow), createGzip({ level: 1 }), createWriteStream(join(folder, 'packed.csv.gz')))
+  await pipeline(
+    rows('id,name\n1,"never closed\n', ROWS, (row) => `${row},never closed ${row},\n`),
+    createWriteStream(join(folder, 'open.csv')),
+  )
+  await pipeline(
+    rows('id,name\n1,', 60, () => 'x'.repeat(1_000_000)),
+    createWriteStream(join(folder, 'field.csv')),
+  )
+}, 120_000)
+afterAll(() => rm(folder, { recursive: true }))
+
+function plainRow(row: number): string {
+  return `${row},"name, of ${row}",${row % 1000},2024-01-${String((row % 28) + 1).padStart(2, '0')}\n`
+}
+
+function rows(head: string, count: number, row: (at: number) => string): Readable {
+  const make = function* () {
+    yield head
+    for (let from = 0; from < count; from += 1000)
+      yield Array.from({ length: Math.min(1000, count - from) }, (_, at) => row(from + at)).join('')
+  }
+  return Readable.from(make())
+}
+
+const icebox = (query: string): Promise<Watched> =>
+  watched(
+    spawn(
+      ICEBOX,
+      ['-C', join(folder, 'lake'), 'sql', '--memory', '256MB', query.replaceAll('@/', `${folder}/`), '--json'],
+      { stdio: ['ignore', 'pipe', 'pipe'] },
+    ),
+  )
+
+function within(ran: Watched): void {
+  expect(ran.signal, ran.err).toBe(null)
+  expect(ran.peakBytes).toBeGreaterThan(40e6)
+  expect(ran.peakBytes, `${ran.peakBytes} bytes`).toBeLessThanOrEqual(BUDGET)
+}
+
+describe('files of 90 MB read in SQL under a budget of 256MB', () => {
+  it.each([
+    ['a file', "select count(*)::int as n, max(plain.name) as m from '@/plain.csv'"],
+    ['a packed file', "select count(*)::int as n, max(name) as m from '@/packed.csv.gz'"],
+    ['files by a pattern', "select count(*)::int as n, max(name) as m from '@/pl*.csv'"],
+    ['a call', "select count(*)::int as n, max(name) as m from read_csv('@/plain.csv')"],
+    [
+      'a file joined with itself',
+      "select count(*)::int as n, max(b.name) as m from '@/plain.csv' a join '@/plain.csv' b using (id)",
+    ],
+  ])('%s is read', async (_what, query) => {
+    const ran = await icebox(query)
+    within(ran)
+    expect(ran.code, ran.out).toBe(0)
+    expect(JSON.parse(ran.out)).toMatchObject({ rows: [[ROWS, 'name, of 999999']] })
+    console.log(`${_what}: peak ${(ran.peakBytes / 1e6).toFixed(0)} MB`)
+  })
+
+  it.each([
+    ['a quote that is never closed', "select count(*) from '@/open.csv'"],
+    ['a quote that is never closed, described,', "describe '@/open.csv'"],
+    ['a field of 60 MB', "select count(*) from '@/field.csv'"],
+  ])('%s fails by name', async (_what, query) => {
+    const ran = await icebox(query)
+    within(ran)
+    expect(ran.code).not.toBe(0)
+    expect(errorOf(ran).message).toMatch(/Maximum line size|Error when sniffing/)
+    console.log(`${_what}: peak ${(ran.peakBytes / 1e6).toFixed(0)} MB`)
+  })
+})
