@@ -20,13 +20,17 @@ beforeAll(async () => {
   await iceboxJson(['init', join(folder, 'lake')])
   const header = 'id,name,price,day\n'
   await pipeline(rows(header, ROWS, plainRow), createWriteStream(join(folder, 'plain.csv')))
-  await pipeline(rows(header, ROWS, plainRow), createGzip({ level: 1 }), createWriteStream(join(folder, 'packed.csv.gz')))
+  await pipeline(
+    rows(header, ROWS, plainRow),
+    createGzip({ level: 1 }),
+    createWriteStream(join(folder, 'packed.csv.gz')),
+  )
   await pipeline(
     rows('id,name\n1,"never closed\n', ROWS, (row) => `${row},never closed ${row},\n`),
     createWriteStream(join(folder, 'open.csv')),
   )
   await pipeline(
-    rows('id,name\n1,', 60, () => 'x'.repeat(1_000_000)),
+    rows('id,name\n', 61, (row) => (row === 60 ? '\n2,b\n' : row === 0 ? '1,' : 'x'.repeat(1_000_000))),
     createWriteStream(join(folder, 'field.csv')),
   )
 }, 120_000)

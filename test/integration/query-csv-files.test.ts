@@ -119,7 +119,10 @@ describe('a CSV file read in SQL answers with small buffers what it answers with
     ['a join', "SELECT * FROM '@/x.csv' LEFT JOIN '@/y.csv' USING (id) ORDER BY 1"],
     ['a join in brackets', "SELECT * FROM ('@/x.csv' JOIN '@/y.csv' USING (id))"],
     ['the same file twice', "SELECT * FROM '@/x.csv', '@/x.csv'"],
-    ['the same file twice, with aliases', "SELECT a.id, b.v AS w FROM '@/x.csv' a JOIN '@/x.csv' b USING (id) ORDER BY 1"],
+    [
+      'the same file twice, with aliases',
+      "SELECT a.id, b.v AS w FROM '@/x.csv' a JOIN '@/x.csv' b USING (id) ORDER BY 1",
+    ],
     ['a subquery', "SELECT (SELECT max(x.id) FROM '@/x.csv') AS m, id FROM '@/y.csv' ORDER BY 2"],
     ['double quotes', `SELECT x.id FROM "@/x.csv"`],
     ['dollar quotes', 'SELECT x.id FROM $$@/x.csv$$'],
@@ -160,6 +163,15 @@ describe('a CSV file read in SQL answers with small buffers what it answers with
       await expect(lake.rows(`SELECT count(*) FROM read_csv('${file}', ${option})`)).rejects.toThrow(/4096/)
     const skipping = `SELECT count(*) FROM read_csv('${file}', ignore_errors = true, buffer_size = 16384)`
     expect(await lake.rows(skipping)).toEqual([[40n]])
+  })
+
+  it('a last line that is too long and has no end is not lost, as DuckDB loses it where two buffers do not hold it', async () => {
+    const file = join(lake.folder, 'tail.csv')
+    await writeFile(file, `id,c\n1,a\n2,${'x'.repeat(9_000_000)}`)
+    const dialect = `auto_detect = false, header = true, delim = ',', columns = {'id': 'INT', 'c': 'VARCHAR'}`
+    await expect(lake.rows(`SELECT count(*) FROM read_csv('${file}', ${dialect})`)).rejects.toThrow(
+      /CSV Error on Line: 3/,
+    )
   })
 
   it('places of errors are those of the text that was written, before and behind a file (Q7)', async () => {

@@ -9,6 +9,7 @@ import {
   previousSignificant,
   significantBetween,
 } from './position.ts'
+import { hasLongLastLine } from './long-last-line.ts'
 import type { Replacement } from './replace.ts'
 import { cteScopes } from './scopes.ts'
 
@@ -25,15 +26,26 @@ export function mayReadCsv({ sql }: StatementText): boolean {
  * CSV files that the statement reads, read with buffers of `bufferBytes`: `FROM 'x.csv'` is what DuckDB makes of it,
  * `read_csv_auto('x.csv')` under the file's name, and a call gets one argument more. `isTable`: the token there names one.
  */
-export function csvFiles(
+export async function csvFiles(
   statement: StatementText,
   bufferBytes: number,
   isTable: (at: number) => boolean,
-): Replacement[] {
+): Promise<readonly Replacement[]> {
+  const reads = findReads(statement, bufferBytes, isTable)
+  const areLong = await Promise.all(reads.map(({ files }) => Promise.all(files.map(hasLongLastLine))))
+  return reads.filter((_, at) => areLong[at]?.includes(true) === false)
+}
+
+/** A replacement, and the files that its text names. */
+interface CsvRead extends Replacement {
+  readonly files: readonly string[]
+}
+
+function findReads(statement: StatementText, bufferBytes: number, isTable: (at: number) => boolean): CsvRead[] {
   const { tokens } = statement
   const setting = `buffer_size = ${bufferBytes}`
   const isCte = cteScopes(tokens)
-  return [...tokens.entries()].flatMap(([at, token]): Replacement[] => {
+  return [...tokens.entries()].flatMap(([at, token]): CsvRead[] => {
     if (token.kind === 'word') return READERS.includes(token.text.toLowerCase()) ? argument(tokens, at, setting) : []
     if (token.kind !== 'string' && token.kind !== 'quoted') return []
     const file = stringValue(token) ?? nameOf(token)
@@ -43,7 +55,7 @@ export function csvFiles(
 }
 
 /** One argument more, behind the others. */
-function argument(tokens: readonly Token[], at: number, setting: string): Replacement[] {
+function argument(tokens: readonly Token[], at: number, setting: string): CsvRead[] {
   const open = nextSignificant(tokens, at + 1)
   const close = tokens[open]?.text === '(' ? closingBracket(tokens, open) : -1
   const end = tokens[close]?.start
@@ -51,11 +63,12 @@ function argument(tokens: readonly Token[], at: number, setting: string): Replac
   if (end === undefined || inside.length === 0) return []
   const names = inside.filter((_, index) => /^(=|:=|=>)$/.test(inside[index + 1]?.text ?? ''))
   if (names.some((name) => ABOUT_BUFFERS.includes(nameOf(name)?.toLowerCase() ?? ''))) return []
-  return [{ start: end, end, text: `, ${setting}` }]
+  const files = inside.flatMap((token) => stringValue(token) ?? [])
+  return [{ start: end, end, text: `, ${setting}`, files }]
 }
 
 /** The call that DuckDB makes of the file's name in the place of a table. */
-function call(tokens: readonly Token[], at: number, file: string, setting: string): Replacement[] {
+function call(tokens: readonly Token[], at: number, file: string, setting: string): CsvRead[] {
   const token = tokens[at]
   const before = tokens[previousSignificant(tokens, at)]
   const behind = tokens[nextSignificant(tokens, at + 1)]
@@ -65,9 +78,10 @@ function call(tokens: readonly Token[], at: number, file: string, setting: strin
   const relation = `read_csv_auto(${quoteText(file)}, ${setting})${alias}`
   const { start, end } = token
   // These take a name or a query.
-  if (isKeyword(before, 'TABLE')) return [{ start: before?.start ?? start, end, text: `FROM ${relation}` }]
+  if (isKeyword(before, 'TABLE'))
+    return [{ start: before?.start ?? start, end, text: `FROM ${relation}`, files: [file] }]
   const isQuery = isKeyword(before, 'SUMMARIZE', 'DESCRIBE', 'DESC')
-  return [{ start, end, text: isQuery ? `FROM ${relation}` : relation }]
+  return [{ start, end, text: isQuery ? `FROM ${relation}` : relation, files: [file] }]
 }
 
 /** Files that DuckDB takes for CSV where their name stands for a table (1.5.5, `ReadCSVReplacement`). */

@@ -58,7 +58,9 @@ const NO_ALIAS =
 /** True where the token behind a table begins its alias. */
 export function isAlias(token: Token | undefined): boolean {
   if (token === undefined) return false
-  return isKeyword(token, 'AS') || token.kind === 'quoted' || (nameOf(token) !== undefined && !NO_ALIAS.test(token.text))
+  return (
+    isKeyword(token, 'AS') || token.kind === 'quoted' || (nameOf(token) !== undefined && !NO_ALIAS.test(token.text))
+  )
 }
 
 /** Index of the last significant token before `index`, or -1. */

@@ -74,7 +74,7 @@ export async function resolveTables(statement: StatementText, context: ResolveCo
   }
   const { csvBufferBytes } = context
   const isTable = (at: number) => located.some(({ reference }) => reference.chain.firstToken === at)
-  const files = csvBufferBytes === undefined ? [] : csvFiles(statement, csvBufferBytes, isTable)
+  const files = csvBufferBytes === undefined ? [] : await csvFiles(statement, csvBufferBytes, isTable)
   return { tables: resolver.tables, replacements: [...resolver.replacements, ...renamed, ...files] }
 }
 

@@ -102,7 +102,7 @@ export async function prepare(
       session: lease.session,
       defaultNamespace,
       signal,
-      csvBufferBytes: mayReadCsv(query) ? csvBufferOfQuery((await parts.engine()).plan) : undefined,
+      csvBufferBytes: parts.localFiles && mayReadCsv(query) ? csvBufferOfQuery((await parts.engine()).plan) : undefined,
     })
     replacements = resolution.replacements
     found = resolution.tables
