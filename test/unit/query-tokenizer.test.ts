@@ -4,9 +4,7 @@ import { nameOf, stringValue, tokenize } from '../../src/query/text/tokenizer.ts
 import { splitStatements } from '../../src/query/text/statements.ts'
 
 const kinds = (sql: string): string[] =>
-  tokenize(sql)
-    .filter((token) => token.kind !== 'space')
-    .map((token) => `${token.kind}:${token.text}`)
+  [...tokenize(sql)].filter((token) => token.kind !== 'space').map((token) => `${token.kind}:${token.text}`)
 
 describe('tokens', () => {
   it('lose no character of any text', () => {
@@ -36,7 +34,7 @@ describe('tokens', () => {
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 30 }), (pieces) => {
         const sql = pieces.join('')
-        const tokens = tokenize(sql)
+        const tokens = [...tokenize(sql)]
         expect(tokens.map((token) => token.text).join('')).toBe(sql)
         let at = 0
         for (const token of tokens) {
@@ -84,16 +82,41 @@ describe('tokens', () => {
   })
 
   it('count the depth of brackets, a bracket being outside itself', () => {
-    const depths = tokenize('a(b[c])d').map((token) => token.depth)
+    const depths = [...tokenize('a(b[c])d')].map((token) => token.depth)
     expect(depths).toEqual([0, 0, 1, 1, 2, 1, 0, 0])
   })
 
   it('give values without their quotes', () => {
-    expect(nameOf(tokenize('"a""b"')[0])).toBe('a"b')
-    expect(stringValue(tokenize("'a''b'")[0])).toBe("a'b")
-    expect(stringValue(tokenize(String.raw`E'a\n\x41\u00e9\''`)[0])).toBe("a\nAé'")
-    expect(stringValue(tokenize("$q$it's$q$")[0])).toBe("it's")
-    expect(stringValue(tokenize('word')[0])).toBeUndefined()
+    expect(nameOf(tokenize('"a""b"').at(0))).toBe('a"b')
+    expect(stringValue(tokenize("'a''b'").at(0))).toBe("a'b")
+    expect(stringValue(tokenize(String.raw`E'a\n\x41\u00e9\''`).at(0))).toBe("a\nAé'")
+    expect(stringValue(tokenize("$q$it's$q$").at(0))).toBe("it's")
+    expect(stringValue(tokenize('word').at(0))).toBeUndefined()
+  })
+})
+
+describe('tokens of a part', () => {
+  it('are those of its text by itself, also of a part of a part', () => {
+    const text = "select a, (b + 'c d') from /* e */ t; select 2"
+    const whole = tokenize(text)
+    const part = whole.within(7, 36)
+    expect([...part]).toEqual([...tokenize(text.slice(7, 36))])
+    expect([...part.within(3, 15)]).toEqual([...tokenize(text.slice(10, 22))])
+    // What lies across an end is left out.
+    expect([...whole.within(1, 8)].map((token) => token.text)).toEqual([' ', 'a'])
+  })
+
+  it('are asked for memory before they take it, eight bytes each', () => {
+    const asked: number[] = []
+    const text = Array.from({ length: 10_000 }, (_, at) => at).join(',')
+    const tokens = tokenize(text, (bytes) => asked.push(bytes))
+    expect(tokens.length).toBe(19_999)
+    expect(Math.max(...asked)).toBeGreaterThanOrEqual(tokens.length * 8)
+    expect(Math.max(...asked)).toBeLessThan(tokens.length * 8 * 3)
+    const refuse = () => {
+      throw new RangeError('no room')
+    }
+    expect(() => tokenize(text, refuse)).toThrow('no room')
   })
 })
 
@@ -110,7 +133,7 @@ describe('statements', () => {
   it('keep their place in the script', () => {
     const [, second] = splitStatements('select 1;\n  select 2')
     expect(second?.offset).toBe(12)
-    expect(second?.tokens[0]?.start).toBe(0)
+    expect(second?.tokens.at(0)?.start).toBe(0)
   })
 
   it('mark the place of what has no end', () => {
@@ -132,7 +155,7 @@ describe('a text of megabytes', () => {
     ['quoted', `"${'n""'.repeat(2_000_000)}"`],
   ] as const)('is one %s token and does not overflow the stack', (kind, text) => {
     const tokens = tokenize(`select ${text} x`)
-    expect(tokens.map((token) => token.kind)).toEqual(['word', 'space', kind, 'space', 'word'])
-    expect(tokens[2]?.text.length).toBe(text.length)
+    expect([...tokens].map((token) => token.kind)).toEqual(['word', 'space', kind, 'space', 'word'])
+    expect(tokens.at(2)?.text.length).toBe(text.length)
   })
 })

@@ -1,6 +1,6 @@
 import type { NestedField } from '../../iceberg/index.ts'
 import { splitStatements } from '../text/statements.ts'
-import { isKeyword } from '../text/tokenizer.ts'
+import { isKeyword, tokenize } from '../text/tokenizer.ts'
 import type { CreateTable, Statement } from './ast.ts'
 import { Cursor } from './cursor.ts'
 import { type PartitionTerm, parsePartitionTerm, parseSortTerm, type SortTerm } from './layout.ts'
@@ -160,7 +160,7 @@ class Layout {
 
 function readAlone<T>(text: string, read: (cursor: Cursor) => T): T {
   const [statement] = splitStatements(text)
-  const cursor = new Cursor(statement ?? { sql: '', offset: 0, script: text, tokens: [] })
+  const cursor = new Cursor(statement ?? { sql: '', offset: 0, script: text, tokens: tokenize('') })
   const result = read(cursor)
   cursor.expectEnd()
   return result

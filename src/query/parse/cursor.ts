@@ -1,6 +1,7 @@
 import type { IceboxError } from '../../base/index.ts'
 import { type StatementText, statementError, unsupported } from '../text/statements.ts'
-import { isKeyword, isSignificant, nameOf, stringValue, type Token } from '../text/tokenizer.ts'
+import { nextSignificant } from '../text/names.ts'
+import { isKeyword, nameOf, stringValue, type Token, type Tokens } from '../text/tokenizer.ts'
 
 /** A table as the statement names it: `ns.t`, or `t` in the namespace in use. */
 export interface TableName {
@@ -11,16 +12,18 @@ export interface TableName {
 /** Reads a statement's significant tokens from left to right. */
 export class Cursor {
   readonly statement: StatementText
-  readonly #tokens: readonly Token[]
-  #at = 0
+  readonly #tokens: Tokens
+  /** Index of the next token. */
+  #at: number
 
   constructor(statement: StatementText) {
     this.statement = statement
-    this.#tokens = statement.tokens.filter(isSignificant)
+    this.#tokens = statement.tokens
+    this.#at = nextSignificant(this.#tokens, 0)
   }
 
   peek(ahead = 0): Token | undefined {
-    return this.#tokens[this.#at + ahead]
+    return this.#tokens.at(this.#indexOf(ahead))
   }
 
   /** Offset of the next token; of the end of the statement when there is none. */
@@ -33,7 +36,9 @@ export class Cursor {
   }
 
   next(): Token | undefined {
-    return this.#tokens[this.#at++]
+    const token = this.peek()
+    this.#take(1)
+    return token
   }
 
   /** True when the next tokens are these keywords; nothing is taken. */
@@ -44,14 +49,14 @@ export class Cursor {
   /** Takes the keywords if all of them are next. */
   accept(...words: readonly string[]): boolean {
     if (!this.sees(...words)) return false
-    this.#at += words.length
+    this.#take(words.length)
     return true
   }
 
   acceptText(text: string): boolean {
     const token = this.peek()
     if (token?.kind !== 'operator' || token.text !== text) return false
-    this.#at++
+    this.#take(1)
     return true
   }
 
@@ -66,7 +71,7 @@ export class Cursor {
   name(what: string): string {
     const name = nameOf(this.peek())
     if (name === undefined || name === '') throw this.error(`expected ${what}`)
-    this.#at++
+    this.#take(1)
     return name
   }
 
@@ -85,14 +90,14 @@ export class Cursor {
   string(what: string): string {
     const value = stringValue(this.peek())
     if (value === undefined) throw this.error(`expected ${what} in quotes`)
-    this.#at++
+    this.#take(1)
     return value
   }
 
   integer(what: string): number {
     const token = this.peek()
     if (token?.kind !== 'number' || !/^\d{1,9}$/.test(token.text)) throw this.error(`expected ${what}`)
-    this.#at++
+    this.#take(1)
     return Number(token.text)
   }
 
@@ -109,6 +114,17 @@ export class Cursor {
 
   expectEnd(): void {
     if (!this.isAtEnd) throw this.error(`'${this.peek()?.text ?? ''}' is not expected here`)
+  }
+
+  /** Index of a significant token, counted from the next one. */
+  #indexOf(ahead: number): number {
+    let at = this.#at
+    for (let count = 0; count < ahead; count++) at = nextSignificant(this.#tokens, at + 1)
+    return at
+  }
+
+  #take(count: number): void {
+    this.#at = this.#indexOf(count)
   }
 
   /** The rest of the statement as a statement of its own, with its place in the script kept. */
@@ -128,11 +144,10 @@ export class Cursor {
 
 /** A part of a statement as a statement of its own. */
 export function part(statement: StatementText, start: number, end: number): StatementText {
-  const tokens = statement.tokens.filter((token) => token.start >= start && token.end <= end)
   return {
     sql: statement.sql.slice(start, end),
     offset: statement.offset + start,
     script: statement.script,
-    tokens: tokens.map((token) => ({ ...token, start: token.start - start, end: token.end - start })),
+    tokens: statement.tokens.within(start, end),
   }
 }

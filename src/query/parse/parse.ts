@@ -1,6 +1,6 @@
 import { nearestNames } from '../../base/index.ts'
 import type { StatementText } from '../text/statements.ts'
-import { isKeyword, nameOf, stringValue } from '../text/tokenizer.ts'
+import { isKeyword, nameOf, stringValue, tokenize } from '../text/tokenizer.ts'
 import { parseAlter } from './alter.ts'
 import type { Insert, Statement } from './ast.ts'
 import { namespaceOf, parseCreate } from './create.ts'
@@ -96,7 +96,7 @@ export function parseStatement(statement: StatementText): Statement {
 
 /** `WITH … SELECT` is a query; `WITH … INSERT INTO t SELECT` an insert whose query has the WITH before it. */
 function withStatement(statement: StatementText, cursor: Cursor): Statement {
-  const verb = statement.tokens.find(
+  const verb = statement.tokens.findWord(
     (token) =>
       token.depth === 0 &&
       isKeyword(token, 'SELECT', 'FROM', 'VALUES', 'TABLE', 'PIVOT', 'UNPIVOT', 'INSERT', 'UPDATE', 'DELETE', 'MERGE'),
@@ -167,13 +167,13 @@ function insert(cursor: Cursor, withClause: StatementText | undefined): Statemen
     ['RETURNING', undefined, 'RETURNING'],
     ['ON', 'CONFLICT', 'ON CONFLICT'],
   ] as const) {
-    const at = rest.tokens.findIndex((token) => token.depth === 0 && isKeyword(token, first))
-    const next = rest.tokens.slice(at + 1).find((token) => token.kind === 'word')
-    if (at >= 0 && (second === undefined || isKeyword(next, second))) {
+    const found = rest.tokens.findWord((token) => token.depth === 0 && isKeyword(token, first))
+    const next = found === undefined ? undefined : rest.tokens.findWord((token) => token.start > found.start)
+    if (found !== undefined && (second === undefined || isKeyword(next, second))) {
       throw cursor.unsupported(`INSERT … ${what} is not supported`, 'leave it out')
     }
   }
-  if (!isKeyword(rest.tokens[0], ...QUERIES) && rest.tokens[0]?.text !== '(')
+  if (!isKeyword(rest.tokens.at(0), ...QUERIES) && rest.tokens.at(0)?.text !== '(')
     throw cursor.error('expected VALUES or a query')
   const result: Insert = {
     kind: 'insert',
@@ -188,17 +188,9 @@ function insert(cursor: Cursor, withClause: StatementText | undefined): Statemen
 
 /** The WITH clause before the query: its places are lost where the two do not touch, its text is not. */
 function joined(withClause: StatementText, query: StatementText): StatementText {
-  const gap = withClause.sql.length
-  return {
-    sql: withClause.sql + query.sql,
-    // Places count in the text that is sent; the script is it.
-    offset: 0,
-    script: withClause.sql + query.sql,
-    tokens: [
-      ...withClause.tokens,
-      ...query.tokens.map((token) => ({ ...token, start: token.start + gap, end: token.end + gap })),
-    ],
-  }
+  const sql = withClause.sql + query.sql
+  // Places count in the text that is sent; the script is it.
+  return { sql, offset: 0, script: sql, tokens: tokenize(sql) }
 }
 
 function deleteFrom(statement: StatementText, cursor: Cursor): Statement {
@@ -206,7 +198,7 @@ function deleteFrom(statement: StatementText, cursor: Cursor): Statement {
   cursor.expect('FROM')
   const from = cursor.offset
   const table = cursor.tableName()
-  const clause = statement.tokens.find(
+  const clause = statement.tokens.findWord(
     (token) => token.depth === 0 && isKeyword(token, 'USING', 'RETURNING', 'LIMIT', 'ORDER'),
   )
   if (clause !== undefined) {
@@ -225,16 +217,9 @@ function deleteFrom(statement: StatementText, cursor: Cursor): Statement {
   if (cursor.isAtEnd) throw cursor.error('expected a condition')
   const select = 'SELECT * FROM '
   const tail = part(statement, from, statement.sql.length)
-  const rows: StatementText = {
-    sql: select + tail.sql,
-    offset: tail.offset - select.length,
-    script: statement.script,
-    tokens: [
-      { kind: 'word', text: 'SELECT', start: 0, end: 6, depth: 0 },
-      { kind: 'word', text: 'FROM', start: 9, end: 13, depth: 0 },
-      ...tail.tokens.map((token) => ({ ...token, start: token.start + select.length, end: token.end + select.length })),
-    ],
-  }
+  const sql = select + tail.sql
+  const offset = tail.offset - select.length
+  const rows: StatementText = { sql, offset, script: statement.script, tokens: tokenize(sql) }
   return { kind: 'delete', table, rows }
 }
 

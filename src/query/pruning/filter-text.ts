@@ -42,7 +42,7 @@ type Comparison = keyof typeof MIRRORED
  */
 export function readFilters(lines: readonly string[], context: FilterContext): FilterReading {
   // A string literal with a line break was cut into two lines by the printer: only the whole shows where strings end.
-  const tokens = tokenize(lines.join('\n'))
+  const tokens = [...tokenize(lines.join('\n'))]
   const groups: Token[][] = [[]]
   let isComplete = true
   for (const token of tokens) {

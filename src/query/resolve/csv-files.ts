@@ -1,6 +1,6 @@
 import { quoteName, quoteText } from '../text/names.ts'
 import type { StatementText } from '../text/statements.ts'
-import { isKeyword, nameOf, stringValue, type Token } from '../text/tokenizer.ts'
+import { isKeyword, nameOf, stringValue, type Tokens } from '../text/tokenizer.ts'
 import {
   closingBracket,
   isAlias,
@@ -45,9 +45,9 @@ function findReads(statement: StatementText, bufferBytes: number, isTable: (at: 
   const { tokens } = statement
   const setting = `buffer_size = ${bufferBytes}`
   const isCte = cteScopes(tokens)
-  return [...tokens.entries()].flatMap(([at, token]): CsvRead[] => {
-    if (token.kind === 'word') return READERS.includes(token.text.toLowerCase()) ? argument(tokens, at, setting) : []
-    if (token.kind !== 'string' && token.kind !== 'quoted') return []
+  return [...tokens.of('word', 'string', 'quoted')].flatMap((at): CsvRead[] => {
+    const token = tokens.at(at)
+    if (token?.kind === 'word') return READERS.includes(token.text.toLowerCase()) ? argument(tokens, at, setting) : []
     const file = stringValue(token) ?? nameOf(token)
     if (file === undefined || !isCsv(file) || !isTablePosition(tokens, at)) return []
     return isCte(file, at) || isTable(at) ? [] : call(tokens, at, file, setting)
@@ -55,10 +55,10 @@ function findReads(statement: StatementText, bufferBytes: number, isTable: (at: 
 }
 
 /** One argument more, behind the others. */
-function argument(tokens: readonly Token[], at: number, setting: string): CsvRead[] {
+function argument(tokens: Tokens, at: number, setting: string): CsvRead[] {
   const open = nextSignificant(tokens, at + 1)
-  const close = tokens[open]?.text === '(' ? closingBracket(tokens, open) : -1
-  const end = tokens[close]?.start
+  const close = tokens.at(open)?.text === '(' ? closingBracket(tokens, open) : -1
+  const end = tokens.at(close)?.start
   const inside = significantBetween(tokens, open + 1, close)
   if (end === undefined || inside.length === 0) return []
   const names = inside.filter((_, index) => /^(=|:=|=>)$/.test(inside[index + 1]?.text ?? ''))
@@ -68,10 +68,10 @@ function argument(tokens: readonly Token[], at: number, setting: string): CsvRea
 }
 
 /** The call that DuckDB makes of the file's name in the place of a table. */
-function call(tokens: readonly Token[], at: number, file: string, setting: string): CsvRead[] {
-  const token = tokens[at]
-  const before = tokens[previousSignificant(tokens, at)]
-  const behind = tokens[nextSignificant(tokens, at + 1)]
+function call(tokens: Tokens, at: number, file: string, setting: string): CsvRead[] {
+  const token = tokens.at(at)
+  const before = tokens.at(previousSignificant(tokens, at))
+  const behind = tokens.at(nextSignificant(tokens, at + 1))
   // What these make of a file is an error, and stays the same.
   if (token === undefined || isKeyword(before, 'SHOW', 'INTO') || isKeyword(behind, 'AT')) return []
   const alias = isAlias(behind) ? '' : ` AS ${quoteName(nameOfFile(file))}`

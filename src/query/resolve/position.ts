@@ -1,5 +1,5 @@
-import { nextSignificant } from '../text/names.ts'
-import { isKeyword, isSignificant, nameOf, type Token } from '../text/tokenizer.ts'
+import { nextSignificant, previousSignificant } from '../text/names.ts'
+import { isKeyword, isSignificant, nameOf, type Token, type Tokens } from '../text/tokenizer.ts'
 
 const CLAUSES = [
   'SELECT',
@@ -37,9 +37,9 @@ const FROM_TAKING_CALLS = ['EXTRACT', 'TRIM', 'SUBSTRING', 'OVERLAY', 'POSITION'
  * True where a name that begins at `index` is the name of a table: after FROM or JOIN, or after a comma of a FROM list.
  * Only there is text replaced (time travel, `t.snapshots`); everywhere else a name may be a column.
  */
-export function isTablePosition(tokens: readonly Token[], index: number): boolean {
+export function isTablePosition(tokens: Tokens, index: number): boolean {
   const before = previousSignificant(tokens, index)
-  const token = tokens[before]
+  const token = tokens.at(before)
   if (token === undefined) return false
   if (isKeyword(token, ...BEFORE_TABLE)) return true
   if (isKeyword(token, 'FROM')) return !isFromOfExpression(tokens, before)
@@ -63,31 +63,25 @@ export function isAlias(token: Token | undefined): boolean {
   )
 }
 
-/** Index of the last significant token before `index`, or -1. */
-export function previousSignificant(tokens: readonly Token[], index: number): number {
-  let at = index - 1
-  for (let token = tokens[at]; token !== undefined && !isSignificant(token); token = tokens[at]) at--
-  return at
-}
-
 /** `IS DISTINCT FROM x`, `EXTRACT(year FROM x)`. */
-function isFromOfExpression(tokens: readonly Token[], from: number): boolean {
+function isFromOfExpression(tokens: Tokens, from: number): boolean {
   const before = previousSignificant(tokens, from)
-  if (isKeyword(tokens[before], 'DISTINCT')) return isKeyword(tokens[previousSignificant(tokens, before)], 'IS', 'NOT')
-  const depth = tokens[from]?.depth ?? 0
+  if (isKeyword(tokens.at(before), 'DISTINCT'))
+    return isKeyword(tokens.at(previousSignificant(tokens, before)), 'IS', 'NOT')
+  const depth = tokens.at(from)?.depth ?? 0
   if (depth === 0) return false
   let open = from - 1
-  while (open >= 0 && !(tokens[open]?.text === '(' && tokens[open]?.depth === depth - 1)) open--
-  return isKeyword(tokens[previousSignificant(tokens, open)], ...FROM_TAKING_CALLS)
+  while (open >= 0 && !(tokens.at(open)?.text === '(' && tokens.at(open)?.depth === depth - 1)) open--
+  return isKeyword(tokens.at(previousSignificant(tokens, open)), ...FROM_TAKING_CALLS)
 }
 
 /** The keyword that a comma or bracket belongs to; ON and USING are part of FROM (and of DISTINCT ON, part of SELECT). */
-function clauseBefore(tokens: readonly Token[], index: number): Token | undefined {
-  const token = tokens[index]
+function clauseBefore(tokens: Tokens, index: number): Token | undefined {
+  const token = tokens.at(index)
   const depth = token?.depth ?? 0
-  if (token?.text === '(') return tokens[previousSignificant(tokens, index)]
+  if (token?.text === '(') return tokens.at(previousSignificant(tokens, index))
   for (let at = index - 1; at >= 0; at--) {
-    const candidate = tokens[at]
+    const candidate = tokens.at(at)
     if (candidate === undefined || candidate.depth < depth) return undefined
     if (candidate.depth === depth && isKeyword(candidate, ...CLAUSES)) return candidate
   }
@@ -95,27 +89,33 @@ function clauseBefore(tokens: readonly Token[], index: number): Token | undefine
 }
 
 /** Index of the token that closes the bracket at `open`, or -1. */
-export function closingBracket(tokens: readonly Token[], open: number): number {
-  const depth = tokens[open]?.depth ?? 0
+export function closingBracket(tokens: Tokens, open: number): number {
+  const depth = tokens.at(open)?.depth ?? 0
   for (let at = open + 1; at < tokens.length; at++) {
-    const token = tokens[at]
+    if (tokens.kindAt(at) !== 'operator') continue
+    const token = tokens.at(at)
     if (token?.depth === depth && /^[)\]}]$/.test(token.text)) return at
   }
   return -1
 }
 
 /** Significant tokens from `from` to before `to`. */
-export function significantBetween(tokens: readonly Token[], from: number, to: number): Token[] {
-  return tokens.slice(from, to).filter(isSignificant)
+export function significantBetween(tokens: Tokens, from: number, to: number): Token[] {
+  const found: Token[] = []
+  for (let at = from; at < to; at++) {
+    const token = tokens.at(at)
+    if (token !== undefined && isSignificant(token)) found.push(token)
+  }
+  return found
 }
 
-export { nextSignificant }
+export { nextSignificant, previousSignificant }
 
 /** Index of the innermost bracket that is open at a token, or -1. */
-export function openingBracket(tokens: readonly Token[], at: number): number {
-  const depth = tokens[at]?.depth ?? 0
+export function openingBracket(tokens: Tokens, at: number): number {
+  const depth = tokens.at(at)?.depth ?? 0
   if (depth === 0) return -1
   let open = at - 1
-  while (open >= 0 && !(tokens[open]?.depth === depth - 1 && /^[([{]$/.test(tokens[open]?.text ?? ''))) open--
+  while (open >= 0 && !(tokens.at(open)?.depth === depth - 1 && /^[([{]$/.test(tokens.at(open)?.text ?? ''))) open--
   return open
 }

@@ -1,6 +1,6 @@
 import { type NameChain, nextSignificant, quoteName } from '../text/names.ts'
 import { type StatementText, unsupported } from '../text/statements.ts'
-import { isSignificant, type Token } from '../text/tokenizer.ts'
+import type { Tokens } from '../text/tokenizer.ts'
 import { closingBracket, isAlias, openingBracket } from './position.ts'
 import type { TableReference } from './references.ts'
 import type { Replacement } from './replace.ts'
@@ -51,7 +51,7 @@ export function qualifiedColumns(
 }
 
 /** The tables of the innermost brackets around a token that read one. */
-function nearest(tokens: readonly Token[], at: number, tables: readonly ReadTable[]): ReadTable[] {
+function nearest(tokens: Tokens, at: number, tables: readonly ReadTable[]): ReadTable[] {
   const around = tables
     .map((table) => ({ table, open: openingBracket(tokens, table.reference.chain.firstToken) }))
     .filter(({ open }) => open < at && (open < 0 || at < closingBracket(tokens, open)))
@@ -59,12 +59,12 @@ function nearest(tokens: readonly Token[], at: number, tables: readonly ReadTabl
   return around.filter(({ open }) => open === innermost).map(({ table }) => table)
 }
 
-function hasAlias(tokens: readonly Token[], { chain, travel }: TableReference): boolean {
+function hasAlias(tokens: Tokens, { chain, travel }: TableReference): boolean {
   const end = travel?.end ?? chain.end
-  return isAlias(tokens[tokens.findIndex((candidate) => candidate.start >= end && isSignificant(candidate))])
+  return isAlias(tokens.at(nextSignificant(tokens, tokens.indexFrom(end))))
 }
 
-function endOfSecond(tokens: readonly Token[], chain: NameChain): number | undefined {
+function endOfSecond(tokens: Tokens, chain: NameChain): number | undefined {
   const dot = nextSignificant(tokens, chain.firstToken + 1)
-  return tokens[nextSignificant(tokens, dot + 1)]?.end
+  return tokens.at(nextSignificant(tokens, dot + 1))?.end
 }

@@ -40,12 +40,12 @@ export function findReferences(statement: StatementText): References {
   const scans: ScanCall[] = []
   for (const chain of nameChains(tokens)) {
     const next = nextSignificant(tokens, chain.nextToken)
-    if (chain.parts.length === 1 && chain.parts[0]?.toLowerCase() === 'iceberg_scan' && tokens[next]?.text === '(') {
+    if (chain.parts.length === 1 && chain.parts[0]?.toLowerCase() === 'iceberg_scan' && tokens.at(next)?.text === '(') {
       scans.push(scanCall(statement, chain, next))
       continue
     }
     // A call is no table; its arguments are chains of their own.
-    if (tokens[next]?.text === '(') continue
+    if (tokens.at(next)?.text === '(') continue
     const isTable = isTablePosition(tokens, chain.firstToken)
     tables.push({ chain, isTablePosition: isTable, travel: isTable ? travelClause(statement, next) : undefined })
   }
@@ -56,12 +56,12 @@ export function findReferences(statement: StatementText): References {
 function travelClause(statement: StatementText, at: number): TravelClause | undefined {
   const { tokens } = statement
   refuseAsOf(statement, at)
-  if (!isKeyword(tokens[at], 'AT')) return undefined
+  if (!isKeyword(tokens.at(at), 'AT')) return undefined
   const open = nextSignificant(tokens, at + 1)
-  const openToken = tokens[open]
+  const openToken = tokens.at(open)
   if (openToken?.text !== '(') return undefined
   const close = closingBracket(tokens, open)
-  const closeToken = tokens[close]
+  const closeToken = tokens.at(close)
   if (closeToken === undefined) {
     throw statementError(statement, openToken.start, 'this bracket is not closed', 'close it with )')
   }
@@ -106,7 +106,7 @@ function scanCall(statement: StatementText, chain: NameChain, open: number): Sca
   const close = closingBracket(tokens, open)
   const inside = significantBetween(tokens, open + 1, close === -1 ? tokens.length : close)
   const path = stringValue(inside[0])
-  const closeToken = tokens[close]
+  const closeToken = tokens.at(close)
   if (path === undefined || closeToken === undefined) {
     throw statementError(
       statement,

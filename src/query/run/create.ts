@@ -8,6 +8,7 @@ import { FieldIds, parseTypeAt } from '../parse/types.ts'
 import type { Meter, QueryServices, StatementOptions, StatementResult } from '../port.ts'
 import { quoteName } from '../text/names.ts'
 import { type StatementText, splitStatements } from '../text/statements.ts'
+import { tokenize } from '../text/tokenizer.ts'
 import { partitionSpecOf, sortOrderOf } from './layout.ts'
 import { type MadeTable, madeTable } from './made-table.ts'
 import { prepare, type QueryParts, type SessionState } from './query.ts'
@@ -114,7 +115,7 @@ export function schemaOfQuery(columns: readonly DescribedColumn[]): Schema {
 function typeOfColumn(type: string, column: string, ids: FieldIds): Type {
   try {
     const [text] = splitStatements(type)
-    const cursor = new Cursor(text ?? { sql: '', offset: 0, script: type, tokens: [] })
+    const cursor = new Cursor(text ?? { sql: '', offset: 0, script: type, tokens: tokenize('') })
     const parsed = parseTypeAt(cursor, ids, column)
     cursor.expectEnd()
     return parsed

@@ -121,8 +121,9 @@ function worded(text: string): string {
 /** A statement that ends too early: the bracket that is open, or that more is expected. */
 function whatIsMissing({ tokens, script, offset }: StatementText): string {
   const open: Token[] = []
-  for (const token of tokens) {
-    if (token.kind !== 'operator') continue
+  for (const at of tokens.of('operator')) {
+    const token = tokens.at(at)
+    if (token === undefined) continue
     if (/^[([{]$/.test(token.text)) open.push(token)
     else if (/^[)\]}]$/.test(token.text)) open.pop()
   }
@@ -141,7 +142,7 @@ function columnHint(
 ): string | undefined {
   const column = error.context['column']
   if (typeof column !== 'string') return undefined
-  const marked = statement.tokens.find((token) => token.start === offset)
+  const marked = offset === undefined ? undefined : statement.tokens.at(statement.tokens.indexFrom(offset))
   const isQuoted = marked?.kind === 'quoted' && marked.text.slice(1, -1) === column
   if (isQuoted) return `text stands in single quotes, names in double quotes: did you mean ${quoteText(column)}?`
   if (/FROM clause is missing/.test(error.message)) return 'add FROM and the table that the column is of'

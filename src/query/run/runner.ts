@@ -118,7 +118,7 @@ export class QueryConnection {
    */
   async *run(script: string, options: StatementOptions = {}): AsyncGenerator<StatementResult, void, undefined> {
     for (const statement of splitStatements(script)) {
-      const takesParameters = statement.tokens.some((token) => token.kind === 'parameter')
+      const takesParameters = statement.tokens.of('parameter').next().done !== true
       const { parameters, ...rest } = options
       const own = takesParameters && parameters !== undefined ? { ...rest, parameters } : rest
       const { result, state } = await execute(statement, this.#state, own, this.#parts, this.#services)

@@ -12,9 +12,10 @@ import { localPath } from '../../storage/index.ts'
 import type { TableScanReport } from '../port.ts'
 import { widestRow } from './gathering.ts'
 import { type PlanReading, probeCardinality, readPlan, scanColumn } from '../pruning/plan.ts'
+import { significantBetween } from '../resolve/position.ts'
 import type { ResolvedTable } from '../resolve/resolved-table.ts'
 import { mentionsKeyword, quoteName } from '../text/names.ts'
-import { isKeyword, isSignificant, type Token } from '../text/tokenizer.ts'
+import { isKeyword, type Tokens } from '../text/tokenizer.ts'
 import { viewColumns } from '../views/columns.ts'
 import { routesByIds } from '../views/projection.ts'
 import { emptySql, readParquet } from '../views/scan-sql.ts'
@@ -42,7 +43,7 @@ const PROBE_ABOVE_PARTITIONED_BYTES = 32_000_000
 const MOST_FILES = 100_000
 
 /** True where asking the optimizer first may save opening files; `always`: however small the tables are. */
-export function isWorthProbing(tokens: readonly Token[], tables: readonly ResolvedTable[], always: boolean): boolean {
+export function isWorthProbing(tokens: Tokens, tables: readonly ResolvedTable[], always: boolean): boolean {
   if (!mentionsKeyword(tokens, 'WHERE', 'ON', 'HAVING', 'QUALIFY', 'LIMIT', 'FETCH')) return false
   // PIVOT becomes two statements, of which a plan shows one.
   if (mentionsKeyword(tokens, 'PIVOT', 'PIVOT_WIDER')) return false
@@ -123,12 +124,14 @@ export async function probe(
 }
 
 /** `LIMIT n [OFFSET m]` with literals at the end of a statement that has no other limit or sample: n + m. */
-export function bareLimit(tokens: readonly Token[]): number | undefined {
-  const words = tokens.filter(isSignificant)
-  const limits = words.filter((token) => isKeyword(token, 'LIMIT', 'OFFSET', 'FETCH', 'SAMPLE', 'TABLESAMPLE'))
-  const at = words.findIndex((token) => isKeyword(token, 'LIMIT') && token.depth === 0)
-  const [, count, offset, skipped, ...rest] = words.slice(at)
-  if (at === -1 || !/^\d{1,9}$/.test(count?.text ?? '')) return undefined
+export function bareLimit(tokens: Tokens): number | undefined {
+  const limits = [...tokens.of('word')].filter((at) =>
+    isKeyword(tokens.at(at), 'LIMIT', 'OFFSET', 'FETCH', 'SAMPLE', 'TABLESAMPLE'),
+  )
+  const at = limits.find((index) => isKeyword(tokens.at(index), 'LIMIT') && tokens.at(index)?.depth === 0)
+  if (at === undefined) return undefined
+  const [, count, offset, skipped, ...rest] = significantBetween(tokens, at, Math.min(tokens.length, at + 20))
+  if (!/^\d{1,9}$/.test(count?.text ?? '')) return undefined
   if (offset === undefined) return limits.length === 1 ? Number(count?.text) : undefined
   const isOffset = isKeyword(offset, 'OFFSET') && /^\d{1,9}$/.test(skipped?.text ?? '') && rest.length === 0
   return isOffset && limits.length === 2 ? Number(count?.text) + Number(skipped?.text) : undefined

@@ -170,7 +170,7 @@ export async function writeRows(
 
 /** ORDER BY of the whole query: its order is kept in the files. */
 export function isOrdered(query: StatementText): boolean {
-  return query.tokens.some((token) => token.depth === 0 && isKeyword(token, 'ORDER'))
+  return query.tokens.findWord((token) => token.depth === 0 && isKeyword(token, 'ORDER')) !== undefined
 }
 
 /** Commits written files; removes them when the commit failed for sure (I7). */

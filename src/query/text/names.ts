@@ -1,4 +1,4 @@
-import { isKeyword, isSignificant, nameOf, type Token } from './tokenizer.ts'
+import { isKeyword, nameOf, type Tokens } from './tokenizer.ts'
 
 /** A name as DuckDB's text: always quoted. */
 export function quoteName(name: string): string {
@@ -25,53 +25,58 @@ export interface NameChain {
  * All dotted chains of the text, keywords among them: a superset of the table names. A part may be followed by spaces
  * and comments before the dot, as in SQL.
  */
-export function nameChains(tokens: readonly Token[]): NameChain[] {
+export function nameChains(tokens: Tokens): NameChain[] {
   const chains: NameChain[] = []
-  for (let at = 0; at < tokens.length; at++) {
-    const first = tokens[at]
+  let after = 0
+  for (const at of tokens.of('word', 'quoted')) {
+    const first = tokens.at(at)
     const name = nameOf(first)
-    if (first === undefined || name === undefined) continue
+    if (at < after || first === undefined || name === undefined) continue
     const parts = [name]
     let last = at
     for (;;) {
       const dot = nextSignificant(tokens, last + 1)
-      if (tokens[dot]?.text !== '.') break
+      if (tokens.at(dot)?.text !== '.') break
       const next = nextSignificant(tokens, dot + 1)
-      const part = nameOf(tokens[next])
+      const part = nameOf(tokens.at(next))
       if (part === undefined) break
       parts.push(part)
       last = next
     }
+    after = last + 1
     chains.push({
       parts,
       start: first.start,
-      end: tokens[last]?.end ?? first.end,
+      end: tokens.at(last)?.end ?? first.end,
       firstToken: at,
-      nextToken: last + 1,
+      nextToken: after,
     })
-    at = last
   }
   return chains
 }
 
 /** Index of the first token from `from` on that is neither space nor comment; the length of the list if there is none. */
-export function nextSignificant(tokens: readonly Token[], from: number): number {
+export function nextSignificant(tokens: Tokens, from: number): number {
   let at = from
-  for (let token = tokens[at]; token !== undefined && !isSignificant(token); token = tokens[at]) at++
+  for (let kind = tokens.kindAt(at); kind === 'space' || kind === 'comment'; kind = tokens.kindAt(at)) at++
+  return at
+}
+
+/** Index of the last significant token before `index`, or -1. */
+export function previousSignificant(tokens: Tokens, index: number): number {
+  let at = index - 1
+  for (let kind = tokens.kindAt(at); kind === 'space' || kind === 'comment'; kind = tokens.kindAt(at)) at--
   return at
 }
 
 /** True where one of the words stands anywhere as an unquoted word. */
-export function mentionsKeyword(tokens: readonly Token[], ...words: readonly string[]): boolean {
-  return tokens.some((token) => isKeyword(token, ...words))
+export function mentionsKeyword(tokens: Tokens, ...words: readonly string[]): boolean {
+  return tokens.findWord((token) => isKeyword(token, ...words)) !== undefined
 }
 
 /** Every name that the tokens may mean, without its quotes and in lower case. */
-export function mentionedNames(tokens: readonly Token[]): ReadonlySet<string> {
+export function mentionedNames(tokens: Tokens): ReadonlySet<string> {
   const names = new Set<string>()
-  for (const { kind, text } of tokens) {
-    if (kind === 'word') names.add(text.toLowerCase())
-    else if (kind === 'quoted') names.add(text.slice(1, -1).replaceAll('""', '"').toLowerCase())
-  }
+  for (const at of tokens.of('word', 'quoted')) names.add(nameOf(tokens.at(at))?.toLowerCase() ?? '')
   return names
 }

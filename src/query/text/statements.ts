@@ -1,6 +1,7 @@
 import { IceboxError } from '../../base/index.ts'
 import { placeOf, syntaxError } from './place.ts'
-import { isSignificant, type Token, tokenize } from './tokenizer.ts'
+import { nextSignificant, previousSignificant } from './names.ts'
+import { type Token, tokenize, type TokenRoom, type Tokens } from './tokenizer.ts'
 
 /** One statement of a script. */
 export interface StatementText {
@@ -10,7 +11,7 @@ export interface StatementText {
   readonly offset: number
   readonly script: string
   /** Tokens of `sql`, offsets relative to `sql`. */
-  readonly tokens: readonly Token[]
+  readonly tokens: Tokens
 }
 
 /** A script larger than this is refused: parsing holds several copies of it. */
@@ -20,46 +21,43 @@ const MAX_DEPTH = 1000
 
 /**
  * Splits a script at the semicolons that stand outside strings, comments and brackets; empty statements are dropped.
- * Rejects `sql/syntax` for what has no end, with the place where it begins.
+ * Rejects `sql/syntax` for what has no end, with the place where it begins, and what `room` throws.
  */
-export function splitStatements(script: string): StatementText[] {
+export function splitStatements(script: string, room?: TokenRoom): StatementText[] {
   if (script.length > MAX_SCRIPT_BYTES) {
     throw new IceboxError('sql/unsupported', {
       message: `the SQL text is ${script.length} characters long; at most ${MAX_SCRIPT_BYTES} are taken at once`,
       remedy: 'import large data with icebox import, or split the script',
     })
   }
-  const tokens = tokenize(script)
+  const tokens = tokenize(script, room)
   const statements: StatementText[] = []
   let from = 0
-  for (let at = 0; at <= tokens.length; at++) {
-    const token = tokens[at]
+  const end = (to: number): void => {
+    const statement = statementOf(script, tokens, from, to)
+    if (statement !== undefined) statements.push(statement)
+    from = to + 1
+  }
+  for (const at of tokens.of('operator', 'unterminated')) {
+    const token = tokens.at(at)
     if (token?.kind === 'unterminated') throw unterminated(script, token)
-    if (token !== undefined && token.depth > MAX_DEPTH) {
+    if (token !== undefined && /^[([{]$/.test(token.text) && token.depth >= MAX_DEPTH) {
       throw syntaxError(script, token.start, `brackets nest deeper than ${MAX_DEPTH}`)
     }
     // A semicolon inside an unclosed bracket ends the statement too: DuckDB then says which bracket is missing.
-    if (token !== undefined && !(token.kind === 'operator' && token.text === ';')) continue
-    const statement = statementOf(script, tokens.slice(from, at))
-    if (statement !== undefined) statements.push(statement)
-    from = at + 1
+    if (token?.text === ';') end(at)
   }
+  end(tokens.length)
   return statements
 }
 
-function statementOf(script: string, tokens: readonly Token[]): StatementText | undefined {
-  const first = tokens.findIndex(isSignificant)
-  if (first === -1) return undefined
-  const last = tokens.findLastIndex(isSignificant)
-  const kept = tokens.slice(first, last + 1)
-  const offset = kept[0]?.start ?? 0
-  const end = kept.at(-1)?.end ?? offset
-  return {
-    sql: script.slice(offset, end),
-    offset,
-    script,
-    tokens: kept.map((token) => ({ ...token, start: token.start - offset, end: token.end - offset })),
-  }
+/** A part of a script as a statement, from its first significant token to its last. */
+function statementOf(script: string, tokens: Tokens, from: number, to: number): StatementText | undefined {
+  const first = tokens.at(nextSignificant(tokens, from))
+  const last = tokens.at(previousSignificant(tokens, to))
+  if (first === undefined || last === undefined || first.start > last.start) return undefined
+  const offset = first.start
+  return { sql: script.slice(offset, last.end), offset, script, tokens: tokens.within(offset, last.end) }
 }
 
 function unterminated(script: string, token: Token): IceboxError {

@@ -1,28 +1,6 @@
-/**
- * Tokens of DuckDB's dialect, as its own lexer sees them: enough to find names, keywords, brackets and ends of statements
- * without ever looking inside a string, a quoted name or a comment.
- */
-export type TokenKind =
-  | 'space'
-  | 'comment'
-  | 'word'
-  | 'quoted'
-  | 'string'
-  | 'number'
-  | 'parameter'
-  | 'operator'
-  /** A string, quoted name or comment without its end: everything up to the end of the text. */
-  | 'unterminated'
+import { type Token, type TokenKind, type TokenRoom, Tokens, TokenWriter } from './tokens.ts'
 
-export interface Token {
-  readonly kind: TokenKind
-  readonly text: string
-  /** Offset in UTF-16 units of the tokenized text. */
-  readonly start: number
-  readonly end: number
-  /** How many brackets are open around the token; a bracket itself stands at the depth outside it. */
-  readonly depth: number
-}
+export { type Token, type TokenKind, type TokenRoom, Tokens }
 
 // The order matters: the first alternative that matches at the position wins.
 const SPACE = /[\s\u00a0\u2000-\u200b\u3000\ufeff]+/y
@@ -48,13 +26,16 @@ const SIMPLE: readonly (readonly [TokenKind, RegExp])[] = [
   ['word', WORD],
 ]
 
-/** Every character of `sql` is in exactly one token, in order. Never fails: what has no end is an `unterminated` token. */
-export function tokenize(sql: string): Token[] {
-  const tokens: Token[] = []
+/**
+ * Every character of `sql` is in exactly one token, in order. Never fails for the text's sake: what has no end is an
+ * `unterminated` token. `room` is asked before memory is taken for more tokens; what it throws is passed on.
+ */
+export function tokenize(sql: string, room?: TokenRoom): Tokens {
+  const tokens = new TokenWriter(sql, room)
   let depth = 0
   let at = 0
   const push = (kind: TokenKind, end: number): void => {
-    tokens.push({ kind, text: sql.slice(at, end), start: at, end, depth })
+    tokens.push(kind, end, depth)
     at = end
   }
   while (at < sql.length) {
@@ -63,15 +44,15 @@ export function tokenize(sql: string): Token[] {
       push(end === -1 ? 'unterminated' : 'comment', end === -1 ? sql.length : end)
       continue
     }
-    const tag = matchAt(DOLLAR_TAG, sql, at)
+    const tag = sql[at] === '$' ? matchAt(DOLLAR_TAG, sql, at) : undefined
     if (tag !== undefined) {
       const close = sql.indexOf(tag, at + tag.length)
       push(close === -1 ? 'unterminated' : 'string', close === -1 ? sql.length : close + tag.length)
       continue
     }
-    const simple = simpleAt(sql, at)
+    const simple = SIMPLE.find(([, pattern]) => matchesAt(pattern, sql, at))
     if (simple !== undefined) {
-      push(simple.kind, simple.end)
+      push(simple[0], simple[1].lastIndex)
       continue
     }
     const character = sql[at]
@@ -84,7 +65,7 @@ export function tokenize(sql: string): Token[] {
     push('operator', at + operator.length)
     if (operator === '(' || operator === '[' || operator === '{') depth++
   }
-  return tokens
+  return tokens.done()
 }
 
 /** False for spaces and comments. */
@@ -137,13 +118,9 @@ function matchAt(pattern: RegExp, text: string, at: number): string | undefined 
   return pattern.exec(text)?.[0]
 }
 
-/** What the first pattern that matches finds at a place. */
-function simpleAt(sql: string, at: number): { readonly kind: TokenKind; readonly end: number } | undefined {
-  for (const [kind, pattern] of SIMPLE) {
-    const text = matchAt(pattern, sql, at)
-    if (text !== undefined) return { kind, end: at + text.length }
-  }
-  return undefined
+function matchesAt(pattern: RegExp, text: string, at: number): boolean {
+  pattern.lastIndex = at
+  return pattern.test(text)
 }
 
 /** Block comments nest. Returns the offset after the end, or -1. */
