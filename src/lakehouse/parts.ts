@@ -102,6 +102,9 @@ export async function openParts(directory: string | undefined, options: OpenOpti
           planBytes,
           ...(signal !== undefined && { signal }),
         }),
+      room: (bytes, signal) =>
+        shared.governor.reserve({ consumer: 'statements/text', bytes, ...(signal !== undefined && { signal }) }),
+      planning: (bytes, signal) => shared.planning(bytes, signal),
       advice: () => shared.governor.advice,
       scratch: { directory: state.path, journal: scratchJournal },
       stagingDirectory: spillDirectory,

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import { isIceboxError } from '../base/index.ts'
+import { formatBytes, IceboxError, isIceboxError } from '../base/index.ts'
 import { cappedPoolSize } from '../config/index.ts'
 import { allocatorControl, type Engine, type LaunchOptions, openEngine } from '../engine/index.ts'
 import {
@@ -38,6 +38,11 @@ const CHILD_BASE_BYTES = 24 * 1024 * 1024
 
 /** A process that grew by more since the lakehouse was opened has garbage, perhaps: a collection takes 11 ms at least. */
 const WORTH_COLLECTING_BYTES = 16 * 1024 * 1024
+/** A heap of a program that is larger holds more than its code: 10 to 20 MiB. */
+const LARGE_HEAP_BYTES = 32 * 1024 * 1024
+
+/** While a large statement is planned the engine's limit is not lowered below this: scans and small groups work with it. */
+const LEAST_WHILE_PLANNING_BYTES = 24 * 1024 * 1024
 
 /**
  * What a process has once, shared by the lakehouses open in it: the governor of its budget, and the engine, which is
@@ -54,6 +59,8 @@ export class SharedProcess {
   readonly #openedAtBytes = ownMemory().rssBytes
   readonly #users = new Set<ProcessNeeds>()
   #engine: Promise<Engine> | undefined
+  /** What statements are parsed and planned with; see `planning`. */
+  #planningBytes = 0
   /** What the process takes beside the engine's limit, as last planned with. */
   #baseBytes = 0
   #following: Promise<unknown> = Promise.resolve()
@@ -75,9 +82,9 @@ export class SharedProcess {
     })
     this.pool = pool
     this.governor.onPressure((event) => {
-      if (event.kind === 'rung' && event.rung === 'economise') this.#economise()
+      if (event.kind === 'rung' && event.rung === 'economise') void this.#economise()
     })
-    this.governor.onAvailable(() => this.#economise())
+    this.governor.onAvailable(() => void this.#economise())
     this.governor.registerReliever({
       name: 'the buffer pool',
       rung: 'relieve',
@@ -92,7 +99,11 @@ export class SharedProcess {
    * system gives; then nothing is changed.
    */
   static async join(needs: ProcessNeeds): Promise<SharedProcess> {
-    if (SharedProcess.#open === undefined) requireBudgetFits(needs.budgetBytes)
+    if (SharedProcess.#open === undefined) {
+      requireBudgetFits(needs.budgetBytes)
+      // What the process has now is its base as long as a lakehouse is open: the program's garbage is none of it.
+      if (heapBytes() > LARGE_HEAP_BYTES) await collectAndSweep()
+    }
     const shared = SharedProcess.#open ?? new SharedProcess(needs)
     SharedProcess.#open = shared
     shared.#users.add(needs)
@@ -121,6 +132,37 @@ export class SharedProcess {
     return starting
   }
 
+  /**
+   * Room for what the engine takes beside its limit to parse and plan a large statement, until it is disposed; meanwhile the
+   * limit itself is lower. Rejects `memory/refused` where the budget has no room for it, `cancelled`.
+   */
+  async planning(bytes: number, signal: AbortSignal | undefined): Promise<AsyncDisposable> {
+    // Beside it there must be room for the least of an engine, and for what the process is known to load yet.
+    const baseBytes = this.#engine === undefined ? expectedBaseBytes() : this.#baseBytes
+    const besideBytes = LEAST_WHILE_PLANNING_BYTES + Math.max(0, baseBytes - ownMemory().rssBytes)
+    const held = await this.governor.reserve({
+      consumer: 'statements/planning',
+      bytes: bytes + besideBytes,
+      ...(signal !== undefined && { signal }),
+    })
+    try {
+      await this.engine()
+    } catch (error) {
+      held.release()
+      throw error
+    }
+    held.resize(bytes)
+    this.#planningBytes += bytes
+    await this.#economise()
+    return {
+      [Symbol.asyncDispose]: async () => {
+        held.release()
+        this.#planningBytes -= bytes
+        await this.#economise()
+      },
+    }
+  }
+
   async leave(needs: ProcessNeeds): Promise<void> {
     this.#users.delete(needs)
     if (this.#users.size > 0) return this.#followBudget()
@@ -135,17 +177,58 @@ export class SharedProcess {
 
   async #start(): Promise<Engine> {
     const { spillDirectory, maxSpillBytes, engine = 'own', launch } = this.#first
-    if (ownMemory().rssBytes - this.#openedAtBytes > WORTH_COLLECTING_BYTES) await this.#giveBack()
-    this.governor.look()
-    this.#baseBytes = expectedBaseBytes() + (engine === 'child' ? CHILD_BASE_BYTES : 0)
+    const hasGrown = ownMemory().rssBytes - this.#openedAtBytes > WORTH_COLLECTING_BYTES
+    if (hasGrown || heapBytes() > LARGE_HEAP_BYTES) await this.#giveBack()
     return await openEngine({
-      plan: this.#planWithin(this.governor.availableBytes),
+      plan: await this.#firstPlan(engine === 'child' ? CHILD_BASE_BYTES : 0),
       governor: this.governor,
       spillDirectory,
       maxSpillBytes,
       process: engine,
       buffers: this.pool,
       ...(launch === undefined ? {} : { child: launch }),
+    })
+  }
+
+  /** The plan to start with. Where there is no room for one what can be given back is, and it is made once more. */
+  async #firstPlan(besideBytes: number): Promise<EnginePlan> {
+    const plan = (): EnginePlan => {
+      this.governor.look()
+      // Texts of statements go with them, and are in the books.
+      const rssBytes = ownMemory().rssBytes - this.governor.heldBy('statements/text')
+      this.#baseBytes = expectedBaseBytes(rssBytes) + besideBytes
+      return this.#planWithin(this.governor.availableBytes)
+    }
+    try {
+      return plan()
+    } catch (error) {
+      if (!isIceboxError(error, 'memory/budget-too-small')) throw error
+    }
+    await this.#giveBack()
+    try {
+      return plan()
+    } catch (error) {
+      throw isIceboxError(error, 'memory/budget-too-small') ? this.#withHolders(error) : error
+    }
+  }
+
+  /** Who holds the memory that the engine lacks: the program's own objects, mostly. */
+  #withHolders(error: IceboxError): IceboxError {
+    const heap = heapBytes()
+    const promised = this.governor.holders().filter(({ name }) => name !== 'process' && name !== 'heaps')
+    const holders = [
+      `JavaScript objects and buffers of this program ${formatBytes(heap)}`,
+      ...promised.map(({ name, bytes }) => `${name} ${formatBytes(bytes)}`),
+    ]
+    return new IceboxError('memory/budget-too-small', {
+      message: `${error.message}; of what the process takes: ${holders.slice(0, 4).join(', ')}`,
+      remedy: `${error.remedy ?? ''}, or let the program hold less when its first statement runs`,
+      context: {
+        ...error.context,
+        heapBytes: heap,
+        holders: promised.map(({ name, bytes }) => `${name}: ${bytes} bytes`),
+      },
+      cause: error,
     })
   }
 
@@ -199,17 +282,22 @@ export class SharedProcess {
    * Gives the engine the limit that the governor advises: less while memory is short or others have taken of the budget, all
    * of it afterwards. Looking at what is held is not enough there: an engine grows by 2 MiB a millisecond.
    */
-  #economise(): void {
+  #economise(): Promise<unknown> {
     const turn = this.#following.then(() => this.#followAdvice())
     // What runs holds more than the lower limit: it stays as it is, and the next rungs have their turn.
     this.#following = turn.catch(() => undefined)
+    return this.#following
   }
 
   async #followAdvice(): Promise<void> {
     const engine = await this.#runningEngine()
     if (engine === undefined) return
     const plan = this.#planWithin(this.governor.availableBytes)
-    const memoryLimitBytes = Math.floor(plan.memoryLimitBytes * this.governor.advice.engineLimitScale)
+    const scaledBytes = Math.floor(plan.memoryLimitBytes * this.governor.advice.engineLimitScale)
+    const memoryLimitBytes = Math.max(
+      Math.min(scaledBytes, LEAST_WHILE_PLANNING_BYTES),
+      scaledBytes - this.#planningBytes,
+    )
     await engine.follow({ ...plan, memoryLimitBytes }, true)
   }
 
@@ -222,6 +310,12 @@ export class SharedProcess {
       throw error
     }
   }
+}
+
+/** V8's heap, and the buffers that its objects hold. */
+function heapBytes(): number {
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
 }
 
 /** What the process takes that is not the engine's allocator's; 0 where that cannot be read. */

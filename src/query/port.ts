@@ -10,7 +10,7 @@ import type {
 } from '../engine/index.ts'
 import type { ManifestCache } from '../iceberg/index.ts'
 import type { WriteJournal } from '../ingest/index.ts'
-import type { Advice, MemoryBill, Recommendation, RunningOperation } from '../memory/index.ts'
+import type { Advice, MemoryBill, Recommendation, Reservation, RunningOperation } from '../memory/index.ts'
 import type { ObjectStore } from '../storage/index.ts'
 
 /** What a statement cost; the lakehouse measures. */
@@ -90,6 +90,10 @@ export interface QueryServices {
   readonly startMeter: (operation: string) => Meter
   /** Waits while memory is too short for new work; the signal of what is let in fires where it must end for the budget. */
   readonly admit: (kind: string, planBytes: number, signal: AbortSignal | undefined) => Promise<RunningOperation>
+  /** Room for the text of a script and its tokens. Rejects `memory/refused`, `cancelled`. */
+  readonly room: (bytes: number, signal: AbortSignal | undefined) => Promise<Reservation>
+  /** Room for what the engine takes beside its limit to parse and plan one statement, until it is disposed. Rejects as `room`. */
+  readonly planning: (bytes: number, signal: AbortSignal | undefined) => Promise<AsyncDisposable>
   /** What planners should make of their plans now. */
   readonly advice: () => Advice
   /** For small files of the room's own: a folder that exists, and the journal that has them removed if the process dies. */

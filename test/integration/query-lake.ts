@@ -55,6 +55,11 @@ export async function openQueryLake(
     journal,
     admit: (name, planBytes, signal) =>
       governor.operation({ name, planBytes, ...(signal === undefined ? {} : { signal }) }),
+    room: (bytes) => governor.reserve({ consumer: 'text', bytes }),
+    planning: async (bytes) => {
+      const held = await governor.reserve({ consumer: 'planning', bytes })
+      return { [Symbol.asyncDispose]: () => Promise.resolve(held.release()) }
+    },
     advice: () => governor.advice,
     startMeter: (operation) => {
       const bill = governor.bill(operation)

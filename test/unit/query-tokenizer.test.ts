@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { nameOf, stringValue, tokenize } from '../../src/query/text/tokenizer.ts'
 import { splitStatements } from '../../src/query/text/statements.ts'
+import { plannerBytes } from '../../src/query/run/statement-room.ts'
 
 const kinds = (sql: string): string[] =>
   [...tokenize(sql)].filter((token) => token.kind !== 'space').map((token) => `${token.kind}:${token.text}`)
@@ -157,5 +158,12 @@ describe('a text of megabytes', () => {
     const tokens = tokenize(`select ${text} x`)
     expect([...tokens].map((token) => token.kind)).toEqual(['word', 'space', kind, 'space', 'word'])
     expect(tokens.at(2)?.text.length).toBe(text.length)
+  })
+})
+
+describe('what DuckDB takes to parse and plan', () => {
+  it('is 750 bytes a number, name or keyword, 1,150 a text, and the text three times', () => {
+    const sql = "select a, 1, 'x' from t"
+    expect(plannerBytes(tokenize(sql), 1000)).toBe(3000 + 5 * 750 + 1150)
   })
 })

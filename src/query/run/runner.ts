@@ -8,6 +8,7 @@ import { Spaces } from '../views/space.ts'
 import { execute } from './execute.ts'
 import type { QueryParts, SessionState } from './query.ts'
 import { SessionPool } from './sessions.ts'
+import { planRoom, scriptRoom } from './statement-room.ts'
 
 /** Spaces kept for statements over the same snapshots, and the data files that their views may list together. */
 const SPACE_LIMITS = { maxSpaces: 32, maxFiles: 50_000 }
@@ -117,7 +118,9 @@ export class QueryConnection {
    * Rejects `sql/*`, `table/*`, `memory/*`, `cancelled`; the statements before the failed one stay done.
    */
   async *run(script: string, options: StatementOptions = {}): AsyncGenerator<StatementResult, void, undefined> {
-    for (const statement of splitStatements(script)) {
+    using room = await scriptRoom(script, this.#services, options)
+    for (const statement of splitStatements(script, room?.grow)) {
+      await using _planning = await planRoom(statement, this.#services, options)
       const takesParameters = statement.tokens.of('parameter').next().done !== true
       const { parameters, ...rest } = options
       const own = takesParameters && parameters !== undefined ? { ...rest, parameters } : rest

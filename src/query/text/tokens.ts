@@ -163,6 +163,7 @@ export class TokenWriter {
   }
 
   done(): Tokens {
+    this.#room?.(this.#ends.length * TOKEN_BYTES)
     return new Tokens(this.#text, this.#ends, this.#shapes, 0, this.#length, 0)
   }
 
