@@ -5,7 +5,7 @@ import type { TokenRoom, Tokens } from '../text/tokens.ts'
 
 /**
  * What DuckDB's parser and planner take for each constant, name and keyword, outside its limit (1.5.5; 50,000 to 600,000
- * of them in IN, VALUES and lists; docs/decisions/0028-files-and-literals-in-sql.md).
+ * of them in IN, VALUES and lists; docs/decisions/0029-files-and-literals-in-sql.md).
  */
 const WORD_BYTES = 750
 const STRING_BYTES = 1150
