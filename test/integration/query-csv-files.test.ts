@@ -73,7 +73,7 @@ async function both(sql: string): Promise<{ readonly plain: unknown; readonly as
   }
 }
 
-describe('a CSV file read in SQL answers with small buffers what it answers without (Q14)', () => {
+describe('a CSV file read in SQL answers with small buffers what it answers without (Q15)', () => {
   it.each([
     'semicolons.csv',
     'pipes.csv',
