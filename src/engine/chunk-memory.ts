@@ -30,6 +30,8 @@ const PART_COLLECT_VALUES = 200_000
 const LARGE_ROW_BYTES = 8 * 1024 * 1024
 /** What reading a large row takes: its bytes in a batch, its values, and what its reader makes of them. */
 const READ_FACTOR = 3
+/** Chunks up to this are asked for while the last one is read. */
+const AHEAD_BYTES = 1024 * 1024
 /** With more threads one computes ahead while the rows before are decoded: that must leave this share of what is free. */
 const AHEAD_SHARE = 0.25
 
@@ -77,6 +79,11 @@ export class ChunkMemory {
       this.#longBytes = 0
     }
     requireRoom(this.#nextBytes, this.#fixedBytes, this.#columns, this.#room)
+  }
+
+  /** The next chunk may wait in native memory while the last one is read: it is expected to be small. */
+  get mayFetchAhead(): boolean {
+    return !this.#isWide && this.#nextBytes <= AHEAD_BYTES
   }
 
   /** Whether the next chunk is to be computed when it is asked for and not ahead, which one thread does. */

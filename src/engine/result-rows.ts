@@ -41,7 +41,10 @@ export interface ResultRowsOptions {
   readonly onClose: () => Promise<void>
 }
 
-/** A streaming result: DuckDB computes the next chunk when it is asked for, and one or two ahead. */
+/**
+ * A streaming result: DuckDB computes the next chunk when it is asked for, and one or two ahead. Where chunks are small the next
+ * one is asked for while the last is read.
+ */
 export class ResultRows implements ResultStream {
   readonly columns: readonly ResultColumn[]
   readonly #options: ResultRowsOptions
@@ -49,6 +52,8 @@ export class ResultRows implements ResultStream {
   readonly #memory: ChunkMemory
   #result: Result | undefined
   #fetching: Promise<unknown> | undefined
+  /** Asked for while the rows before are read. */
+  #ahead: Promise<DataChunk | null> | undefined
   #closing: Promise<void> = Promise.resolve()
   #isStarted = false
   /** Rows stay in buffers, and no value is made of them here. */
@@ -148,11 +153,10 @@ export class ResultRows implements ResultStream {
 
   /** The next rows, or undefined at the end. A chunk without rows is the end or a failure, which look alike. */
   async #next(result: Result): Promise<FetchedChunk | undefined> {
-    const { execute, explainFailure, signal, maxValueBytes } = this.#options
+    const { explainFailure, signal, maxValueBytes } = this.#options
     const { binding } = this.#options.host
-    this.#memory.beforeFetch()
-    const fetch = execute(() => binding.fetch_chunk(result))
-    this.#fetching = fetch.catch(() => undefined)
+    const fetch = this.#ahead ?? this.#fetch(result)
+    this.#ahead = undefined
     const chunk = await fetch
     this.#fetching = undefined
     if (chunk !== null && binding.data_chunk_get_size(chunk) > 0) {
@@ -168,6 +172,7 @@ export class ResultRows implements ResultStream {
       this.#rowsRead += rows
       this.#memory.handedOut(rows, variableBytes)
       if (this.#memory.isTight) await this.#options.useOneThread()
+      else if (this.#memory.mayFetchAhead) this.#ahead = this.#fetch(result)
       return { chunk, variableBytes }
     }
     const returnType: number = binding.result_return_type(result)
@@ -180,6 +185,16 @@ export class ResultRows implements ResultStream {
     }
     await this.#finish()
     return undefined
+  }
+
+  /** Throws `memory/exhausted` where the rows have no room. */
+  #fetch(result: Result): Promise<DataChunk | null> {
+    const { execute, host } = this.#options
+    this.#memory.beforeFetch()
+    const fetch = execute(() => host.binding.fetch_chunk(result))
+    // Waited for by whoever closes this meanwhile, and handled where nobody asks for it any more.
+    this.#fetching = fetch.catch(() => undefined)
+    return fetch
   }
 
   /** Stops the statement if it still runs. DuckDB frees what it held once the interrupted fetch has come back. */
