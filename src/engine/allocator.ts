@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { IceboxError, messageOf } from '../base/index.ts'
-import type { AllocatorControl, EnginePlan } from '../memory/index.ts'
+import type { AllocatorControl } from '../memory/index.ts'
 
 /** What the engine's allocator (jemalloc inside DuckDB's library) holds, in bytes. */
 export interface AllocatorFigures {
@@ -23,12 +23,6 @@ export interface Allocator {
 
 /** Where the allocator cannot be purged: free pages go back at once, at 35 to 60% more time on scans. */
 const RETURN_AT_ONCE = 'dirty_decay_ms:0,muzzy_decay_ms:0,narenas:1'
-/**
- * Address space that is kept for later could be filled again while the brake is held. Without keeping it each block is a mapping
- * of its own at worst (256 KiB), of which a process has 65,530 (vm.max_map_count): not for limits where that may be too few.
- */
-const RETURN_ADDRESSES = 'retain:false'
-const MOST_BYTES_UNRETAINED = 8 * 1024 ** 3
 const SETTING = 'DUCKDB_JE_MALLOC_CONF'
 
 /** Every arena, in jemalloc's numbering (MALLCTL_ARENAS_ALL). */
@@ -50,9 +44,8 @@ export function allocatorControl(): AllocatorControl {
 }
 
 /** Sets what must stand in the environment before the library is loaded. */
-export function prepareEnvironment({ purgeAboveBytes, memoryLimitBytes }: EnginePlan): void {
-  if (purgeAboveBytes === undefined) process.env[SETTING] ??= RETURN_AT_ONCE
-  else if (memoryLimitBytes <= MOST_BYTES_UNRETAINED) process.env[SETTING] ??= RETURN_ADDRESSES
+export function prepareEnvironment(control: 'purge' | 'other'): void {
+  if (control === 'other') process.env[SETTING] ??= RETURN_AT_ONCE
 }
 
 /**

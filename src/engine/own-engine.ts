@@ -43,7 +43,7 @@ const threadPool = (): number => Math.max(1, Number(process.env['UV_THREADPOOL_S
 export async function openOwnEngine(options: OwnEngineOptions): Promise<OwnEngine> {
   const spill = await openSpillFolder(options.spillDirectory)
   try {
-    prepareEnvironment(options.plan)
+    prepareEnvironment(options.plan.purgeAboveBytes === undefined ? 'other' : 'purge')
     const binding = await loadBinding()
     const database = await openDatabase(binding, options, spill.path)
     const connection = await binding.connect(database)
