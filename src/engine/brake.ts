@@ -1,4 +1,5 @@
 import { closeSync, openSync, readSync } from 'node:fs'
+import { isMainThread, type Worker } from 'node:worker_threads'
 import { type Brake, collectGarbage } from '../memory/index.ts'
 
 /** getrlimit(2): the number of the limit in Linux's headers, and its two 64-bit values. */
@@ -14,14 +15,27 @@ const RESERVE_BLOCK_BYTES = 3.5 * MiB
 const MOST_MS = 100
 const LOOK_MS = 1
 
+let workers = 0
+let areCounted = false
+
+/** Counts the worker threads of this process from now on: each has a V8 that ends the process where its allocation fails. */
+export function countWorkers(): void {
+  if (areCounted) return
+  areCounted = true
+  process.on('worker', (worker: Worker) => {
+    workers++
+    worker.once('exit', () => workers--)
+  })
+}
+
 /**
  * The brake of this process: its data (heap, mappings that can be written) may not grow while it is held. The computation
  * that takes more and more fails then with its next allocation, `Out of Memory Error`, and DuckDB lives; so does V8, which
- * does not run meanwhile. Undefined where the system has no such limit (RLIMIT_DATA counts mappings since Linux 4.7) or
+ * does not run meanwhile. Where there are workers it does, and the brake does nothing. Undefined where the system has no such limit (RLIMIT_DATA counts mappings since Linux 4.7) or
  * koffi is missing.
  */
 export async function openBrake(): Promise<Brake | undefined> {
-  if (process.platform !== 'linux') return undefined
+  if (process.platform !== 'linux' || !isMainThread) return undefined
   try {
     const { default: koffi } = await import('koffi')
     const libc = koffi.load('libc.so.6')
@@ -32,7 +46,7 @@ export async function openBrake(): Promise<Brake | undefined> {
       free: libc.func('void free(void *block)'),
       pageBytes: Number(libc.func('int getpagesize()')()),
     }
-    return (downToBytes) => hold(system, downToBytes)
+    return (downToBytes) => (workers > 0 ? 0 : hold(system, downToBytes))
   } catch {
     // Another C library, no procfs, or koffi was left out of the installation: statements end by their interrupts alone.
     return undefined

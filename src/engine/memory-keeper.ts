@@ -1,7 +1,7 @@
 import { isIceboxError } from '../base/index.ts'
 import { decidePurge, type EnginePlan, type Governor } from '../memory/index.ts'
 import { type Allocator, type AllocatorFigures, openAllocator } from './allocator.ts'
-import { openBrake } from './brake.ts'
+import { countWorkers, openBrake } from './brake.ts'
 import type { ChunkRoom } from './chunk-memory.ts'
 import type { SpillFolder } from './spill.ts'
 
@@ -43,6 +43,7 @@ export class MemoryKeeper implements Disposable, ChunkRoom {
     readonly spill: SpillFolder
   }) {
     this.#governor = options.governor
+    if (options.governor.registerBrake !== undefined) countWorkers()
     this.#purgeAboveBytes = options.plan.purgeAboveBytes
     this.#spill = options.spill
     this.#isMissing = options.plan.purgeAboveBytes === undefined
