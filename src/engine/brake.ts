@@ -31,8 +31,8 @@ export function countWorkers(): void {
 /**
  * The brake of this process: its data (heap, mappings that can be written) may not grow while it is held. The computation
  * that takes more and more fails then with its next allocation, `Out of Memory Error`, and DuckDB lives; so does V8, which
- * does not run meanwhile. Where there are workers it does, and the brake does nothing. Undefined where the system has no such limit (RLIMIT_DATA counts mappings since Linux 4.7) or
- * koffi is missing.
+ * does not run meanwhile. Where there are workers it does, and the brake does nothing. Undefined where the system has no such
+ * limit (RLIMIT_DATA counts mappings since Linux 4.7) or koffi is missing.
  */
 export async function openBrake(): Promise<Brake | undefined> {
   if (process.platform !== 'linux' || !isMainThread) return undefined

@@ -7,6 +7,7 @@ import {
   type EnginePlan,
   expectedBaseBytes,
   Governor,
+  heapBytes,
   ownMemory,
   planEngine,
   type PressureSettings,
@@ -310,12 +311,6 @@ export class SharedProcess {
       throw error
     }
   }
-}
-
-/** V8's heap, and the buffers that its objects hold. */
-function heapBytes(): number {
-  const { heapUsed, external } = process.memoryUsage()
-  return heapUsed + external
 }
 
 /** What the process takes that is not the engine's allocator's; 0 where that cannot be read. */

@@ -9,7 +9,7 @@ import { createGzip } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ICEBOX, iceboxJson } from '../e2e/support/cli.ts'
 import { errorOf } from './support/lake.ts'
-import { type Watched, watched } from './support/watched.ts'
+import { type Watched, watched, within } from './support/watched.ts'
 
 const BUDGET = 256_000_000
 const ROWS = 2_500_000
@@ -58,12 +58,6 @@ const icebox = (query: string): Promise<Watched> =>
     ),
   )
 
-function within(ran: Watched): void {
-  expect(ran.signal, ran.err).toBe(null)
-  expect(ran.peakBytes).toBeGreaterThan(40e6)
-  expect(ran.peakBytes, `${ran.peakBytes} bytes`).toBeLessThanOrEqual(BUDGET)
-}
-
 describe('files of 90 MB read in SQL under a budget of 256MB', () => {
   it.each([
     ['a file', "select count(*)::int as n, max(plain.name) as m from '@/plain.csv'"],
@@ -76,7 +70,7 @@ describe('files of 90 MB read in SQL under a budget of 256MB', () => {
     ],
   ])('%s is read', async (_what, query) => {
     const ran = await icebox(query)
-    within(ran)
+    within(ran, BUDGET)
     expect(ran.code, ran.out).toBe(0)
     expect(JSON.parse(ran.out)).toMatchObject({ rows: [[ROWS, 'name, of 999999']] })
     console.log(`${_what}: peak ${(ran.peakBytes / 1e6).toFixed(0)} MB`)
@@ -88,7 +82,7 @@ describe('files of 90 MB read in SQL under a budget of 256MB', () => {
     ['a field of 60 MB', "select count(*) from '@/field.csv'"],
   ])('%s fails by name', async (_what, query) => {
     const ran = await icebox(query)
-    within(ran)
+    within(ran, BUDGET)
     expect(ran.code).not.toBe(0)
     expect(errorOf(ran).message).toMatch(/Maximum line size|Error when sniffing/)
     console.log(`${_what}: peak ${(ran.peakBytes / 1e6).toFixed(0)} MB`)

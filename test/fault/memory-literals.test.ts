@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ICEBOX, iceboxJson } from '../e2e/support/cli.ts'
 import { errorOf } from './support/lake.ts'
-import { type Watched, watched } from './support/watched.ts'
+import { type Watched, watched, within } from './support/watched.ts'
 
 const BUDGET = 256_000_000
 
@@ -20,12 +20,6 @@ beforeAll(async () => {
   await iceboxJson(['sql', `create table m.t as ${rows}`], { cwd: lake })
 })
 afterAll(() => rm(folder, { recursive: true }))
-
-function within(ran: Watched): void {
-  expect(ran.signal, ran.err).toBe(null)
-  expect(ran.peakBytes).toBeGreaterThan(40e6)
-  expect(ran.peakBytes, `${ran.peakBytes} bytes`).toBeLessThanOrEqual(BUDGET)
-}
 
 const many = (count: number, value: (at: number) => string) =>
   Array.from({ length: count }, (_, at) => value(at)).join(',')
@@ -42,11 +36,11 @@ describe('statements of very many literals under a budget of 256MB', () => {
     const found = await asked(
       `select count(*)::int as n from m.t where id in (${many(100_000, (at) => String(at * 3))})`,
     )
-    within(found)
+    within(found, BUDGET)
     expect(found.code, found.out).toBe(0)
     expect(JSON.parse(found.out)).toMatchObject({ rows: [[100_000]] })
     const inserted = await asked(`insert into m.t values ${many(40_000, (at) => `(${at},'name ${at}')`)}`)
-    within(inserted)
+    within(inserted, BUDGET)
     expect(inserted.code, inserted.out).toBe(0)
     expect(JSON.parse(inserted.out)).toMatchObject({ summary: { rows: 40_000 } })
     console.log(`peaks ${(found.peakBytes / 1e6).toFixed(0)} and ${(inserted.peakBytes / 1e6).toFixed(0)} MB`)
@@ -59,7 +53,7 @@ describe('statements of very many literals under a budget of 256MB', () => {
     ['8M tokens', () => `select ${many(4_000_000, () => '1')}`],
   ])('%s are refused by name, with the bytes', async (_what, sql) => {
     const ran = await asked(sql())
-    within(ran)
+    within(ran, BUDGET)
     expect(ran.code).toBe(3)
     const error = errorOf(ran)
     expect(error.code).toBe('memory/refused')
@@ -96,7 +90,7 @@ describe('a program with a large heap under a budget of 256MB', () => {
     ['in buffers', 'let b = Array.from({ length: 15 }, () => Buffer.alloc(10000000, 1)); b = undefined', ''],
   ])('garbage %s is not taken for its base', async (_when, before, after) => {
     const ran = await program(before, after)
-    within(ran)
+    within(ran, BUDGET)
     expect(ran.out.trim(), ran.err).toBe('[[7]]')
   })
 

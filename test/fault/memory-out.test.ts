@@ -10,7 +10,7 @@ import { tableFromIPC } from 'apache-arrow'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ICEBOX, iceboxJson } from '../e2e/support/cli.ts'
 import { errorOf } from './support/lake.ts'
-import { type Watched, watched } from './support/watched.ts'
+import { type Watched, watched, within } from './support/watched.ts'
 
 const BUDGET = 256_000_000
 const ROWS = 20_000_000
@@ -43,16 +43,10 @@ const icebox = (args: readonly string[]): Promise<Watched> =>
     KEPT_BYTES,
   )
 
-function within(ran: Watched): void {
-  expect(ran.signal, ran.err).toBe(null)
-  expect(ran.peakBytes).toBeGreaterThan(40e6)
-  expect(ran.peakBytes, `${ran.peakBytes} bytes`).toBeLessThanOrEqual(BUDGET)
-}
-
 describe('20M rows out under a budget of 256MB', () => {
   it.each(['csv', 'ndjson', 'json', 'arrow'])('%s into a pipe', async (format) => {
     const ran = await icebox(['select * from m.fact', '--format', format])
-    within(ran)
+    within(ran, BUDGET)
     expect(ran.code, ran.err).toBe(0)
     // At least an id, and 8 bytes of each in Arrow.
     expect(ran.bytesOut).toBeGreaterThan(ROWS * 20)
@@ -61,7 +55,7 @@ describe('20M rows out under a budget of 256MB', () => {
 
   it.each(['ndjson', 'parquet'])('%s into /dev/null', async (format) => {
     const ran = await icebox(['select * from m.fact', '--format', format, '--output', '/dev/null', '--json'])
-    within(ran)
+    within(ran, BUDGET)
     expect(ran.code, ran.out).toBe(0)
     expect(JSON.parse(ran.out)).toMatchObject({ rows: ROWS })
     console.log(`${format}: peak ${(ran.peakBytes / 1e6).toFixed(0)} MB`)
@@ -79,7 +73,7 @@ describe('20M rows out under a budget of 256MB', () => {
       console.log(rows)`.replace('await using lake', 'const lake')
     const args = ['--input-type=module', '-e', `${script}\nawait lake.close()`]
     const ran = await watched(spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] }), KEPT_BYTES)
-    within(ran)
+    within(ran, BUDGET)
     expect(ran.out.trim(), ran.err).toBe(String(ROWS))
     console.log(`${_name}: peak ${(ran.peakBytes / 1e6).toFixed(0)} MB`)
   })
@@ -97,7 +91,7 @@ describe('what is wide, long or deep, under a budget of 256MB', () => {
       file,
       '--json',
     ])
-    within(small)
+    within(small, BUDGET)
     expect(small.code).toBe(3)
     expect(errorOf(small).code).toBe('memory/exhausted')
     // The last --memory holds. DuckDB's planner makes a constant outside its limit, and several copies of it.
@@ -117,7 +111,7 @@ describe('what is wide, long or deep, under a budget of 256MB', () => {
       file,
       '--json',
     ])
-    within(ran)
+    within(ran, BUDGET)
     expect(ran.code).toBe(3)
     expect(errorOf(ran)).toMatchObject({ code: 'memory/exhausted', context: { rowBytes: 40_000_000 } })
     await expect(stat(file)).rejects.toMatchObject({ code: 'ENOENT' })
@@ -142,19 +136,19 @@ describe('what is wide, long or deep, under a budget of 256MB', () => {
   ])('a list of %s, many times as large as values, is refused as such and passes as Arrow', async (_what, query) => {
     for (const format of ['json', 'csv']) {
       const ran = await written(query, format)
-      within(ran)
+      within(ran, BUDGET)
       expect(ran.code, ran.out).toBe(3)
       expect(errorOf(ran)).toMatchObject({ code: 'memory/exhausted', context: { rowBytes: expect.any(Number) } })
     }
     const arrow = await written(query, 'arrow')
-    within(arrow)
+    within(arrow, BUDGET)
     expect(arrow.code, arrow.out).toBe(0)
   })
 
   it('a value of 15 MB passes whole', async () => {
     const file = join(folder, 'value.arrow')
     const ran = await icebox(["select repeat('x', 15000000) as t from range(3)", '--output', file, '--json'])
-    within(ran)
+    within(ran, BUDGET)
     expect(ran.code, ran.out).toBe(0)
     const table = tableFromIPC(await readFile(file))
     expect(table.numRows).toBe(3)
@@ -167,7 +161,7 @@ describe('what is wide, long or deep, under a budget of 256MB', () => {
   it.each(['csv', 'ndjson', 'arrow'])('rows of 200 columns, and of texts of 20 kB, as %s', async (format) => {
     for (const query of [texts(200), "select i, repeat('y', 20000) as t from range(50000) t(i)"]) {
       const ran = await written(query, format)
-      within(ran)
+      within(ran, BUDGET)
       expect(ran.code, ran.out).toBe(0)
     }
   })
@@ -177,7 +171,7 @@ describe('what is wide, long or deep, under a budget of 256MB', () => {
     async (format) => {
       for (const count of [300, 400]) {
         const ran = await written(texts(count), format)
-        within(ran)
+        within(ran, BUDGET)
         expect(ran.code, ran.out).toBe(0)
       }
     },
@@ -185,14 +179,14 @@ describe('what is wide, long or deep, under a budget of 256MB', () => {
 
   it('rows of 600 texts are refused before they are computed', async () => {
     const ran = await written(texts(600), 'csv')
-    within(ran)
+    within(ran, BUDGET)
     expect(ran.code).toBe(3)
     expect(errorOf(ran)).toMatchObject({ code: 'memory/exhausted', context: { columns: 600 } })
   })
 
   it('rows of 1,000 texts, of which one vector of each takes 32 MB, pass or are refused with the bytes', async () => {
     const ran = await written(texts(1000), 'arrow')
-    within(ran)
+    within(ran, BUDGET)
     if (ran.code !== 0) expect(errorOf(ran).code).toBe('memory/exhausted')
   })
 
@@ -219,7 +213,7 @@ describe('what is wide, long or deep, under a budget of 256MB', () => {
     ])('%s passes', async (_what, rows, query) => {
       for (const format of ['csv', 'arrow']) {
         const ran = await icebox([query, '--format', format])
-        within(ran)
+        within(ran, BUDGET)
         expect(ran.code, ran.err).toBe(0)
         expect(ran.bytesOut).toBeGreaterThan(rows * 1_000_000)
       }
@@ -227,7 +221,7 @@ describe('what is wide, long or deep, under a budget of 256MB', () => {
 
     it('a filter passes into another table', async () => {
       const ran = await icebox(['create table m.half as select * from m.long where id % 2 = 0'])
-      within(ran)
+      within(ran, BUDGET)
       expect(ran.code, ran.err).toBe(0)
     })
   })
@@ -238,7 +232,7 @@ describe('what is wide, long or deep, under a budget of 256MB', () => {
       'i',
     )
     const ran = await written(`select ${deep} as d from range(200000) t(i)`, format)
-    within(ran)
+    within(ran, BUDGET)
     expect(ran.code, ran.out).toBe(0)
   })
 })

@@ -41,13 +41,13 @@ const LEAST_IDLE_GROWTH_BYTES = 3 * 1024 * 1024
 export class GarbageReliever {
   readonly name = "V8's heap"
   readonly rung = 'relieve'
-  #afterLastBytes = heldBytes()
+  #afterLastBytes = heapBytes()
 
   async relieve(): Promise<number> {
     if (!this.#hasGrownBy(LEAST_GROWTH_BYTES)) return 0
     const { rss } = process.memoryUsage()
     await collectAndSweep()
-    this.#afterLastBytes = heldBytes()
+    this.#afterLastBytes = heapBytes()
     return Math.max(0, rss - process.memoryUsage().rss)
   }
 
@@ -55,15 +55,16 @@ export class GarbageReliever {
   tidy(): void {
     if (!this.#hasGrownBy(LEAST_IDLE_GROWTH_BYTES)) return
     collectGarbage('major')
-    this.#afterLastBytes = heldBytes()
+    this.#afterLastBytes = heapBytes()
   }
 
   #hasGrownBy(bytes: number): boolean {
-    return heldBytes() - this.#afterLastBytes >= bytes
+    return heapBytes() - this.#afterLastBytes >= bytes
   }
 }
 
-function heldBytes(): number {
+/** V8's heap, and the buffers that its objects hold. */
+export function heapBytes(): number {
   const { heapUsed, external } = process.memoryUsage()
   return heapUsed + external
 }

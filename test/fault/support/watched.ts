@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
+import { expect } from 'vitest'
 import { procStatus } from './lake.ts'
 
 export interface Watched {
@@ -40,4 +41,11 @@ export async function watched(child: ChildProcess, mostKept = Number.POSITIVE_IN
     peakBytes,
     bytesOut,
   }
+}
+
+/** It ended by itself, did something, and was never above its budget. */
+export function within(ran: Watched, budgetBytes: number): void {
+  expect(ran.signal, ran.err).toBe(null)
+  expect(ran.peakBytes).toBeGreaterThan(40e6)
+  expect(ran.peakBytes, `${ran.peakBytes} bytes`).toBeLessThanOrEqual(budgetBytes)
 }
