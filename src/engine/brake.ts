@@ -75,7 +75,10 @@ function hold(system: System, downToBytes: number): number {
   before.copy(braked)
   const startMs = performance.now()
   memory.read()
-  braked.writeBigUInt64LE(BigInt(memory.dataBytes + SLACK_BYTES))
+  const limitBytes = BigInt(memory.dataBytes + SLACK_BYTES)
+  // The process has a limit of its own, and is as near to it.
+  if (before.readBigUInt64LE() <= limitBytes) return 0
+  braked.writeBigUInt64LE(limitBytes)
   if (setLimit(RLIMIT_DATA, braked) !== 0) return 0
   try {
     do {
