@@ -124,6 +124,11 @@ export class Appenders {
     return new Appender(await this.#hub.open(table), options)
   }
 
+  /** Commits what waits for a table, if it can be. */
+  settle(table: TableIdentifier): Promise<void> {
+    return this.#hub.settle(table)
+  }
+
   /** Commits what dead processes had acknowledged. */
   recover(): ReturnType<StreamHub['recover']> {
     return this.#hub.recover()

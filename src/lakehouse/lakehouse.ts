@@ -16,7 +16,7 @@ import type {
   TableDescription,
   TableListing,
 } from './api.ts'
-import { type Appender, type AppenderOptions, Appenders } from './appender.ts'
+import { type Appender, type AppenderOptions } from './appender.ts'
 import { allTables, brokenListing, describe, listing } from './describe.ts'
 import { importRequest } from './import-request.ts'
 import { startMeter } from './meter.ts'
@@ -35,7 +35,6 @@ export class Lakehouse implements CommandLakehouse {
   readonly #connection: QueryConnection
   readonly #lifetime: BillMeter
   readonly #forgetCache: () => void
-  readonly #appenders: Appenders
   readonly #running = new Running()
   #streamRecovery: StreamRecovery = { rows: 0, streams: 0, failures: [] }
   #operations = 0
@@ -47,7 +46,6 @@ export class Lakehouse implements CommandLakehouse {
     this.catalog = parts.catalog
     this.#parts = parts
     this.#connection = parts.runner.connect()
-    const { folder, configuration, catalog, store: io } = parts
     const { governor } = parts.process
     this.#forgetCache = governor.registerReliever({
       name: 'the cache of manifests',
@@ -59,20 +57,6 @@ export class Lakehouse implements CommandLakehouse {
       },
     })
     this.#lifetime = governor.bill('lakehouse', { isBackground: true })
-    const services = (operation: string) => ingestServices(parts, operation)
-    const { sources } = governor
-    const { pool: buffers, budgetBytes } = parts.process
-    this.#appenders = new Appenders({
-      folder,
-      configuration,
-      catalog,
-      io,
-      governor,
-      services,
-      sources,
-      buffers,
-      budgetBytes,
-    })
   }
 
   /**
@@ -92,7 +76,7 @@ export class Lakehouse implements CommandLakehouse {
     const parts = await openParts(directory, options)
     const lake = new Lakehouse(parts)
     try {
-      if (parts.isWritable) lake.#streamRecovery = await lake.#appenders.recover()
+      if (parts.isWritable) lake.#streamRecovery = await parts.appenders.recover()
       return lake
     } catch (error) {
       await lake.close()
@@ -166,9 +150,9 @@ export class Lakehouse implements CommandLakehouse {
    * `table/not-found`, `storage/*`.
    */
   async appender(table: string, options: AppenderOptions = {}): Promise<Appender> {
-    const found = await this.#appenders.recover()
+    const found = await this.#parts.appenders.recover()
     if (found.streams + found.failures.length > 0) this.#streamRecovery = found
-    return await this.#appenders.open(parseTableName(table), options)
+    return await this.#parts.appenders.open(parseTableName(table), options)
   }
 
   /** Runs a script, statement by statement: each result is read or closed before the next statement begins. */
@@ -242,7 +226,9 @@ export class Lakehouse implements CommandLakehouse {
   }
 
   async dropTable(table: string, options: { readonly purge?: boolean } = {}): Promise<void> {
-    await this.catalog.dropTable(parseTableName(table), options)
+    const identifier = parseTableName(table)
+    await this.#parts.appenders.settle(identifier)
+    await this.catalog.dropTable(identifier, options)
   }
 
   async renameTable(from: string, to: string): Promise<void> {
@@ -265,7 +251,7 @@ export class Lakehouse implements CommandLakehouse {
     try {
       await this.#running.end()
       try {
-        await this.#appenders.close()
+        await this.#parts.appenders.close()
       } finally {
         await closeParts(this.#parts)
       }

@@ -6,6 +6,7 @@ import { ManifestCache } from '../iceberg/index.ts'
 import { type IngestServices, recoverWrites, WriteJournal } from '../ingest/index.ts'
 import { QueryRunner } from '../query/index.ts'
 import { CountingStore, createStore, fileUri, type ObjectStore } from '../storage/index.ts'
+import { Appenders } from './appender.ts'
 import { memoryWatch, resolveBudget } from './environment.ts'
 import { findLake, folderError, type LakeFolder, makeLake, openState } from './folder.ts'
 import { GovernedReads } from './governed-reads.ts'
@@ -49,6 +50,7 @@ export interface Parts {
   readonly catalog: Catalog
   readonly journal: WriteJournal
   readonly manifests: ManifestCache
+  readonly appenders: Appenders
   readonly runner: QueryRunner
 }
 
@@ -89,9 +91,21 @@ export async function openParts(directory: string | undefined, options: OpenOpti
     await recoverWrites(scratchJournal, (paths) => referencedFiles(catalog, store, paths))
     let admitted = 0
     const manifests = new ManifestCache({ maxBytes: () => manifestCacheBytes(shared.governor.availableBytes) })
+    const appenders = new Appenders({
+      folder,
+      configuration,
+      catalog,
+      io: store,
+      governor: shared.governor,
+      services: (operation) => ingestServices(parts, operation),
+      sources: shared.governor.sources,
+      buffers: shared.pool,
+      budgetBytes: shared.budgetBytes,
+    })
     const runner = new QueryRunner({
       catalog,
       io: store,
+      settle: (table) => appenders.settle(table),
       engine: () => shared.engine(),
       manifests,
       journal,
@@ -118,7 +132,7 @@ export async function openParts(directory: string | undefined, options: OpenOpti
       ...(values['query.timeout'] !== 'none' && { timeoutMs: values['query.timeout'] }),
     })
     const isWritable = !state.isElsewhere
-    return {
+    const parts: Parts = {
       folder,
       isProfiled: options.profile === true,
       isWritable,
@@ -130,8 +144,10 @@ export async function openParts(directory: string | undefined, options: OpenOpti
       catalog,
       journal,
       manifests,
+      appenders,
       runner,
     }
+    return parts
   } catch (error) {
     await shared.leave(needs)
     throw error

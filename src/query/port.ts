@@ -1,4 +1,4 @@
-import type { Catalog } from '../catalog/index.ts'
+import type { Catalog, TableIdentifier } from '../catalog/index.ts'
 import type {
   ArrowOptions,
   ArrowStream,
@@ -83,6 +83,8 @@ export interface StatementResult extends AsyncDisposable {
 export interface QueryServices {
   readonly catalog: Catalog
   readonly io: ObjectStore
+  /** Rows that wait in this process for a table go into it, if they can: called before its columns change, or it goes. */
+  readonly settle: (table: TableIdentifier) => Promise<void>
   /** Called when the first statement needs the engine. */
   readonly engine: () => Promise<Engine>
   readonly manifests: ManifestCache

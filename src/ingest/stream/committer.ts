@@ -75,6 +75,7 @@ export class Committer {
   /** Resolves when the append is in the table; commits at once. Rejects `stream/uncommitted`. */
   async commit(sequence: number): Promise<void> {
     if (sequence <= this.#committedSequence) return
+    if (this.#isClosed) throw this.#error ?? this.#ended()
     const done = new Promise<void>((resolve, reject) => {
       this.#waiters.push({ sequence, resolve, reject })
     })
@@ -91,11 +92,13 @@ export class Committer {
     await ended
   }
 
-  /** Waits for the commit that runs; none begins afterwards. */
+  /** Waits for the commit that runs; none begins afterwards, and who waits for one is told. */
   async close(): Promise<void> {
     this.#isClosed = true
     this.#cancelTimer?.()
     await this.#running
+    for (const { reject } of this.#waiters.splice(0)) reject(this.#error ?? this.#ended())
+    for (const end of this.#ends.splice(0)) end()
   }
 
   #want(): void {
@@ -151,6 +154,13 @@ export class Committer {
       else this.#waiters.push(waiter)
     }
     if (this.#waiters.length > 0 || spool.sealed.length > 0) this.#isWanted = true
+  }
+
+  #ended(): IceboxError {
+    return new IceboxError('stream/uncommitted', {
+      message: `the stream ended, and its last rows are safe in ${this.#parts.stream.path}`,
+      remedy: 'open an appender or the lakehouse again: what is there is committed then',
+    })
   }
 
   #fail(cause: unknown): void {

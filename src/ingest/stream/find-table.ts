@@ -24,7 +24,7 @@ export async function findTable(catalog: Catalog, { identifier, uuid }: StreamTa
     }
   }
   throw new IceboxError('table/gone', {
-    message: `the table ${tableText(identifier)} (${uuid}) was dropped while rows of a stream waited for it`,
+    message: `the table ${tableText(identifier)} (${uuid}) was dropped, and rows of a stream are for it`,
     remedy: 'register the table again, or remove the folder of the stream to give up its rows',
     context: { uuid },
   })

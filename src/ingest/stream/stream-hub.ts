@@ -1,5 +1,7 @@
-import type { TableIdentifier } from '../../catalog/index.ts'
+import { IceboxError, isIceboxError } from '../../base/index.ts'
+import { type TableIdentifier, tableText } from '../../catalog/index.ts'
 import { Gate } from '../../engine/index.ts'
+import type { LoadedTable } from '../../iceberg/index.ts'
 import { recoverStreams, type StreamRecovery } from './recover-streams.ts'
 import { RowWindow } from './row-window.ts'
 import { createStream } from './stream-folder.ts'
@@ -7,7 +9,8 @@ import { type SharedLimits, type StreamParts, TableStream } from './table-stream
 
 /** A way into a table's stream; the stream ends with the last of them. */
 export interface StreamHandle {
-  readonly stream: TableStream
+  /** Rejects `usage/invalid` once this handle was closed, whoever has another. */
+  readonly stream: Pick<TableStream, 'append' | 'commit' | 'lastSnapshotId'>
   /** Rejects as {@link TableStream.close} does, for the last handle. */
   close(): Promise<void>
 }
@@ -20,10 +23,14 @@ interface Shared {
 /** How often streams say that this process lives, for processes that cannot see it by its pid. */
 const SIGN_OF_LIFE_MS = 60_000
 
-/** The streams of a lakehouse in this process: one a table, shared by all that append to it, so that their rows gather. */
+/**
+ * The streams of a lakehouse in this process: one a table, whatever its name is by now, shared by all that append to it, so
+ * that their rows gather.
+ */
 export class StreamHub {
   readonly #parts: StreamParts
   readonly #shared: SharedLimits
+  /** By the uuid of the table. */
   readonly #streams = new Map<string, Shared>()
   #cancelSign: (() => void) | undefined
 
@@ -42,8 +49,9 @@ export class StreamHub {
 
   /** Rejects `table/not-found`, `storage/*`, `iceberg/unsupported` for a table with types that cannot be written. */
   async open(table: TableIdentifier): Promise<StreamHandle> {
-    const key = JSON.stringify([table.namespace, table.name])
-    const shared = this.#streams.get(key) ?? { stream: this.#start(table), users: 0 }
+    const loaded = await this.#parts.catalog.loadTable(table)
+    const key = loaded.metadata.tableUuid
+    const shared = this.#streams.get(key) ?? { stream: this.#start(table, loaded), users: 0 }
     this.#streams.set(key, shared)
     shared.users++
     const leave = () => {
@@ -55,8 +63,18 @@ export class StreamHub {
     try {
       const stream = await shared.stream
       let closing: Promise<void> | undefined
+      const open = (): TableStream => {
+        if (closing === undefined) return stream
+        throw closed(table)
+      }
       return {
-        stream,
+        stream: {
+          append: async (rows, request) => open().append(rows, request),
+          commit: async () => open().commit(),
+          get lastSnapshotId() {
+            return stream.lastSnapshotId
+          },
+        },
         close: () => {
           closing ??= leave() ? stream.close() : stream.commit()
           return closing
@@ -65,6 +83,21 @@ export class StreamHub {
     } catch (error) {
       leave()
       throw error
+    }
+  }
+
+  /**
+   * Rows that wait for the table go into it, before it is changed so that they might not fit. Where they cannot, they wait on,
+   * and who waits for them is told.
+   */
+  async settle(table: TableIdentifier): Promise<void> {
+    if (this.#streams.size === 0) return
+    try {
+      const { metadata } = await this.#parts.catalog.loadTable(table)
+      const shared = this.#streams.get(metadata.tableUuid)
+      await (await shared?.stream)?.commit()
+    } catch (error) {
+      if (!isIceboxError(error)) throw error
     }
   }
 
@@ -77,10 +110,8 @@ export class StreamHub {
     for (const one of ended) if (one.status === 'rejected') throw one.reason
   }
 
-  async #start(identifier: TableIdentifier): Promise<TableStream> {
-    const { catalog, spoolDirectory } = this.#parts
-    const table = await catalog.loadTable(identifier)
-    const folder = await createStream(spoolDirectory, { identifier, uuid: table.metadata.tableUuid })
+  async #start(identifier: TableIdentifier, table: LoadedTable): Promise<TableStream> {
+    const folder = await createStream(this.#parts.spoolDirectory, { identifier, uuid: table.metadata.tableUuid })
     this.#keepSigning()
     return new TableStream(folder, table, this.#parts, this.#shared)
   }
@@ -93,4 +124,11 @@ export class StreamHub {
       if (this.#streams.size > 0) this.#keepSigning()
     })
   }
+}
+
+function closed(table: TableIdentifier): IceboxError {
+  return new IceboxError('usage/invalid', {
+    message: `this appender of ${tableText(table)} was closed`,
+    remedy: 'open another one',
+  })
 }

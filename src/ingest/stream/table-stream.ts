@@ -1,5 +1,5 @@
 import { formatBytes, IceboxError, isIceboxError } from '../../base/index.ts'
-import { commitTarget } from '../../catalog/index.ts'
+import { commitTarget, type TableIdentifier } from '../../catalog/index.ts'
 import type { Gate } from '../../engine/index.ts'
 import { type LoadedTable, type Schema, schemaOf, Transaction } from '../../iceberg/index.ts'
 import type { BufferAllocator } from '../../memory/index.ts'
@@ -89,6 +89,9 @@ export class TableStream {
   readonly #keys = new Map<string, KnownKey>()
   readonly #underWay = new Set<Promise<unknown>>()
   #encoder: RowEncoder
+  /** The table's name when it was last looked at, and its metadata then. */
+  #identifier: TableIdentifier
+  #metadataLocation = ''
   #keysAppended = 0
   #closing: Promise<void> | undefined
 
@@ -97,6 +100,7 @@ export class TableStream {
     this.#parts = parts
     this.#window = shared.window
     this.#stream = stream
+    this.#identifier = stream.table.identifier
     this.#consumer = `stream ${[...namespace, name].join('.')}`
     this.#encoder = new RowEncoder(schemaOf(table.metadata), parts.mostRowBytes)
     this.#spool = new Spool({ folder: stream.path, segmentBytes: parts.commitBytes })
@@ -117,8 +121,8 @@ export class TableStream {
   }
 
   /**
-   * Rejects `source/row` (nothing of the call is kept), `ingest/duplicate-key`, `storage/full` and other `storage/*`,
-   * `stream/uncommitted`, `memory/refused`, `usage/invalid`, `cancelled`.
+   * Rejects `source/row` (nothing of the call is kept), `ingest/duplicate-key`, `table/gone`, `storage/full` and other
+   * `storage/*`, `catalog/*`, `stream/uncommitted`, `memory/refused`, `usage/invalid`, `cancelled`.
    */
   async append(rows: readonly unknown[], request: AppendRequest): Promise<AppendResult> {
     if (this.#closing !== undefined) throw closed(this.#consumer)
@@ -233,28 +237,27 @@ export class TableStream {
   }
 
   /**
-   * Columns may have been added since the last look at the table: what does not fit is tried on those of now. Waits while
-   * other appends hold much, and for memory that others have for now.
+   * By the columns that the table has when the call is made, or has later. Waits while other appends hold much, and for
+   * memory that others have for now.
    */
   async #encode(
     rows: readonly unknown[],
     signal: AbortSignal | undefined,
   ): Promise<{ encoded: EncodedRows; held: Disposable; schema: Schema }> {
     for (let refusals = 0; ; ) {
-      while (this.#window.isFull) await this.#window.changed(signal)
-      const encoder = this.#encoder
+      const encoder = await this.#encoderOfNow()
+      if (this.#window.isFull) {
+        await this.#window.changed(signal)
+        continue
+      }
       try {
         const into = { buffers: this.#parts.buffers, consumer: `${this.#consumer}/rows` }
         const encoded = encoder.encode(rows, into)
         // In the same turn as the look at the window: those who wait with this one see it.
         return { encoded, held: this.#window.hold(encoded.heldBytes), schema: encoder.schema }
       } catch (error) {
-        if (isIceboxError(error, 'source/row')) {
-          this.#useSchema((await findTable(this.#parts.catalog, this.#stream.table)).table)
-          if (this.#encoder === encoder) throw error
-        } else if (isIceboxError(error, 'memory/refused') && refusals++ < MOST_REFUSALS) {
-          await this.#memory(error, signal)
-        } else throw error
+        if (!isIceboxError(error, 'memory/refused') || refusals++ === MOST_REFUSALS) throw error
+        await this.#memory(error, signal)
       }
     }
   }
@@ -271,7 +274,27 @@ export class TableStream {
     reservation.release()
   }
 
+  /**
+   * For the table's columns as they are: one lookup in the catalog, and a reading where it names other metadata than the
+   * last one. A row that was made for columns of before would lie in others that have their names now. Rejects `table/gone`.
+   */
+  async #encoderOfNow(): Promise<RowEncoder> {
+    const { catalog } = this.#parts
+    const location = await catalog.metadataLocation(this.#identifier).catch((error: unknown) => {
+      if (isIceboxError(error, 'table/not-found') || isIceboxError(error, 'namespace/not-found')) return undefined
+      throw error
+    })
+    // What another append learned meanwhile may be older: compared and taken in one turn.
+    if (location === undefined || location !== this.#metadataLocation) {
+      const { identifier, table } = await findTable(catalog, { ...this.#stream.table, identifier: this.#identifier })
+      this.#identifier = identifier
+      this.#refresh(table)
+    }
+    return this.#encoder
+  }
+
   #refresh(table: LoadedTable): void {
+    this.#metadataLocation = table.metadataLocation
     this.#useSchema(table)
     // Keys of snapshots that expired are forgotten; those of appends that are not in the table are kept.
     for (const [digest, { frame }] of this.#keys) if (frame === undefined) this.#keys.delete(digest)
@@ -293,10 +316,15 @@ export async function finishStream(
   stream: StreamFolder,
   { catalog, io }: Pick<StreamParts, 'catalog' | 'io'>,
 ): Promise<void> {
-  const { identifier, table } = await findTable(catalog, stream.table)
-  const mark = markOf(table.metadata, stream.id)
+  const found = await findTable(catalog, stream.table).catch((error: unknown) => {
+    // Dropped, with all that the stream brought.
+    if (isIceboxError(error, 'table/gone')) return undefined
+    throw error
+  })
+  const mark = found === undefined ? Number.POSITIVE_INFINITY : markOf(found.table.metadata, stream.id)
   await removeSegments(stream, mark)
-  if (mark > 0) {
+  if (found !== undefined && mark > 0) {
+    const { identifier, table } = found
     const transaction = new Transaction({ target: commitTarget(catalog, identifier), io, base: table })
     await transaction.removeProperties([markProperty(stream.id)]).commit()
   }

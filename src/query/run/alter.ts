@@ -35,6 +35,7 @@ export async function runAlter(
   if (found === undefined && alter.ifExists)
     return doneResult('alter table', 'there is no such table; nothing was done', meter)
   const identifier = found ?? (await needTable(parts.catalog, alter.table, statement, state.defaultNamespace))
+  await services.settle(identifier)
   const base = await parts.catalog.loadTable(identifier)
   const done = await commit(
     services,

@@ -30,6 +30,7 @@ export async function runCreateTable(
   const existing = await findTable(parts.catalog, create.table, statement, state.defaultNamespace)
   if (existing !== undefined && create.mode === 'if not exists') return nothingDone(existing, meter)
   if (existing !== undefined && create.mode === 'create') throw tableExists(existing)
+  if (existing !== undefined) await services.settle(existing)
   // Loaded before the query's tables, as for an INSERT: what it may read is not newer than what the commit asserts.
   const replaced = existing === undefined ? undefined : await parts.catalog.loadTable(existing)
   const namespace = await knownNamespace(parts.catalog, written.namespace)

@@ -109,6 +109,7 @@ async function run(
         return { result: doneResult('drop table', 'there is no such table; nothing was done', meter) }
       }
       const found = table ?? (await needTable(catalog, statement.table, text, state.defaultNamespace))
+      await services.settle(found)
       await catalog.dropTable(found, { purge: statement.purge })
       const how = statement.purge ? 'dropped and purged' : 'dropped'
       return { result: doneResult('drop table', `${how} table ${tableText(found)}`, meter) }
