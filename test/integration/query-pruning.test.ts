@@ -206,4 +206,13 @@ describe('pruning (I11)', () => {
     await lake.run("DELETE FROM r.t WHERE i = 5 AND v IS NOT DISTINCT FROM 'v3'")
     expect(await lake.rows('SELECT count(*) FROM r.t')).toEqual([[18n]])
   })
+
+  it('a field whose name has a dot is not taken for a field of its sibling', async () => {
+    await using lake = await openQueryLake()
+    await lake.run(`CREATE SCHEMA r; CREATE TABLE r.t PARTITIONED BY (id) AS
+      SELECT range::INT AS id, {'a.B': range::INT, 'a': {'b': 100 + range::INT}} AS s FROM range(30)`)
+    expect(await lake.rows('SELECT count(*) FROM r.t WHERE s."a.B" = 5')).toEqual([[1n]])
+    expect(await lake.rows('SELECT count(*) FROM r.t WHERE s."a.B" < 10')).toEqual([[10n]])
+    expect(await lake.rows('SELECT count(*) FROM r.t WHERE s.a.b >= 125')).toEqual([[5n]])
+  })
 })

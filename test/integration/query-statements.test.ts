@@ -238,6 +238,31 @@ describe('CREATE and DROP', () => {
     expect(await names()).toEqual([...made, 'id_bucket_32', 'name_trunc_8'])
   })
 
+  it('SET and RESET PARTITIONED BY leave nothing of the layout before', async () => {
+    const made = async (change: string) => {
+      await lake.run(`CREATE OR REPLACE TABLE w.again (ts TIMESTAMP, b BOOLEAN, id INT)
+        PARTITIONED BY (day(ts), b, bucket(4, id)); ALTER TABLE w.again ${change}`)
+      const { metadata } = await lake.catalog.loadTable({ namespace: ['w'], name: 'again' })
+      return metadata.partitionSpecs.find((spec) => spec.specId === metadata.defaultSpecId)?.fields.map((f) => f.name)
+    }
+    expect(await made('SET PARTITIONED BY (month(ts))')).toEqual(['ts_month'])
+    expect(await made('SET PARTITIONED BY (b)')).toEqual(['b'])
+    expect(await made('SET PARTITIONED BY (day(ts), b, bucket(4, id))')).toEqual(['ts_day', 'b', 'id_bucket'])
+    expect(await made('RESET PARTITIONED BY')).toEqual([])
+  })
+
+  it('a dotted path means one column: a second one with it is refused', async () => {
+    const refused = { code: 'iceberg/invalid-change', message: expect.stringContaining("'a.b' would mean two columns") }
+    await expect(lake.run('CREATE TABLE w.two ("a.b" INT, a STRUCT(b INT))')).rejects.toMatchObject(refused)
+    await lake.run('CREATE TABLE w.one ("a.b" INT, a STRUCT(c INT))')
+    await expect(lake.run('ALTER TABLE w.one ADD COLUMN a.b INT')).rejects.toMatchObject({
+      code: 'iceberg/invalid-change',
+    })
+    await expect(lake.run('ALTER TABLE w.one RENAME COLUMN a.c TO b')).rejects.toMatchObject(refused)
+    await lake.run('ALTER TABLE w.one RENAME COLUMN a.b TO z')
+    expect((await lake.rows('DESCRIBE w.one')).map(([name]) => name)).toEqual(['z', 'a'])
+  })
+
   it('AS makes a table with the columns of its query, empty ones too', async () => {
     expect(
       await message(

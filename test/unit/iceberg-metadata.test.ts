@@ -84,6 +84,9 @@ describe('metadata of a new table', () => {
     expect(() => newTable({ schema: twice })).toThrow("two columns named 'x'")
     expect(() => newTable({ schema: { ...twice, fields: [] } })).toThrow('no columns')
     expect(() => newTable({ schema: { schemaId: 0, identifierFieldIds: [1], fields: [column] } })).toThrow('optional')
+    const inStruct = { ...column, id: 2, name: 'a', type: { kind: 'struct', fields: [{ ...column, id: 3 }] } } as const
+    const dotted = { ...twice, fields: [{ ...column, name: 'a.x' }, inStruct] }
+    expect(() => newTable({ schema: dotted })).toThrow("'a.x' would mean two columns")
     const nanoseconds = { ...column, type: { kind: 'timestamp_ns' } } as const
     expect(() => newTable({ schema: { schemaId: 0, identifierFieldIds: [], fields: [nanoseconds] } })).toThrow(
       'timestamp_ns',

@@ -1,5 +1,5 @@
 import { IceboxError } from '../../base/index.ts'
-import { childFields, fieldById } from '../spec/schema.ts'
+import { childFields, fieldById, sharedPath } from '../spec/schema.ts'
 import { transformToString } from '../spec/partition.ts'
 import { isPrimitive } from '../spec/type-text.ts'
 import type { NestedField, PartitionSpec, Schema, SortOrder, Type } from '../spec/types.ts'
@@ -8,12 +8,20 @@ import { canTransform } from '../transforms/index.ts'
 const V3_KINDS: ReadonlySet<Type['kind']> = new Set(['timestamp_ns', 'timestamptz_ns', 'unknown'])
 
 /**
- * Throws `iceberg/invalid-change` for what no schema may be: no fields, empty or repeated names in one struct, an identifier
+ * Throws `iceberg/invalid-change` for what no schema may be: no fields, empty or repeated names in one struct, a dotted path
+ * that two fields have, an identifier
  * that is optional, nested in a list or map, or a floating point number; `iceberg/unsupported` for types and defaults of v3
  * in a table of an older version.
  */
 export function checkSchema(schema: Schema, formatVersion: number): void {
   checkStruct(schema.fields, 'the table', formatVersion)
+  const shared = sharedPath(schema)
+  if (shared !== undefined) {
+    throw invalid(
+      `'${shared}' would mean two columns: one has a dot in its name, the other is in a struct`,
+      'rename one of them; Iceberg libraries do not read a table with both',
+    )
+  }
   for (const id of schema.identifierFieldIds) {
     const field = fieldById(schema, id)
     if (field === undefined) throw invalid(`identifier field id ${id} is not a field of the schema`)

@@ -12,6 +12,8 @@ export interface FieldPlace {
 interface SchemaIndex {
   readonly byId: ReadonlyMap<number, FieldPlace>
   readonly byPath: ReadonlyMap<string, FieldPlace>
+  /** A path that two fields have. */
+  readonly sharedPath: string | undefined
 }
 
 const indexes = new WeakMap<Schema, SchemaIndex>()
@@ -22,17 +24,19 @@ function indexOf(schema: Schema): SchemaIndex {
   if (known !== undefined) return known
   const byId = new Map<number, FieldPlace>()
   const byPath = new Map<string, FieldPlace>()
+  let sharedPath: string | undefined
   const visit = (fields: readonly NestedField[], prefix: string, parentId: number | undefined) => {
     for (const field of fields) {
       const place = { field, path: prefix + field.name, parentId }
       byId.set(field.id, place)
       // A name with a dot can look like a path; the first in schema order has it.
-      if (!byPath.has(place.path)) byPath.set(place.path, place)
+      if (byPath.has(place.path)) sharedPath ??= place.path
+      else byPath.set(place.path, place)
       visit(childFields(field.type), `${place.path}.`, field.id)
     }
   }
   visit(schema.fields, '', undefined)
-  const index = { byId, byPath }
+  const index = { byId, byPath, sharedPath }
   indexes.set(schema, index)
   return index
 }
@@ -58,6 +62,14 @@ export function fieldById(schema: Schema, id: number): NestedField | undefined {
 /** The field at a dotted path; case matters. */
 export function fieldByPath(schema: Schema, path: string): NestedField | undefined {
   return indexOf(schema).byPath.get(path)?.field
+}
+
+/**
+ * A dotted path that two fields have: a column `a.b` beside a field `b` of `a`. Iceberg's libraries do not read such tables
+ * (Java and PyIceberg: "multiple fields for name").
+ */
+export function sharedPath(schema: Schema): string | undefined {
+  return indexOf(schema).sharedPath
 }
 
 /** A field with its path and parent. */

@@ -66,9 +66,9 @@ export class SpecUpdate {
     return this
   }
 
-  /** The spec after the changes; its id is given when it is added. */
+  /** The spec after the changes so far, whatever follows; its id is given when it is added. */
   result(): PartitionSpec {
-    return { specId: this.#metadata.defaultSpecId, fields: this.#fields }
+    return { specId: this.#metadata.defaultSpecId, fields: [...this.#fields] }
   }
 
   #place(name: string): number {

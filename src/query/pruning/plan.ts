@@ -125,6 +125,8 @@ function tableOf(text: string, node: PlanNode, schemas: ReadonlyMap<number, Sche
   return [...schemas.keys()].find((table) => probeCardinality(table) === estimate)
 }
 
+const PLAIN_NAME = /^[\p{L}\p{N}_]+$/u
+
 function fieldOf(schema: Schema, table: number, column: string, path: readonly string[]): NestedField | undefined {
   const prefix = scanColumn(table, 0).slice(0, -1)
   const id = column.startsWith(prefix) ? column.slice(prefix.length) : ''
@@ -133,6 +135,8 @@ function fieldOf(schema: Schema, table: number, column: string, path: readonly s
   if (field === undefined || !schema.fields.includes(field)) return undefined
   for (const name of path) {
     const fields: readonly NestedField[] = field?.type.kind === 'struct' ? field.type.fields : []
+    // DuckDB prints them unquoted: `a.b` may be one name.
+    if (fields.some((child) => !PLAIN_NAME.test(child.name))) return undefined
     const matching = fields.filter((child) => child.name.toLowerCase() === name.toLowerCase())
     field = matching.length === 1 ? matching[0] : undefined
   }
