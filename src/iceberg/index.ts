@@ -34,6 +34,7 @@ export {
   type WrittenManifestList,
 } from './manifest/index.ts'
 export {
+  checkSchema,
   applyUpdates,
   type ApplyOptions,
   booleanProperty,

@@ -43,6 +43,14 @@ describe('bad input: a clear error, and nothing is left', () => {
     await expectNothingLeft()
   })
 
+  it('two columns of one dotted path are refused before rows are read', async () => {
+    const path = await kit.file('dotted.ndjson', '{"a.b":1,"a":{"b":2}}\n')
+    const error = await failure(kit.plan({ sources: [path] }))
+    expect(error.message).toContain("'a.b' would mean two columns")
+    expect((await failure(kit.import({ sources: [path] }))).message).toBe(error.message)
+    await expectNothingLeft()
+  })
+
   it('a header without rows is no table', async () => {
     const error = await failure(kit.import({ sources: [await kit.file('header.csv', 'id,name\n')] }))
     expect(error.code).toBe('source/empty')

@@ -1,6 +1,6 @@
 import { freeSpaceBytes } from '../../base/index.ts'
 import type { EngineSession } from '../../engine/index.ts'
-import { isUnpartitioned, type LoadedTable, type Schema } from '../../iceberg/index.ts'
+import { checkSchema, isUnpartitioned, type LoadedTable, type Schema } from '../../iceberg/index.ts'
 import { advised, planImportMemory, VECTOR_ROWS } from '../../memory/index.ts'
 import { checkFormats } from '../inspect/asked-formats.ts'
 import type { InspectScene } from '../inspect/csv.ts'
@@ -73,6 +73,8 @@ export async function planSource(
   const inspection = { ...found, description: fittedSource(found.description, columns.mapping) }
   refuseTooManyColumns(prepared.format, columns.mapping, services.engine.memoryLimitBytes)
   const fields: Schema = { schemaId: 0, fields: columns.fields, identifierFieldIds: [] }
+  // What the commit would refuse is refused before rows are read.
+  checkSchema(fields, existing?.metadata.formatVersion ?? 2)
   const layout = layoutOf(request, existing, fields)
   const notes = [...inspection.notes, ...columns.notes]
   const partitions =
