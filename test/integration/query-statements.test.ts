@@ -344,6 +344,15 @@ describe('CREATE and DROP', () => {
     },
   )
 
+  it('ALTER marks the change that fails, of several', async () => {
+    await lake.run('CREATE TABLE IF NOT EXISTS w.known (a INT, s STRUCT(x INT))')
+    const script = 'ALTER TABLE w.known ADD COLUMN x INT, DROP COLUMN nope'
+    await expect(lake.run(script)).rejects.toMatchObject({
+      code: 'sql/unknown-column',
+      context: { line: 1, column: script.indexOf('DROP') + 1 },
+    })
+  })
+
   it('schemas are found whatever their case, and none is made that differs by case only', async () => {
     await lake.run(
       'CREATE SCHEMA Sx; CREATE TABLE sx.A AS SELECT 1 AS v; CREATE TABLE sX.b (v INT); INSERT INTO SX.a VALUES (2)',

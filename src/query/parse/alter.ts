@@ -1,5 +1,5 @@
 import { isKeyword, stringValue } from '../text/tokenizer.ts'
-import type { ColumnPosition, Statement, TableChange } from './ast.ts'
+import type { AlterTable, ColumnPosition, Statement, TableChange } from './ast.ts'
 import { columnDefinition } from './create.ts'
 import type { Cursor } from './cursor.ts'
 import { parsePartitionTerm, parseSortTerm } from './layout.ts'
@@ -21,9 +21,11 @@ export function parseAlter(cursor: Cursor): Statement {
     cursor.expectEnd()
     return { kind: 'rename table', table, to, ifExists }
   }
-  const changes: TableChange[] = []
-  do changes.push(...change(cursor))
-  while (cursor.acceptText(','))
+  const changes: AlterTable['changes'][number][] = []
+  do {
+    const start = cursor.offset
+    changes.push(...change(cursor).map((one) => ({ ...one, start })))
+  } while (cursor.acceptText(','))
   cursor.expectEnd()
   return { kind: 'alter table', table, ifExists, changes }
 }

@@ -64,7 +64,8 @@ export interface AlterTable {
   readonly kind: 'alter table'
   readonly table: TableName
   readonly ifExists: boolean
-  readonly changes: readonly TableChange[]
+  /** `start`: where it stands in the statement. */
+  readonly changes: readonly (TableChange & { readonly start: number })[]
 }
 
 export type Statement =

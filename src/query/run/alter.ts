@@ -43,7 +43,7 @@ export async function runAlter(
     base,
     (transaction) => {
       // Each change sees what the ones before it made of the columns.
-      for (const change of alter.changes) apply(change, transaction, base.metadata, statement, alter.table.start)
+      for (const change of alter.changes) apply(change, transaction, base.metadata, statement, change.start)
     },
     options,
   )
