@@ -23,6 +23,34 @@ const spooled = () => readdir(join(lakeFolder, '.icebox/spool'), { recursive: tr
 const ids = async (lake: Lakehouse) => (await lake.sql`select id from a.t order by id`).map(({ id }) => Number(id))
 const numbers = (count: number, first = 0) => Array.from({ length: count }, (_, at) => ({ id: first + at }))
 
+/** The lakehouse as another process would find it if this one died now. */
+async function afterDeath(): Promise<string> {
+  const copy = join(folder, 'copy')
+  await cp(lakeFolder, copy, { recursive: true })
+  const { pid } = spawnSync('true')
+  for (const name of await readdir(join(copy, '.icebox/spool'), { recursive: true })) {
+    if (!/owner\.\d+$/.test(name)) continue
+    const path = join(copy, '.icebox/spool', name)
+    const owner: unknown = JSON.parse(await readFile(path, 'utf8'))
+    await writeFile(path, JSON.stringify({ ...(owner as object), pid }))
+  }
+  return copy
+}
+/** Opened after its tables were told that the folder moved; before, its streams cannot be committed and stay. */
+const relocated = async (path: string) => {
+  {
+    await using lake = await Lakehouse.open(path)
+    expect(lake.streamRecovery).toMatchObject({
+      rows: 0,
+      failures: expect.arrayContaining([
+        { folder: expect.any(String), error: expect.objectContaining({ code: 'lake/moved' }) },
+      ]),
+    })
+    await lake.relocate()
+  }
+  return await Lakehouse.open(path)
+}
+
 describe('an appender', () => {
   it('a value of any type comes back as it was given', async () => {
     await using lake = await Lakehouse.open(lakeFolder)
@@ -141,6 +169,39 @@ describe('an appender', () => {
     expect(await ids(lake)).toEqual([0, 1])
   })
 
+  it('columns named like what every object has are columns like others', async () => {
+    await using lake = await Lakehouse.open(lakeFolder)
+    await run(lake, 'create schema a; create table a.t (id int, constructor varchar, "__proto__" varchar)')
+    await using writer = await lake.appender('a.t')
+    const named: unknown = JSON.parse('{"id":1,"constructor":"c","__proto__":"p"}')
+    await writer.append([named as Record<string, unknown>, { id: 2 }])
+    await writer.commit()
+    const rows = await lake.sql`select * from a.t order by id`
+    expect(rows.map((row) => JSON.stringify(row))).toEqual([
+      '{"id":1,"constructor":"c","__proto__":"p"}',
+      '{"id":2,"constructor":null,"__proto__":null}',
+    ])
+  })
+
+  it('a call that is refused for what it was given leaves the rows of the others', async () => {
+    await using lake = await Lakehouse.open(lakeFolder)
+    await run(lake, 'create schema a; create table a.t (id bigint)')
+    const writer = await lake.appender('a.t')
+    const wrong: unknown[] = [new Set(numbers(1)), new Map(), 'abc', { id: 1 }, null, numbers(1).values()]
+    const all = await Promise.allSettled([
+      writer.append(numbers(2)),
+      ...wrong.map(async (rows) => writer.append(rows as { id: number }[])),
+      writer.append(numbers(2, 2)),
+    ])
+    expect(all.map((one) => (one.status === 'rejected' ? (one.reason as { code: string }).code : 'kept'))).toEqual([
+      'kept',
+      ...wrong.map(() => 'usage/invalid'),
+      'kept',
+    ])
+    await using next = await relocated(await afterDeath())
+    expect(await ids(next)).toEqual([0, 1, 2, 3])
+  })
+
   it('the same key twice is one append, before the commit, after it, and after the lakehouse was opened again', async () => {
     {
       await using lake = await Lakehouse.open(lakeFolder)
@@ -252,34 +313,6 @@ describe('an appender', () => {
 })
 
 describe('after a process died', () => {
-  /** The lakehouse as another process would find it if this one died now. */
-  async function afterDeath(): Promise<string> {
-    const copy = join(folder, 'copy')
-    await cp(lakeFolder, copy, { recursive: true })
-    const { pid } = spawnSync('true')
-    for (const name of await readdir(join(copy, '.icebox/spool'), { recursive: true })) {
-      if (!/owner\.\d+$/.test(name)) continue
-      const path = join(copy, '.icebox/spool', name)
-      const owner: unknown = JSON.parse(await readFile(path, 'utf8'))
-      await writeFile(path, JSON.stringify({ ...(owner as object), pid }))
-    }
-    return copy
-  }
-  /** Opened after its tables were told that the folder moved; before, its streams cannot be committed and stay. */
-  const relocated = async (path: string) => {
-    {
-      await using lake = await Lakehouse.open(path)
-      expect(lake.streamRecovery).toMatchObject({
-        rows: 0,
-        failures: expect.arrayContaining([
-          { folder: expect.any(String), error: expect.objectContaining({ code: 'lake/moved' }) },
-        ]),
-      })
-      await lake.relocate()
-    }
-    return await Lakehouse.open(path)
-  }
-
   it('its acknowledged rows are in the table after the next start, its torn ones are not', async () => {
     await using lake = await Lakehouse.open(lakeFolder)
     await run(lake, 'create schema a; create table a.t (id bigint)')
@@ -300,6 +333,35 @@ describe('after a process died', () => {
     expect(
       Object.keys((await next.describeTable('a.t')).properties).filter((key) => key.startsWith('icebox.')),
     ).toEqual([])
+  })
+
+  it.each([
+    ['an append in the middle', '"1":3}'],
+    ['the frame of one', '{"#":[[4,'],
+    ['the first line', '"schema-id"'],
+  ])('%s that was changed on the disk is told, and nothing of the file is lost', async (_what, place) => {
+    await using lake = await Lakehouse.open(lakeFolder)
+    await run(lake, 'create schema a; create table a.t (id bigint)')
+    const writer = await lake.appender('a.t')
+    for (const row of numbers(100)) await writer.append([row])
+    const copy = await afterDeath()
+    const [open = ''] = (await readdir(join(copy, '.icebox/spool'), { recursive: true })).filter((name) =>
+      name.endsWith('.open'),
+    )
+    const path = join(copy, '.icebox/spool', open)
+    const whole = await readFile(path)
+    const damaged = Buffer.from(whole)
+    damaged[whole.indexOf(place) + 4] = 0x7e
+    expect(damaged).not.toEqual(whole)
+    await writeFile(path, damaged)
+    {
+      await using next = await Lakehouse.open(copy)
+      expect(next.streamRecovery).toMatchObject({ rows: 0, failures: [{ error: { code: 'stream/damaged' } }] })
+    }
+    expect(await readFile(path)).toEqual(damaged)
+    await writeFile(path, whole)
+    await using last = await relocated(copy)
+    expect(await ids(last)).toHaveLength(100)
   })
 
   it('what it had committed and not yet removed from the spool is not added again, whatever snapshots expired', async () => {
