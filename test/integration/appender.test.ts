@@ -220,6 +220,43 @@ describe('an appender', () => {
     expect(await ids(lake)).toEqual([0, 1])
   })
 
+  it.each([
+    ['a column was added', 'add column z int'],
+    ['a column was moved', 'alter column v first'],
+    ['a column was moved back', 'alter column v first; alter table a.t alter column v after f'],
+    ['a float became a double', 'alter column f set data type double'],
+    ['an int became a bigint', 'alter column id set data type bigint'],
+    ['a decimal got more digits', 'alter column m set data type decimal(12, 2)'],
+    ['a part of a struct became a double', 'alter column st.x set data type double'],
+    ['a part of a struct was added', 'add column st.z int'],
+    [
+      'all of it',
+      'alter column v first; alter table a.t alter column f set data type double; alter table a.t add column z int first',
+    ],
+  ])('the same rows under a key are the same after %s, and other rows are other ones', async (_what, changes) => {
+    await using lake = await Lakehouse.open(lakeFolder)
+    await run(
+      lake,
+      'create schema a; create table a.t (id int, f real, v varchar, m decimal(9, 2), st struct(x float, y int)[], mp map(varchar, float))',
+    )
+    const row = { id: 10, f: 0.1, v: 'x', m: '1.10', st: [{ x: 0.2, y: 1 }], mp: [['k', 0.3]] }
+    const writer = await lake.appender('a.t')
+    await writer.append([row, { id: 11 }], { key: 'k' })
+    await writer.commit()
+    if (changes.includes('st.')) await run(lake, `alter table a.t ${changes.replace('st.', 'st.element.')}`)
+    else await run(lake, `alter table a.t ${changes}`)
+    expect(await writer.append([row, { id: 11 }], { key: 'k' })).toEqual({ rows: 0, isRepeated: true })
+    for (const other of [
+      { ...row, f: 0.2 },
+      { ...row, v: null },
+    ])
+      await expect(writer.append([other, { id: 11 }], { key: 'k' })).rejects.toMatchObject({
+        code: 'ingest/duplicate-key',
+      })
+    await writer.close()
+    expect(await ids(lake)).toEqual([10, 11])
+  })
+
   it('a program that appends the same calls under the key of its appender again adds what is missing', async () => {
     for (const calls of [2, 4]) {
       await using lake = await Lakehouse.open(lakeFolder)

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import type { Schema, Type } from '../../src/iceberg/index.ts'
 import { SlabPool } from '../../src/memory/index.ts'
 import { RowEncoder } from '../../src/ingest/stream/encode-rows.ts'
+import { asWritten } from '../../src/ingest/stream/same-rows.ts'
 import { RowWindow } from '../../src/ingest/stream/row-window.ts'
 
 const SCHEMA: Schema = {
@@ -307,6 +308,32 @@ describe('keys of a map that are equal to the engine', () => {
       })
       expect(linesOf([['m', type]], [{ m: type === map ? [twice[0]] : [[twice[1]]] }])).toHaveLength(1)
     }
+  })
+})
+
+describe('columns as they stood when rows were written', () => {
+  const field = (id: number, name: string, type: Type, required = false) => ({ id, name, required, type })
+  it('have the order and types of then, the names of now, and what then did not have at the end', () => {
+    const struct = (...fields: ReturnType<typeof field>[]): Type => ({ kind: 'struct', fields })
+    const then = [
+      field(1, 'f', { kind: 'float' }, true),
+      field(2, 'gone', INT),
+      field(3, 's', struct(field(4, 'a', INT), field(5, 'b', { kind: 'float' }))),
+    ]
+    const now = [
+      field(6, 'new', INT),
+      field(
+        3,
+        'renamed',
+        struct(field(5, 'b', { kind: 'double' }), field(7, 'c', INT), field(4, 'A', { kind: 'long' })),
+      ),
+      field(1, 'f', { kind: 'double' }, true),
+    ]
+    expect(asWritten(then, now)).toEqual([
+      field(1, 'f', { kind: 'float' }),
+      field(3, 'renamed', struct(field(4, 'A', INT), field(5, 'b', { kind: 'float' }), field(7, 'c', INT))),
+      field(6, 'new', INT),
+    ])
   })
 })
 

@@ -75,6 +75,18 @@ export class RowEncoder {
     }
   }
 
+  /** CRC-32 of the rows as {@link encode} counts it; undefined where a row does not fit. */
+  checksum(rows: readonly unknown[]): number | undefined {
+    let crc = 0
+    try {
+      for (const { text } of this.#texts(rows)) crc = crc32(text, crc)
+      return crc
+    } catch (error) {
+      if (isIceboxError(error, 'source/row')) return undefined
+      throw error
+    }
+  }
+
   /** The lines, several together. */
   *#texts(rows: readonly unknown[]): Generator<{ readonly text: string; readonly longestLine: number }, void> {
     let text = ''

@@ -14,6 +14,7 @@ import type { Frame } from './frame.ts'
 import { heldKeys, keyDigest } from './keys.ts'
 import { markOf, markProperty } from './mark.ts'
 import type { RowWindow } from './row-window.ts'
+import { hadChecksum } from './same-rows.ts'
 import { Spool } from './spool.ts'
 import { removeSegments, removeStream, type StreamFolder } from './stream-folder.ts'
 
@@ -160,8 +161,14 @@ export class TableStream {
     if (known === undefined) {
       return { rows: count.rows, isRepeated: false, frame: await this.#write(encoded, schema, digest) }
     }
-    if (known.crc !== count.crc) throw otherRows(key ?? '')
+    if (known.crc !== count.crc && !(await this.#hadChecksum(rows, known.crc))) throw otherRows(key ?? '')
     return { rows: 0, isRepeated: true, frame: await known.frame }
+  }
+
+  /** Columns may have been moved or widened since the rows were first appended. */
+  async #hadChecksum(rows: readonly unknown[], crc: number): Promise<boolean> {
+    const { table } = await findTable(this.#parts.catalog, { ...this.#stream.table, identifier: this.#identifier })
+    return hadChecksum(rows, crc, table.metadata)
   }
 
   /** Resolves when all that was acknowledged before the call is in the table. Rejects `stream/uncommitted`. */
