@@ -268,6 +268,60 @@ describe('an appender', () => {
     expect(await ids(lake)).toEqual([0, 1, 2, 3, 4, 5, 6, 7])
   })
 
+  it('calls that failed have their numbers: run again, the program ends with every row once, whichever calls fail', async () => {
+    const cancelled = AbortSignal.abort()
+    /** What each run does with three calls; `A!` is a call that fails before anything is kept. */
+    const runs: readonly string[][] = [
+      ['A!', 'B', 'C'],
+      ['A', 'B!', 'B', 'C'],
+      ['A!', 'B!', 'C!', 'C', 'A'],
+      ['A', 'B', 'C'],
+    ]
+    for (const [at, calls] of runs.entries()) {
+      await using lake = await Lakehouse.open(lakeFolder)
+      if (at === 0) await run(lake, 'create schema a; create table a.t (id bigint)')
+      await using writer = await lake.appender('a.t', { key: 'run' })
+      for (const call of calls) {
+        const rows = [{ id: call.charCodeAt(0) }]
+        const appended = writer.append(rows, call.endsWith('!') ? { signal: cancelled } : {})
+        if (call.endsWith('!')) await expect(appended).rejects.toMatchObject({ code: 'cancelled' })
+        else await appended
+      }
+    }
+    await using lake = await Lakehouse.open(lakeFolder)
+    expect(await ids(lake)).toEqual([65, 66, 67])
+  })
+
+  it('a call whose rows are kept and not committed has its number, and so has the next', async () => {
+    await using lake = await Lakehouse.open(lakeFolder)
+    await run(lake, 'create schema a; create table a.t (id bigint)')
+    const data = join(lakeFolder, 'warehouse/a/t/data')
+    await writeFile(data, '')
+    const writer = await lake.appender('a.t', { key: 'run', ack: 'committed' })
+    await expect(writer.append(numbers(1))).rejects.toMatchObject({ code: 'stream/uncommitted' })
+    await rm(data)
+    expect(await writer.append(numbers(1, 1))).toMatchObject({ rows: 1 })
+    expect(await writer.append(numbers(1))).toEqual({ rows: 0, isRepeated: true })
+    expect(await writer.append(numbers(1, 2))).toMatchObject({ rows: 1 })
+    await writer.close()
+    await using again = await lake.appender('a.t', { key: 'run', ack: 'committed' })
+    for (const id of [0, 1, 2]) expect(await again.append(numbers(1, id))).toEqual({ rows: 0, isRepeated: true })
+    expect(await ids(lake)).toEqual([0, 1, 2])
+  })
+
+  it('arguments of other kinds are refused by name', async () => {
+    await using lake = await Lakehouse.open(lakeFolder)
+    await run(lake, 'create schema a; create table a.t (id bigint)')
+    await using writer = await lake.appender('a.t')
+    const wrong: unknown[] = ['k', null, { key: 5 }, { key: null }, { key: '' }, { ack: 'soon' }, { signal: {} }]
+    for (const options of wrong)
+      await expect(writer.append(numbers(1), options as object)).rejects.toMatchObject({ code: 'usage/invalid' })
+    for (const options of ['k', null, { key: 5 }, { key: '' }, { key: 'k'.repeat(600) }, { ack: 5 }])
+      await expect(lake.appender('a.t', options as object)).rejects.toMatchObject({ code: 'usage/invalid' })
+    await writer.commit()
+    expect(await ids(lake)).toEqual([])
+  })
+
   it('two processes that append the same key at once add it once, and what else they append', async () => {
     await using lake = await Lakehouse.open(lakeFolder)
     await using other = await Lakehouse.open(lakeFolder)
@@ -281,6 +335,109 @@ describe('an appender', () => {
     await Promise.all([writer.close(), second.close()])
     expect(await ids(lake)).toEqual([0, 10, 20])
     expect(await spooled()).toEqual([])
+  })
+
+  it.each(['durable', 'committed'] as const)(
+    'another process used the key for other rows before: ack %s is refused at once, the same rows are the same append',
+    async (ack) => {
+      await using lake = await Lakehouse.open(lakeFolder)
+      await using other = await Lakehouse.open(lakeFolder)
+      await run(lake, 'create schema a; create table a.t (id bigint)')
+      await using writer = await lake.appender('a.t')
+      await using second = await other.appender('a.t')
+      await second.append(numbers(1, 2), { key: 'k', ack: 'committed' })
+      await expect(writer.append(numbers(1, 1), { key: 'k', ack })).rejects.toMatchObject({
+        code: 'ingest/duplicate-key',
+        context: { key: 'k' },
+      })
+      expect(await writer.append(numbers(1, 2), { key: 'k', ack })).toEqual({ rows: 0, isRepeated: true })
+      await writer.commit()
+      expect(await ids(lake)).toEqual([2])
+    },
+  )
+
+  describe('two processes that use a key for other rows before either of them commits', () => {
+    const both = async () => {
+      const lake = await Lakehouse.open(lakeFolder)
+      const other = await Lakehouse.open(lakeFolder)
+      await run(lake, 'create schema a; create table a.t (id bigint)')
+      return { lake, other, writer: await lake.appender('a.t'), second: await other.appender('a.t') }
+    }
+    const late = {
+      code: 'ingest/duplicate-key',
+      message: expect.stringContaining("its key 'k' was used for other rows"),
+      context: { key: 'k', rows: 2, file: expect.stringContaining('.icebox/rejects/a.t-') },
+    }
+    const rejected = async (call: Promise<unknown>) => {
+      const error: unknown = await call.then(
+        () => undefined,
+        (reason: unknown) => reason,
+      )
+      expect(error).toMatchObject(late)
+      return (error as { context: { file: string } }).context.file
+    }
+
+    it('the one that commits later is told by commit() with the key, once, and its rows are in a file', async () => {
+      const { lake, other, writer, second } = await both()
+      const sibling = await lake.appender('a.t')
+      await writer.append(numbers(1), { key: 'before' })
+      await writer.append([{ id: 1 }, {}], { key: 'k' })
+      await writer.append(numbers(1, 10))
+      await second.append(numbers(1, 2), { key: 'k', ack: 'committed' })
+      const file = await rejected(writer.commit())
+      expect(await readFile(file, 'utf8')).toBe('{"1":1}\n{}\n')
+      expect(await ids(lake)).toEqual([0, 2, 10])
+      // Each appender of the process, since they share what they append; and nobody twice.
+      await writer.commit()
+      expect(await rejected(sibling.close())).toBe(file)
+      await Promise.all([writer.close(), second.close()])
+      await Promise.all([lake.close(), other.close()])
+      expect(await spooled()).toEqual([])
+    })
+
+    it('it is told by close(), and by the end of the lakehouse at the latest', async () => {
+      for (const [end, left] of [
+        ['writer', 2],
+        ['lake', 3],
+      ] as const) {
+        const { lake, other, writer, second } = end === 'writer' ? await both() : await reopened()
+        await writer.append([{ id: 1 }, {}], { key: 'k' })
+        await second.append(numbers(1, left), { key: 'k', ack: 'committed' })
+        await rejected(end === 'writer' ? writer.close() : lake.close())
+        await second.close()
+        await Promise.all([lake.close().catch(() => undefined), other.close()])
+        expect(await spooled()).toEqual([])
+      }
+    })
+    const reopened = async () => {
+      const lake = await Lakehouse.open(lakeFolder)
+      await run(lake, 'drop table a.t; create table a.t (id bigint)')
+      const other = await Lakehouse.open(lakeFolder)
+      return { lake, other, writer: await lake.appender('a.t'), second: await other.appender('a.t') }
+    }
+
+    it('with ack committed it is not acknowledged, and equal rows are told as repeated', async () => {
+      const { lake, other, writer, second } = await both()
+      await writer.append(numbers(1, 100))
+      const [first, last] = await Promise.allSettled(
+        [writer, second].map((some, at) => some.append([{ id: at }, {}], { key: 'k', ack: 'committed' })),
+      )
+      const told = [first, last].map((one) => one?.status)
+      expect(told.toSorted()).toEqual(['fulfilled', 'rejected'])
+      for (const one of [first, last])
+        if (one?.status === 'rejected') expect(one.reason).toMatchObject({ code: 'ingest/duplicate-key' })
+      const same = await Promise.all(
+        [writer, second].map((some) => some.append(numbers(1, 50), { key: 'same', ack: 'committed' })),
+      )
+      expect(same.toSorted((a, b) => a.rows - b.rows)).toEqual([
+        { rows: 0, isRepeated: true },
+        { rows: 1, isRepeated: false },
+      ])
+      // The appends themselves were told: there is nothing left to tell.
+      await Promise.all([writer.close(), second.close()])
+      expect((await lake.sql`select count(*)::int as n from a.t`)[0]?.['n']).toBe(4)
+      await Promise.all([lake.close(), other.close()])
+    })
   })
 
   it('rows that wait follow the columns of their table when those are renamed, dropped, added and widened', async () => {
@@ -399,6 +556,28 @@ describe('after a process died', () => {
     await writeFile(path, whole)
     await using last = await relocated(copy)
     expect(await ids(last)).toHaveLength(100)
+  })
+
+  it('an append whose key another process has used for other rows meanwhile is told, and its rows are in a file', async () => {
+    await using lake = await Lakehouse.open(lakeFolder)
+    await using other = await Lakehouse.open(lakeFolder)
+    await run(lake, 'create schema a; create table a.t (id bigint)')
+    const writer = await lake.appender('a.t')
+    await writer.append(numbers(2, 5))
+    await writer.append(numbers(2), { key: 'k' })
+    await (await other.appender('a.t')).append(numbers(1, 9), { key: 'k', ack: 'committed' })
+    const copy = await afterDeath()
+    await using next = await relocated(copy)
+    expect(next.streamRecovery).toMatchObject({
+      rows: 2,
+      streams: 2,
+      failures: [{ error: { code: 'ingest/duplicate-key', context: { rows: 2, keyDigest: expect.any(String) } } }],
+    })
+    const file = String(next.streamRecovery.failures[0]?.error.context['file'])
+    expect(await readFile(file, 'utf8')).toBe('{"1":0}\n{"1":1}\n')
+    expect(await ids(next)).toEqual([5, 6, 9])
+    expect(await readdir(join(copy, '.icebox/spool'))).toEqual([])
+    await writer.close().catch(() => undefined)
   })
 
   it('what it had committed and not yet removed from the spool is not added again, whatever snapshots expired', async () => {
