@@ -245,21 +245,22 @@ describe('what is given as rows', () => {
 
 describe('a value that does not fit', () => {
   const decimal: Type = { kind: 'decimal', precision: 38, scale: 0 }
-  it.each([
-    ['double', { kind: 'double' } as Type, 2n ** 1024n],
-    ['double', { kind: 'double' } as Type, -(2n ** 100_000n)],
-    ['double', { kind: 'double' } as Type, 2n ** 53n + 1n],
-    ['float', { kind: 'float' } as Type, 2n ** 128n],
-    ['float', { kind: 'float' } as Type, 2n ** 24n + 1n],
-    ['long', { kind: 'long' } as Type, 2n ** 100_000n],
+  const values: [string, Type, unknown][] = [
+    ['double', { kind: 'double' }, 2n ** 1024n],
+    ['double', { kind: 'double' }, -(2n ** 100_000n)],
+    ['double', { kind: 'double' }, 2n ** 53n + 1n],
+    ['float', { kind: 'float' }, 2n ** 128n],
+    ['float', { kind: 'float' }, 2n ** 24n + 1n],
+    ['long', { kind: 'long' }, 2n ** 100_000n],
     ['decimal', decimal, 2n ** 1_000_000n],
     ['decimal', decimal, '9'.repeat(5_000_000)],
     ['int', INT, 'x'.repeat(5_000_000)],
     ['int', INT, Symbol('s')],
     ['int', INT, () => 'x'.repeat(10_000)],
-    ['string', { kind: 'string' } as Type, { constructor: { name: { length: 1 } } }],
-    ['string', { kind: 'string' } as Type, Object.create(null)],
-  ])('of %s is refused with row, column and a value of a readable length', (_type, type, value) => {
+    ['string', { kind: 'string' }, { constructor: { name: { length: 1 } } }],
+    ['string', { kind: 'string' }, Object.create(null)],
+  ]
+  it.each(values)('of %s is refused with row, column and a value of a readable length', (_type, type, value) => {
     const error = linesOf([['c', type]], [{}, { c: value }])
     expect(error).toMatchObject({ code: 'source/row', context: { row: 1, column: 'c' } })
     expect(JSON.stringify([(error as Error).message, (error as { context: unknown }).context]).length).toBeLessThan(800)
@@ -276,23 +277,24 @@ describe('keys of a map that are equal to the engine', () => {
     ],
   }
   const list = (element: Type): Type => ({ kind: 'list', elementId: 7, element, elementRequired: false })
-  it.each([
-    ['a uuid in both cases', { kind: 'uuid' } as Type, uuid, uuid.toUpperCase()],
-    ['both zeros of double', { kind: 'double' } as Type, 0, -0],
-    ['both zeros of float', { kind: 'float' } as Type, -0, 0],
-    ['a float that rounds to zero', { kind: 'float' } as Type, -1e-60, 0],
-    ['NaN as a number and as text', { kind: 'double' } as Type, NaN, 'NaN'],
-    ['a bigint and a number', { kind: 'double' } as Type, 5n, 5],
-    ['whole numbers in three ways', { kind: 'long' } as Type, '007', 7n],
-    ['decimals in two ways', { kind: 'decimal', precision: 5, scale: 2 } as Type, '1.00', 1],
-    ['both zeros of decimal', { kind: 'decimal', precision: 5, scale: 2 } as Type, '-0.00', '0'],
-    ['an instant in two zones', { kind: 'timestamptz' } as Type, '2024-01-01T00:00:00Z', '2024-01-01T05:30:00+05:30'],
-    ['a time in two ways', { kind: 'time' } as Type, '12:00', '12:00:00.000'],
-    ['a day in two ways', { kind: 'date' } as Type, '1970-01-02', new Date(86_400_000)],
+  const keys: [string, Type, unknown, unknown][] = [
+    ['a uuid in both cases', { kind: 'uuid' }, uuid, uuid.toUpperCase()],
+    ['both zeros of double', { kind: 'double' }, 0, -0],
+    ['both zeros of float', { kind: 'float' }, -0, 0],
+    ['a float that rounds to zero', { kind: 'float' }, -1e-60, 0],
+    ['NaN as a number and as text', { kind: 'double' }, NaN, 'NaN'],
+    ['a bigint and a number', { kind: 'double' }, 5n, 5],
+    ['whole numbers in three ways', { kind: 'long' }, '007', 7n],
+    ['decimals in two ways', { kind: 'decimal', precision: 5, scale: 2 }, '1.00', 1],
+    ['both zeros of decimal', { kind: 'decimal', precision: 5, scale: 2 }, '-0.00', '0'],
+    ['an instant in two zones', { kind: 'timestamptz' }, '2024-01-01T00:00:00Z', '2024-01-01T05:30:00+05:30'],
+    ['a time in two ways', { kind: 'time' }, '12:00', '12:00:00.000'],
+    ['a day in two ways', { kind: 'date' }, '1970-01-02', new Date(86_400_000)],
     ['structs', struct, { d: -0, u: uuid }, { d: 0, u: uuid.toUpperCase() }],
     ['lists', list({ kind: 'double' }), [1, -0], [1, 0]],
     ['lists of structs', list(struct), [{ d: -0 }], [{ d: 0, u: null }]],
-  ])('are refused, as it would refuse the row at the commit: %s', (_what, key, one, other) => {
+  ]
+  it.each(keys)('are refused, as it would refuse the row at the commit: %s', (_what, key, one, other) => {
     const map: Type = { kind: 'map', keyId: 5, key, valueId: 6, value: INT, valueRequired: false }
     const twice = [
       [one, 1],

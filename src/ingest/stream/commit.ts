@@ -21,7 +21,7 @@ import { project } from '../write/projection.ts'
 import { type FoundTable, findTable, type StreamTable } from './find-table.ts'
 import type { Frame } from './frame.ts'
 import { heldKeys, KEYS_PROPERTY, printKeys } from './keys.ts'
-import { type LeftOut, setAside } from './left-out.ts'
+import { type LeftOut, type RowsAside, setAside } from './left-out.ts'
 import { markOf, markProperty, RANGE_PROPERTY } from './mark.ts'
 import { rowsSelect } from './rows-select.ts'
 import type { SealedSegment } from './segment-file.ts'
@@ -96,11 +96,13 @@ async function commitOnce(
   const fresh = frames.filter(({ sequence }) => !repeated.has(sequence))
   const keys = fresh.flatMap(({ key, crc }): [string, number][] => (key === null ? [] : [[key, crc]]))
   const [first, last] = [frames[0]?.sequence ?? 0, frames.at(-1)?.sequence ?? 0]
-  const leftOut: LeftOut[] = []
-  for (const frame of known) {
-    const isSame = frame.key !== null && held.get(frame.key) === frame.crc
-    leftOut.push({ frame, file: isSame ? null : await refuse(frame, batch, found, services) })
-  }
+  const places = await refuse(
+    new Set(known.filter(({ key, crc }) => held.get(key ?? '') !== crc)),
+    batch,
+    found,
+    services,
+  )
+  const leftOut = known.map((frame) => ({ frame, aside: places.get(frame) ?? null }))
   const written = fresh.length === 0 ? undefined : await write(segments, repeated, table, services)
   let committed: CommitResult
   try {
@@ -147,17 +149,20 @@ async function commitOnce(
   }
 }
 
-/** Gives the file of the rows: of the same name when the commit is tried again. */
+/** Where the rows of each append are: in a file for each segment, of the same name when the commit is tried again. */
 async function refuse(
-  frame: Frame,
+  appends: ReadonlySet<Frame>,
   { streamId, segments }: SegmentBatch,
   { identifier }: FoundTable,
   { settings }: IngestServices,
-): Promise<string> {
-  const name = `${[...identifier.namespace, identifier.name].join('.')}-${streamId}-${frame.sequence}`
-  const file = join(settings.rejectsDirectory, `${name.replaceAll(/[^\w.-]/g, '_')}.ndjson`)
-  for (const segment of segments) if (segment.frames.includes(frame)) await setAside(segment, frame, file)
-  return file
+): Promise<Map<Frame, RowsAside>> {
+  const places = new Map<Frame, RowsAside>()
+  const table = [...identifier.namespace, identifier.name].join('.').replaceAll(/[^\w.-]/g, '_')
+  for (const segment of segments) {
+    const file = join(settings.rejectsDirectory, `${table}-${streamId}-${segment.frames[0]?.sequence ?? 0}.ndjson`)
+    for (const [frame, place] of await setAside(segment, appends, file)) places.set(frame, place)
+  }
+  return places
 }
 
 async function write(

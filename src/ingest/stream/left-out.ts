@@ -9,13 +9,34 @@ import type { SealedSegment } from './segment-file.ts'
 export interface LeftOut {
   readonly frame: Frame
   /** Where its rows are now, for which the key does not stand; null for those that are in the table. */
-  readonly file: string | null
+  readonly aside: RowsAside | null
 }
 
-/** Takes the rows of an append out of its segment, as they are there: an object a line, members by field id. Rejects `storage/*`. */
-export async function setAside(segment: SealedSegment, { sequence }: Frame, file: string): Promise<void> {
+export interface RowsAside {
+  readonly file: string
+  /** Of the first row, from 1. */
+  readonly line: number
+}
+
+/**
+ * Puts rows of appends into a file as they are in their segment, an object a line, members by field id; says where each
+ * append is. Rejects `storage/*`, `stream/damaged`.
+ */
+export async function setAside(
+  segment: SealedSegment,
+  appends: ReadonlySet<Frame>,
+  file: string,
+): Promise<Map<Frame, RowsAside>> {
+  const places = new Map<Frame, RowsAside>()
+  let line = 1
+  for (const frame of segment.frames) {
+    if (!appends.has(frame)) continue
+    places.set(frame, { file, line })
+    line += frame.rows
+  }
+  if (places.size === 0) return places
   const folder = `${file}.copy`
-  const without = new Set(segment.frames.map((frame) => frame.sequence).filter((other) => other !== sequence))
+  const without = new Set(segment.frames.filter((frame) => !appends.has(frame)).map(({ sequence }) => sequence))
   const [copy] = await rowsOnly(segment.path, { without, fileBytes: Number.POSITIVE_INFINITY, folder })
   try {
     if (copy !== undefined) {
@@ -23,18 +44,19 @@ export async function setAside(segment: SealedSegment, { sequence }: Frame, file
       await rename(copy, file)
     }
     await rm(folder, { recursive: true, force: true })
+    return places
   } catch (error) {
     throw fileError(`${file} cannot be written`, error)
   }
 }
 
 /** For an append that was acknowledged, and will not be in its table. `key` is not known of streams that were taken over. */
-export function refusedLate({ frame, file }: LeftOut, key: string | undefined): IceboxError {
+export function refusedLate(frame: Frame, { file, line }: RowsAside, key: string | undefined): IceboxError {
   const name = key === undefined ? `its key (SHA-256 in base64 ${frame.key}…)` : `its key '${key}'`
   return new IceboxError('ingest/duplicate-key', {
-    message: `an append of ${frame.rows} rows is not in the table: before it was committed, ${name} was used for other rows; the rows are in ${file}`,
+    message: `an append of ${frame.rows} rows is not in the table: before it was committed, ${name} was used for other rows; the rows are in ${file}, from line ${line} on`,
     remedy: 'append them under a key of their own',
-    context: { ...(key === undefined ? { keyDigest: frame.key } : { key }), rows: frame.rows, file },
+    context: { ...(key === undefined ? { keyDigest: frame.key } : { key }), rows: frame.rows, file, line },
   })
 }
 
@@ -64,9 +86,9 @@ export class LeftOuts {
   /** To be told of a commit, before those who wait for it: what it left out, and its last append. */
   committed(leftOut: readonly LeftOut[], last: number): void {
     this.#last = new Map()
-    for (const one of leftOut) {
-      const { sequence } = one.frame
-      const error = one.file === null ? undefined : refusedLate(one, this.#keys.get(sequence))
+    for (const { frame, aside } of leftOut) {
+      const { sequence } = frame
+      const error = aside === null ? undefined : refusedLate(frame, aside, this.#keys.get(sequence))
       this.#last.set(sequence, { error })
       if (error === undefined || this.#awaited.has(sequence)) continue
       this.#count++

@@ -33,12 +33,14 @@ export class RecordName {
   /** The value that the record owns; undefined where it has none, {@link INHERITED} where its class has one. */
   read(record: NamedValues, isPlainRecord: boolean): unknown {
     const { text } = this
-    if ((isPlainRecord && !this.#isOfObject) || isOwn.call(record, text)) return record[text]
+    if ((isPlainRecord && !this.#isOfObject) || owns(record, text)) return record[text]
     return !this.#isOfObject && text in record ? INHERITED : undefined
   }
 }
 
-const isOwn = Object.prototype.propertyIsEnumerable
+function owns(record: NamedValues, name: string): boolean {
+  return Object.prototype.propertyIsEnumerable.call(record, name)
+}
 
 /** In place of a value that is there for who reads it, and not for who copies or prints the record. */
 export const INHERITED = Symbol('a value of the class')

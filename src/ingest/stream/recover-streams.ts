@@ -29,8 +29,8 @@ export async function recoverStreams(parts: StreamParts): Promise<StreamRecovery
     try {
       const stream = await takeStream(parts.spoolDirectory, id)
       if (stream === undefined) continue
-      rows += await recover(stream, parts, (one) => {
-        if (one.file !== null) failures.push({ folder: stream.path, error: refusedLate(one, undefined) })
+      rows += await recover(stream, parts, ({ frame, aside }) => {
+        if (aside !== null) failures.push({ folder: stream.path, error: refusedLate(frame, aside, undefined) })
       })
       streams++
     } catch (error) {

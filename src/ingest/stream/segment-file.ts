@@ -90,7 +90,9 @@ export class OpenSegment {
     try {
       for (const [at, frame] of frames.entries()) {
         end = await writeAt(this.#handle, Buffer.from(frameLine(frame)), end)
+        const rowsEnd = end + frame.bytes
         for (const piece of group[at]?.rows.pieces() ?? []) end = await writeAt(this.#handle, piece, end)
+        if (end !== rowsEnd) throw otherLength(this.#path, frame, end - rowsEnd)
       }
       await this.#handle.datasync()
     } catch (error) {
@@ -191,6 +193,13 @@ export async function takeOver(path: string): Promise<SealedSegment | undefined>
   } catch (error) {
     throw error instanceof IceboxError ? error : fileError(`the segment ${path} cannot be taken over`, error)
   }
+}
+
+function otherLength(path: string, { bytes }: Frame, more: number): IceboxError {
+  return new IceboxError('internal/unreachable', {
+    message: `rows of ${bytes} bytes were ${bytes + more} when they were written to ${path}`,
+    remedy: 'report this as a bug of Icebox; nothing of the append was kept',
+  })
 }
 
 /** `wholeBytes`: up to where the file can be trusted. */
