@@ -54,7 +54,7 @@ export async function setAside(
 export function refusedLate(frame: Frame, { file, line }: RowsAside, key: string | undefined): IceboxError {
   const name = key === undefined ? `its key (SHA-256 in base64 ${frame.key}…)` : `its key '${key}'`
   return new IceboxError('ingest/duplicate-key', {
-    message: `an append of ${frame.rows} rows is not in the table: before it was committed, ${name} was used for other rows; the rows are in ${file}, from line ${line} on`,
+    message: `an append of ${frame.rows} ${frame.rows === 1 ? 'row' : 'rows'} is not in the table: before it was committed, ${name} was used for other rows; the rows are in ${file}, from line ${line} on`,
     remedy: 'append them under a key of their own',
     context: { ...(key === undefined ? { keyDigest: frame.key } : { key }), rows: frame.rows, file, line },
   })
