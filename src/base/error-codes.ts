@@ -67,7 +67,7 @@ export const ERROR_CODES = {
   'source/columns': 'Column names that cannot be taken (empty, duplicate, differing by case).',
   'schema/mismatch': 'The columns or types of the source do not fit the table.',
   'schema/unsupported-type': 'A type that has no partner in Iceberg.',
-  'ingest/duplicate-key': 'The same key was imported with another source.',
+  'ingest/duplicate-key': 'The same key was used with another source, or for other rows.',
   'stream/uncommitted':
     'Appended rows are safe on disk, but their commit failed; it is tried again, and by the next process at the latest.',
   'stream/damaged': 'A file of the spool does not hold what was written to it.',

@@ -34,9 +34,16 @@ export class DecodedBatch implements ColumnarBatch {
     const rows: Record<string, SqlValue>[] = []
     for (let at = 0; at < this.rowCount; at++) {
       const row: Record<string, SqlValue> = {}
-      for (const { name, values } of columns) row[name] = values[at] ?? null
+      for (const { name, values } of columns) setOwn(row, name, values[at] ?? null)
       rows.push(row)
     }
     return rows
   }
+}
+
+/** A plain assignment to `__proto__` would set the prototype, or nothing. */
+function setOwn(row: Record<string, SqlValue>, name: string, value: SqlValue): void {
+  if (name === '__proto__')
+    Object.defineProperty(row, name, { value, writable: true, enumerable: true, configurable: true })
+  else row[name] = value
 }

@@ -10,7 +10,9 @@ import {
   StreamHub,
   type StreamParts,
 } from '../ingest/index.ts'
+import { checkAppendOptions, checkAppenderOptions } from './append-options.ts'
 import type { LakeFolder } from './folder.ts'
+import { NumberedCalls } from './numbered-calls.ts'
 
 /** A row: values by column name; a column that is left out is NULL. */
 export type AppendedRow = Readonly<Record<string, unknown>>
@@ -19,8 +21,9 @@ export interface AppenderOptions {
   /** What `append` waits for: `durable` (default), on disk and committed soon; `committed`, in the table. */
   readonly ack?: 'durable' | 'committed'
   /**
-   * Makes the whole appender repeatable: its appends are numbered under this key, one after the other, so that a program
-   * that starts again and appends the same rows in the same calls adds what is missing.
+   * Makes the whole appender repeatable: its calls of `append` are numbered under this key, one after the other, so that a
+   * program that starts again and makes the same calls adds what is missing. A call that fails has taken its number, too;
+   * the same rows again are the same call.
    */
   readonly key?: string
 }
@@ -36,47 +39,70 @@ export interface AppendOptions {
 export class Appender implements AsyncDisposable {
   readonly #handle: StreamHandle
   readonly #options: AppenderOptions
-  #numbered = 0
-  #turn: Promise<unknown> = Promise.resolve()
+  readonly #calls = new NumberedCalls()
+  #underWay: Promise<unknown> = Promise.resolve()
+  /** Of the appends that were refused late: those that this appender was told of. */
+  #told: number
 
   constructor(handle: StreamHandle, options: AppenderOptions) {
     this.#handle = handle
     this.#options = options
+    this.#told = handle.stream.leftOut.count
   }
 
   /**
    * Adds rows, all or none. Waits while too much is on its way, or memory is short. Rejects `source/row` naming row, column
    * and value, `ingest/duplicate-key` (a key with other rows), `storage/full` and other `storage/*`, `stream/uncommitted`,
-   * `cancelled`.
+   * `usage/invalid` for arguments of other kinds, `cancelled`.
    */
-  append(rows: readonly AppendedRow[], options: AppendOptions = {}): Promise<AppendResult> {
+  async append(rows: readonly AppendedRow[], options: AppendOptions = {}): Promise<AppendResult> {
+    checkAppendOptions(options)
     const ack = options.ack ?? this.#options.ack ?? 'durable'
     const { key: prefix } = this.#options
-    if (prefix === undefined || options.key !== undefined) return this.#handle.stream.append(rows, { ...options, ack })
-    const appended = this.#turn.then(async () => {
-      const result = await this.#handle.stream.append(rows, { ...options, ack, key: `${prefix}/${this.#numbered}` })
-      this.#numbered++
-      return result
-    })
-    this.#turn = appended.catch(() => undefined)
-    return appended
+    if (prefix === undefined || options.key !== undefined)
+      return await this.#handle.stream.append(rows, { ...options, ack })
+    const number = this.#calls.take(rows)
+    const appended = this.#handle.stream.append(rows, { ...options, ack, key: `${prefix}/${number}` })
+    this.#underWay = Promise.allSettled([this.#underWay, appended])
+    try {
+      return await appended
+    } catch (error) {
+      this.#calls.failed(number, rows)
+      throw error
+    }
   }
 
-  /** Commits what was appended; gives the snapshot that holds the last of it. Rejects `stream/uncommitted`. */
+  /**
+   * Commits what was appended; gives the snapshot that holds the last of it. Rejects `stream/uncommitted`, and
+   * `ingest/duplicate-key` once for appends that were acknowledged and are not in the table, since another process used
+   * their key for other rows before they were committed.
+   */
   async commit(): Promise<{ readonly snapshotId: string | null }> {
-    await this.#turn
+    await this.#underWay
     await this.#handle.stream.commit()
+    this.#tell()
     return { snapshotId: this.#handle.stream.lastSnapshotId?.toString() ?? null }
   }
 
-  /** Commits and ends. Where the commit fails the rows stay on disk for the next start. A second call waits for the first. */
+  /**
+   * Commits and ends. Where the commit fails the rows stay on disk for the next start. A second call waits for the first.
+   * Rejects as {@link commit} does.
+   */
   async close(): Promise<void> {
-    await this.#turn
+    await this.#underWay
     await this.#handle.close()
+    this.#tell()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  #tell(): void {
+    const { leftOut } = this.#handle.stream
+    const refused = leftOut.since(this.#told)
+    this.#told = leftOut.count
+    if (refused !== undefined) throw refused
   }
 }
 
@@ -121,6 +147,7 @@ export class Appenders {
   }
 
   async open(table: TableIdentifier, options: AppenderOptions): Promise<Appender> {
+    checkAppenderOptions(options)
     return new Appender(await this.#hub.open(table), options)
   }
 

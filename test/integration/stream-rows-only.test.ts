@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -71,4 +71,13 @@ it('copies of a segment hold its rows in order, each file full with its last row
     }),
     { numRuns: 40 },
   )
+})
+
+it('a segment that was changed after it was sealed is told: its rows from there on would be left out', async () => {
+  const { path, first } = await segmentOf([['a'], ['b'], ['c']])
+  const bytes = await readFile(path)
+  bytes[bytes.indexOf('"b"') + 1] = 0x7a
+  await writeFile(path, bytes)
+  const copied = rowsOnly(path, { without: new Set([first]), fileBytes: 100, folder: join(folder, 'copies-damaged') })
+  await expect(copied).rejects.toMatchObject({ code: 'stream/damaged', context: { file: path } })
 })

@@ -19,7 +19,9 @@ import { type WriteResult, writeDataFiles } from '../write/data-files.ts'
 import { removeFolder } from '../write/files.ts'
 import { project } from '../write/projection.ts'
 import { type FoundTable, findTable, type StreamTable } from './find-table.ts'
+import type { Frame } from './frame.ts'
 import { heldKeys, KEYS_PROPERTY, printKeys } from './keys.ts'
+import { type LeftOut, type RowsAside, setAside } from './left-out.ts'
 import { markOf, markProperty, RANGE_PROPERTY } from './mark.ts'
 import { rowsSelect } from './rows-select.ts'
 import type { SealedSegment } from './segment-file.ts'
@@ -40,6 +42,7 @@ export interface SegmentsCommitted {
   /** Null where all was in the table already. */
   readonly snapshotId: bigint | null
   readonly rows: number
+  readonly leftOut: readonly LeftOut[]
 }
 
 /** Other writers may change columns, or append the same keys, again and again; each time the files are written anew. */
@@ -51,14 +54,14 @@ const ROWS_TO_PARQUET = 0.5
 /**
  * Puts the rows of segments into their table by one commit, which also says how far the stream is in the table (invariant
  * N10): whatever was committed before, by this process or one that died, is left out. Appends whose key a snapshot of the
- * table holds are left out, too. Rejects `table/gone`, `storage/*`, `memory/*`, `catalog/*`; the table is as it was then,
+ * table holds are left out, too; where it holds the key for other rows, theirs are put into a file. Rejects `table/gone`, `storage/*`, `memory/*`, `catalog/*`; the table is as it was then,
  * `catalog/commit-unknown` excepted.
  */
 export async function commitSegments(batch: SegmentBatch, services: IngestServices): Promise<SegmentsCommitted> {
   for (let tries = 1; ; tries++) {
     const found = await findTable(services.catalog, batch.table)
     const segments = batch.segments.filter((segment) => lastOf(segment) > markOf(found.table.metadata, batch.streamId))
-    if (segments.length === 0) return { table: found.table, snapshotId: null, rows: 0 }
+    if (segments.length === 0) return { table: found.table, snapshotId: null, rows: 0, leftOut: [] }
     try {
       return await commitOnce({ ...batch, segments }, found, services)
     } catch (error) {
@@ -88,10 +91,18 @@ async function commitOnce(
   const { table } = found
   const frames = segments.flatMap((segment) => segment.frames)
   const held = heldKeys(table.metadata)
-  const repeated = new Set(frames.filter(({ key }) => key !== null && held.has(key)).map(({ sequence }) => sequence))
+  const known = frames.filter(({ key }) => key !== null && held.has(key))
+  const repeated = new Set(known.map(({ sequence }) => sequence))
   const fresh = frames.filter(({ sequence }) => !repeated.has(sequence))
   const keys = fresh.flatMap(({ key, crc }): [string, number][] => (key === null ? [] : [[key, crc]]))
   const [first, last] = [frames[0]?.sequence ?? 0, frames.at(-1)?.sequence ?? 0]
+  const places = await refuse(
+    new Set(known.filter(({ key, crc }) => held.get(key ?? '') !== crc)),
+    batch,
+    found,
+    services,
+  )
+  const leftOut = known.map((frame) => ({ frame, aside: places.get(frame) ?? null }))
   const written = fresh.length === 0 ? undefined : await write(segments, repeated, table, services)
   let committed: CommitResult
   try {
@@ -100,8 +111,8 @@ async function commitOnce(
       target: {
         load: async () => {
           const now = await target.load()
-          const keysNow = heldKeys(now.metadata)
-          if (markOf(now.metadata, streamId) >= first || keys.some(([key]) => keysNow.has(key)))
+          const keysNow = keys.length === 0 ? undefined : heldKeys(now.metadata)
+          if (markOf(now.metadata, streamId) >= first || keys.some(([key]) => keysNow?.has(key)))
             throw new Overtaken(streamId)
           return now
         },
@@ -134,7 +145,24 @@ async function commitOnce(
     table: committed.table,
     snapshotId: committed.snapshot?.snapshotId ?? null,
     rows: Number(written?.rows ?? 0n),
+    leftOut,
   }
+}
+
+/** Where the rows of each append are: in a file for each segment, of the same name when the commit is tried again. */
+async function refuse(
+  appends: ReadonlySet<Frame>,
+  { streamId, segments }: SegmentBatch,
+  { identifier }: FoundTable,
+  { settings }: IngestServices,
+): Promise<Map<Frame, RowsAside>> {
+  const places = new Map<Frame, RowsAside>()
+  const table = [...identifier.namespace, identifier.name].join('.').replaceAll(/[^\w.-]/g, '_')
+  for (const segment of segments) {
+    const file = join(settings.rejectsDirectory, `${table}-${streamId}-${segment.frames[0]?.sequence ?? 0}.ndjson`)
+    for (const [frame, place] of await setAside(segment, appends, file)) places.set(frame, place)
+  }
+  return places
 }
 
 async function write(

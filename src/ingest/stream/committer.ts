@@ -6,6 +6,7 @@ import { besideOthers } from './beside-others.ts'
 import type { Clock } from './clock.ts'
 import { commitSegments } from './commit.ts'
 import { MOST_KEYS } from './keys.ts'
+import type { LeftOut } from './left-out.ts'
 import type { SealedSegment } from './segment-file.ts'
 import type { Spool } from './spool.ts'
 import type { StreamFolder } from './stream-folder.ts'
@@ -22,7 +23,8 @@ export interface CommitterParts {
   readonly commitBytes: number
   /** `performance.streaming.commit_interval` */
   readonly commitIntervalMs: number
-  readonly onCommitted: (table: LoadedTable) => void
+  /** `last`: the last append that the commit was for. */
+  readonly onCommitted: (table: LoadedTable, leftOut: readonly LeftOut[], last: number) => void
 }
 
 interface Waiter {
@@ -140,9 +142,9 @@ export class Committer {
     const last = segments.at(-1)?.frames.at(-1)?.sequence
     if (last === undefined) return
     const batch = { streamId: stream.id, table: stream.table, segments, hold: () => stream.owner.hold() }
-    const { table, snapshotId } = await besideOthers(gate, async () => commitSegments(batch, await services()))
+    const { table, snapshotId, leftOut } = await besideOthers(gate, async () => commitSegments(batch, await services()))
     this.#lastSnapshotId = snapshotId ?? this.#lastSnapshotId
-    this.#parts.onCommitted(table)
+    this.#parts.onCommitted(table, leftOut, last)
     await spool.remove(segments)
     this.#committedSequence = last
     this.#committedKeys += segments.reduce(

@@ -1,9 +1,11 @@
 import { crc32 } from 'node:zlib'
-import { formatBytes, IceboxError, nearestNames } from '../../base/index.ts'
+import { formatBytes, IceboxError, isIceboxError, messageOf, nearestNames } from '../../base/index.ts'
 import { type Schema, typeToString } from '../../iceberg/index.ts'
 import type { Lease } from '../../memory/index.ts'
-import { encoderOf, type EncodeValue, isMissing, isRecord } from './encode-value.ts'
+import { encoderOf, type EncodeValue, isMissing } from './encode-value.ts'
 import { type EncodedRows, HeldRows, leaseText, PassingRows, releaseAll, type RowBuffers } from './encoded-rows.ts'
+import { INHERITED, isPlain, isRecord, type NamedValues, RecordName, unknownName } from './record.ts'
+import { shown } from './shown.ts'
 
 /** What one append may hold. It is kept as a whole or not at all. */
 export const MAX_APPEND_BYTES = 64_000_000
@@ -18,12 +20,14 @@ export class RowEncoder {
   readonly #mostRowBytes: number
   readonly #names: ReadonlySet<string>
   readonly #columns: readonly {
-    readonly name: string
+    readonly name: RecordName
     readonly type: string
     readonly start: string
     readonly required: boolean
     readonly encode: EncodeValue
   }[]
+  /** Names of a row that all are columns: most rows of an append have the same. */
+  #checked: readonly string[] = []
 
   /** `mostRowBytes`: a longer row could be kept, but not be read again within the budget. */
   constructor(schema: Schema, mostRowBytes: number) {
@@ -31,7 +35,7 @@ export class RowEncoder {
     this.#mostRowBytes = Math.min(mostRowBytes, MAX_APPEND_BYTES)
     this.#names = new Set(schema.fields.map((field) => field.name))
     this.#columns = schema.fields.map((field) => ({
-      name: field.name,
+      name: new RecordName(field.name),
       type: typeToString(field.type),
       start: `"${field.id}":`,
       required: field.required,
@@ -40,10 +44,11 @@ export class RowEncoder {
   }
 
   /**
-   * Throws `source/row` naming row (from 0), column, value and rule, `usage/invalid` for more than
+   * Throws `source/row` naming row (from 0), column, value and rule, `usage/invalid` for what is no array and for more than
    * {@link MAX_APPEND_BYTES}, `memory/refused` where there is no buffer; then nothing is held.
    */
   encode(rows: readonly unknown[], into: RowBuffers): EncodedRows {
+    checkRows(rows)
     const leases: Lease[] = []
     let largest = 0
     let bytes = 0
@@ -70,12 +75,24 @@ export class RowEncoder {
     }
   }
 
+  /** CRC-32 of the rows as {@link encode} counts it; undefined where a row does not fit. */
+  checksum(rows: readonly unknown[]): number | undefined {
+    let crc = 0
+    try {
+      for (const { text } of this.#texts(rows)) crc = crc32(text, crc)
+      return crc
+    } catch (error) {
+      if (isIceboxError(error, 'source/row')) return undefined
+      throw error
+    }
+  }
+
   /** The lines, several together. */
   *#texts(rows: readonly unknown[]): Generator<{ readonly text: string; readonly longestLine: number }, void> {
     let text = ''
     let longestLine = 0
     for (const [at, row] of rows.entries()) {
-      const line = this.#row(row, at)
+      const line = this.#line(row, at)
       longestLine = Math.max(longestLine, line.length)
       text += line
       if (text.length < PIECE_CHARACTERS) continue
@@ -85,33 +102,51 @@ export class RowEncoder {
     if (text !== '') yield { text, longestLine }
   }
 
+  #line(row: unknown, at: number): string {
+    try {
+      return this.#row(row, at)
+    } catch (error) {
+      // A getter of the row, or a buffer that was given away.
+      throw isIceboxError(error) ? error : badRow(at, `row ${at} cannot be read: ${messageOf(error)}`, {})
+    }
+  }
+
   #row(row: unknown, at: number): string {
-    if (!isRecord(row)) throw badRow(at, `row ${at} is not an object with a value for each column`, {})
+    if (!isRecord(row)) {
+      throw badRow(at, `row ${at} is ${shown(row)}, not an object with a value for each column`, { value: shown(row) })
+    }
+    const isPlainRow = isPlain(row)
     let line = '{'
-    let used = 0
-    for (const column of this.#columns) {
-      const value = row[column.name]
-      if (value !== undefined) used++
+    for (const { name, start, required, type, encode } of this.#columns) {
+      const value = name.read(row, isPlainRow)
       if (isMissing(value)) {
-        if (column.required) throw this.#missing(at, column.name, row)
+        if (required) throw this.#missing(at, name.text, row)
         continue
       }
-      if (this.#isTooLong(value)) throw this.#tooLong(at, column.name)
-      const text = column.encode(value)
+      if (value === INHERITED) throw inherited(at, name.text)
+      if (this.#isTooLong(value)) throw this.#tooLong(at, name.text)
+      const text = encode(value)
       if (typeof text !== 'string') {
         throw badRow(
           at,
-          `row ${at}, column '${column.name}${text.path}': ${shown(text.value)} ${text.rule} (the column is ${column.type})`,
-          { column: column.name, value: shown(text.value), expected: column.type, rule: text.rule },
+          `row ${at}, column '${name.text}${text.path}': ${shown(text.value)} ${text.rule} (the column is ${type})`,
+          { column: name.text, value: shown(text.value), expected: type, rule: text.rule },
         )
       }
-      line += (line === '{' ? '' : ',') + column.start + text
-      if (this.#isTooLong(line)) throw this.#tooLong(at, column.name)
+      line += (line === '{' ? '' : ',') + start + text
+      if (this.#isTooLong(line)) throw this.#tooLong(at, name.text)
     }
-    // Counted first: names are looked up one by one only where something is left over.
-    const names = Object.keys(row)
-    if (names.length > used) for (const name of names) if (!this.#names.has(name)) throw this.#unknown(at, name)
+    this.#checkNames(row, at)
     return `${line}}\n`
+  }
+
+  #checkNames(row: NamedValues, at: number): void {
+    const names = Object.keys(row)
+    const checked = this.#checked
+    if (names.length === checked.length && names.every((name, index) => name === checked[index])) return
+    const unknown = unknownName(row, names, this.#names)
+    if (unknown !== undefined) throw this.#unknown(at, unknown)
+    if (names.every((name) => this.#names.has(name))) this.#checked = names
   }
 
   #isTooLong(value: unknown): boolean {
@@ -164,19 +199,35 @@ function badRow(
   return new IceboxError('source/row', { message, remedy, context: { row, ...context } })
 }
 
+function inherited(at: number, column: string): IceboxError {
+  return badRow(
+    at,
+    `row ${at}, column '${column}': its value is of the row's class, not of the row`,
+    { column },
+    `give objects that own their values: { ${column}: row.${column} }`,
+  )
+}
+
+/** A string or a `Set` has entries, too, and other ones. */
+function checkRows(rows: unknown): void {
+  if (Array.isArray(rows)) return
+  throw new IceboxError('usage/invalid', {
+    message: `append was given ${shown(rows)}, not an array of rows`,
+    remedy: arrayOf(rows),
+    context: { value: shown(rows) },
+  })
+}
+
+function arrayOf(rows: unknown): string {
+  if (typeof rows === 'object' && rows !== null && Symbol.iterator in rows) return 'write append([...rows])'
+  if (isRecord(rows) && !(Symbol.asyncIterator in rows)) return 'write append([row])'
+  return 'give an array of objects, each with values by column name'
+}
+
 function tooLarge(rows: number): IceboxError {
   return new IceboxError('usage/invalid', {
     message: `an append of ${rows} rows is larger than ${formatBytes(MAX_APPEND_BYTES)}`,
     remedy: 'append fewer rows at a time',
     context: { rows, limitBytes: MAX_APPEND_BYTES },
   })
-}
-
-const SHOWN_CHARACTERS = 200
-
-function shown(value: unknown): string {
-  if (typeof value === 'string') return `'${value.slice(0, SHOWN_CHARACTERS)}'`
-  if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'an invalid Date' : value.toISOString()
-  if (typeof value === 'object' && value !== null) return `a value of the kind ${value.constructor?.name ?? 'object'}`
-  return String(value)
 }

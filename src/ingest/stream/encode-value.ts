@@ -11,6 +11,7 @@ import {
   type Type,
 } from '../../iceberg/index.ts'
 import { formatDecimal } from '../../iceberg/values/index.ts'
+import { INHERITED, isPlain, isRecord, RecordName, unknownName } from './record.ts'
 
 /** Why a value is not one of its type. */
 export class Misfit {
@@ -33,26 +34,29 @@ export class Misfit {
 /** JSON text of a value, or why there is none. */
 export type EncodeValue = (value: unknown) => string | Misfit
 
+/** `exact` keeps what was given; in `compared`, values that the engine takes for equal have one text. */
+type Form = 'exact' | 'compared'
+
 /**
  * How values of a type are written into the spool, read back by `rowsSelect`: numbers as JSON numbers,
  * decimals and what JSON has no number for as text, dates as days and times as microseconds from 1970, bytes as base64,
  * members of structs by field id. Nothing is rounded, cut or guessed: a value that its type does not hold is a
  * {@link Misfit}. A missing (undefined) value is NULL.
  */
-export function encoderOf(type: Type): EncodeValue {
+export function encoderOf(type: Type, form: Form = 'exact'): EncodeValue {
   switch (type.kind) {
     case 'struct':
-      return structEncoder(type)
+      return structEncoder(type, form)
     case 'list':
-      return listEncoder(type)
+      return listEncoder(type, form)
     case 'map':
-      return mapEncoder(type)
+      return mapEncoder(type, form)
     default:
-      return primitiveEncoder(type)
+      return primitiveEncoder(type, form)
   }
 }
 
-function primitiveEncoder(type: PrimitiveType): EncodeValue {
+function primitiveEncoder(type: PrimitiveType, form: Form): EncodeValue {
   switch (type.kind) {
     case 'boolean':
       return (value) => (typeof value === 'boolean' ? String(value) : fail(value, 'is not true or false'))
@@ -61,16 +65,18 @@ function primitiveEncoder(type: PrimitiveType): EncodeValue {
     case 'long':
       return wholeNumber(-(2n ** 63n), 2n ** 63n - 1n, 'long')
     case 'float':
-      return (value) => real(value, Math.fround, 'float')
+      return (value) => real(value, Math.fround, 'float', form)
     case 'double':
-      return (value) => real(value, (number) => number, 'double')
+      return (value) => real(value, (number) => number, 'double', form)
     case 'decimal':
       return (value) => decimal(value, type.precision, type.scale)
     case 'string':
       return string
     case 'uuid':
       return (value) =>
-        typeof value === 'string' && parseUuid(value) !== undefined ? `"${value}"` : fail(value, 'is not a uuid')
+        typeof value === 'string' && parseUuid(value) !== undefined
+          ? `"${form === 'compared' ? value.toLowerCase() : value}"`
+          : fail(value, 'is not a uuid')
     case 'binary':
       return (value) =>
         value instanceof Uint8Array
@@ -122,23 +128,33 @@ function wholeNumber(least: bigint, most: bigint, name: string): EncodeValue {
 const NOT_FINITE = new Set(['NaN', 'Infinity', '-Infinity'])
 
 /** The nearest value of the type, as any reader of text takes it; what would become infinite is refused. */
-function real(value: unknown, round: (value: number) => number, name: string): string | Misfit {
+function real(value: unknown, round: (value: number) => number, name: string, form: Form): string | Misfit {
   if (typeof value === 'string' && NOT_FINITE.has(value)) return `"${value}"`
   if (typeof value === 'bigint') {
-    const number = Number(value)
-    return BigInt(number) === value ? real(number, round, name) : fail(value, `has more digits than ${name} holds`)
+    const number = round(Number(value))
+    if (!Number.isFinite(number)) return fail(value, `does not fit into ${name}`)
+    return BigInt(number) === value ? String(number) : fail(value, `has more digits than ${name} holds`)
   }
   if (typeof value !== 'number') return fail(value, `is not ${name}`)
   const rounded = round(value)
   if (Number.isFinite(value) && !Number.isFinite(rounded)) return fail(value, `does not fit into ${name}`)
   if (!Number.isFinite(rounded)) return `"${rounded}"`
-  return Object.is(rounded, -0) ? '-0.0' : String(rounded)
+  return Object.is(rounded, -0) && form === 'exact' ? '-0.0' : String(rounded)
 }
+
+/** More digits are no decimal: they would be read and divided for seconds before that is told. */
+const MOST_DECIMAL_CHARACTERS = 1_000
+const DECIMAL_LIMIT = 10n ** 38n
 
 function decimal(value: unknown, precision: number, scale: number): string | Misfit {
   const type = `decimal(${precision}, ${scale})`
   if (typeof value !== 'number' && typeof value !== 'bigint' && typeof value !== 'string')
     return fail(value, `is not ${type}`)
+  const isLong =
+    typeof value === 'string'
+      ? value.length > MOST_DECIMAL_CHARACTERS
+      : value >= DECIMAL_LIMIT || value <= -DECIMAL_LIMIT
+  if (isLong) return fail(value, `does not fit into ${type} without rounding`)
   const text = String(value)
   const unscaled = parseDecimal(text, precision, scale)
   if (unscaled !== undefined) return `"${formatDecimal(unscaled, scale)}"`
@@ -224,8 +240,8 @@ function zonedTime(value: unknown): bigint | undefined {
   return sign === '-' ? micros + offset : micros - offset
 }
 
-function listEncoder(type: ListType): EncodeValue {
-  const element = memberEncoder(type.element, type.elementRequired)
+function listEncoder(type: ListType, form: Form): EncodeValue {
+  const element = memberEncoder(type.element, type.elementRequired, form)
   return (value) => {
     if (!Array.isArray(value)) return fail(value, 'is not a list: give an array')
     const items: readonly unknown[] = value
@@ -239,52 +255,80 @@ function listEncoder(type: ListType): EncodeValue {
   }
 }
 
-function mapEncoder(type: MapType): EncodeValue {
-  const key = memberEncoder(type.key, true)
-  const item = memberEncoder(type.value, type.valueRequired)
+function mapEncoder(type: MapType, form: Form): EncodeValue {
+  const key = memberEncoder(type.key, true, form)
+  const item = memberEncoder(type.value, type.valueRequired, form)
+  const compared = isSpelledOnce(type.key) ? undefined : memberEncoder(type.key, true, 'compared')
   return (value) => {
     const entries: unknown = value instanceof Map ? [...value] : value
     if (!Array.isArray(entries)) return fail(value, 'is not a map: give a Map, or an array of [key, value]')
     const pairs: readonly unknown[] = entries
-    const seen = new Set<string>()
+    const seen = new Set<unknown>()
     const parts: string[] = []
     for (const [at, pair] of pairs.entries()) {
       if (!Array.isArray(pair) || pair.length !== 2) return fail(pair, 'is not a [key, value]').below(`[${at}]`)
       const [k, v] = [key(pair[0]), item(pair[1])]
       if (typeof k !== 'string') return k.below(`[${at}].key`)
       if (typeof v !== 'string') return v.below(`[${at}].value`)
-      if (seen.has(k)) return fail(pair[0], 'is twice among the keys of a map').below(`[${at}].key`)
-      seen.add(k)
+      const same = compared === undefined ? k : compared(pair[0])
+      if (seen.has(same)) return fail(pair[0], 'is twice among the keys of a map').below(`[${at}].key`)
+      seen.add(same)
       parts.push(`{"k":${k},"v":${v}}`)
     }
     return `[${parts.join(',')}]`
   }
 }
 
-function structEncoder(type: StructType): EncodeValue {
-  const members = type.fields.map((field) => ({ ...field, encode: encoderOf(field.type) }))
+/** Whether values that the engine takes for equal have one text in any form: keys of maps are compared by it. */
+function isSpelledOnce(type: Type): boolean {
+  switch (type.kind) {
+    case 'float':
+    case 'double':
+    case 'uuid':
+      return false
+    case 'list':
+      return isSpelledOnce(type.element)
+    case 'map':
+      return isSpelledOnce(type.key) && isSpelledOnce(type.value)
+    case 'struct':
+      return type.fields.every((field) => isSpelledOnce(field.type))
+    default:
+      return true
+  }
+}
+
+function structEncoder(type: StructType, form: Form): EncodeValue {
+  const members = type.fields.map((field) => ({
+    start: `"${field.id}":`,
+    name: new RecordName(field.name),
+    required: field.required,
+    encode: encoderOf(field.type, form),
+  }))
   const names = new Set(type.fields.map((field) => field.name))
   return (value) => {
     if (!isRecord(value)) return fail(value, 'is not a struct: give an object')
-    const unknown = Object.keys(value).find((name) => !names.has(name))
+    const unknown = unknownName(value, Object.keys(value), names)
     if (unknown !== undefined) return fail(unknown, 'is no field of the struct')
+    const isPlainValue = isPlain(value)
     const parts: string[] = []
-    for (const { id, name, required, encode } of members) {
-      const member = value[name]
+    for (const { start, name, required, encode } of members) {
+      const member = name.read(value, isPlainValue)
       if (isMissing(member)) {
-        if (required) return missing(member).below(`.${name}`)
+        if (required) return missing(member).below(`.${name.text}`)
         continue
       }
+      if (member === INHERITED)
+        return fail(value, 'has it from its class: give an object that owns it').below(`.${name.text}`)
       const part = encode(member)
-      if (typeof part !== 'string') return part.below(`.${name}`)
-      parts.push(`"${id}":${part}`)
+      if (typeof part !== 'string') return part.below(`.${name.text}`)
+      parts.push(start + part)
     }
     return `{${parts.join(',')}}`
   }
 }
 
-function memberEncoder(type: Type, isRequired: boolean): EncodeValue {
-  const encode = encoderOf(type)
+function memberEncoder(type: Type, isRequired: boolean, form: Form): EncodeValue {
+  const encode = encoderOf(type, form)
   return (value) => (isMissing(value) ? (isRequired ? missing(value) : 'null') : encode(value))
 }
 
@@ -294,10 +338,4 @@ function missing(value: unknown): Misfit {
 
 export function isMissing(value: unknown): value is null | undefined {
   return value === undefined || value === null
-}
-
-/** An object of named values: not a list, not one of the classes that are values themselves. */
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
-  return !(value instanceof Date || value instanceof Map || value instanceof Uint8Array)
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { type IceboxError, isIceboxError } from '../../base/index.ts'
 import { commitSegments } from './commit.ts'
+import { type LeftOut, refusedLate } from './left-out.ts'
 import type { SealedSegment } from './segment-file.ts'
 import { segmentsOf, type StreamFolder, streamsIn, takeStream } from './stream-folder.ts'
 import { finishStream, type StreamParts } from './table-stream.ts'
@@ -9,7 +10,10 @@ export interface StreamRecovery {
   /** Rows that were on disk, and now are in their table. */
   readonly rows: number
   readonly streams: number
-  /** Streams that could not be committed: their rows stay in the spool for the next try. */
+  /**
+   * Streams that could not be committed: their rows stay in the spool for the next try. Of code `ingest/duplicate-key`:
+   * single appends, whose rows are in a file that the error names.
+   */
   readonly failures: readonly { readonly folder: string; readonly error: IceboxError }[]
 }
 
@@ -25,7 +29,9 @@ export async function recoverStreams(parts: StreamParts): Promise<StreamRecovery
     try {
       const stream = await takeStream(parts.spoolDirectory, id)
       if (stream === undefined) continue
-      rows += await recover(stream, parts)
+      rows += await recover(stream, parts, ({ frame, aside }) => {
+        if (aside !== null) failures.push({ folder: stream.path, error: refusedLate(frame, aside, undefined) })
+      })
       streams++
     } catch (error) {
       if (!isIceboxError(error)) throw error
@@ -35,16 +41,16 @@ export async function recoverStreams(parts: StreamParts): Promise<StreamRecovery
   return { rows, streams, failures }
 }
 
-async function recover(stream: StreamFolder, parts: StreamParts): Promise<number> {
+async function recover(stream: StreamFolder, parts: StreamParts, onLeftOut: (one: LeftOut) => void): Promise<number> {
   try {
-    return await commitAll(stream, parts)
+    return await commitAll(stream, parts, onLeftOut)
   } catch (error) {
     await stream.owner.release()
     throw error
   }
 }
 
-async function commitAll(stream: StreamFolder, parts: StreamParts): Promise<number> {
+async function commitAll(stream: StreamFolder, parts: StreamParts, onLeftOut: (one: LeftOut) => void): Promise<number> {
   let rows = 0
   for (const segments of batches(await segmentsOf(stream), parts.commitBytes)) {
     const committed = await commitSegments(
@@ -52,6 +58,7 @@ async function commitAll(stream: StreamFolder, parts: StreamParts): Promise<numb
       await parts.services('stream recovery'),
     )
     rows += committed.rows
+    for (const one of committed.leftOut) onLeftOut(one)
   }
   await finishStream(stream, parts)
   return rows

@@ -1,9 +1,9 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { makeFolders } from '../../base/index.ts'
+import { IceboxError, makeFolders } from '../../base/index.ts'
 import { fileError } from '../write/files.ts'
 import { scanSegment } from './frame.ts'
-import { readerOf } from './segment-file.ts'
+import { damaged, readerOf } from './segment-file.ts'
 
 export interface RowsOnly {
   /** Sequences of appends that are left out. */
@@ -17,7 +17,7 @@ export interface RowsOnly {
 const CHUNK_BYTES = 1 << 20
 const NEW_LINE = 10
 
-/** Copies of a segment that hold rows alone, in order; gives their paths. Rejects `storage/*`. */
+/** Copies of a sealed segment that hold rows alone, in order; gives their paths. Rejects `stream/damaged`, `storage/*`. */
 export async function rowsOnly(path: string, { without, fileBytes, folder }: RowsOnly): Promise<string[]> {
   const copies = new Copies(join(folder, basename(path)), fileBytes)
   try {
@@ -25,7 +25,10 @@ export async function rowsOnly(path: string, { without, fileBytes, folder }: Row
     const from = await open(path, 'r')
     try {
       const read = readerOf(from)
-      for (const { sequence, bytes, end } of (await scanSegment(read)).frames) {
+      const { frames, validBytes } = await scanSegment(read)
+      const { size } = await from.stat()
+      if (validBytes < size) throw damaged(path, validBytes, size)
+      for (const { sequence, bytes, end } of frames) {
         if (without.has(sequence)) continue
         for (let at = end - bytes; at < end; at += CHUNK_BYTES)
           await copies.write(await read(at, Math.min(CHUNK_BYTES, end - at)))
@@ -36,7 +39,7 @@ export async function rowsOnly(path: string, { without, fileBytes, folder }: Row
     }
     return copies.paths
   } catch (error) {
-    throw fileError(`${path} cannot be copied to ${folder}`, error)
+    throw error instanceof IceboxError ? error : fileError(`${path} cannot be copied to ${folder}`, error)
   }
 }
 

@@ -77,12 +77,22 @@ export class OpenSegment {
    */
   async append(group: readonly PendingAppend[]): Promise<readonly Frame[]> {
     if (this.#broken !== undefined) throw this.#broken
-    const frames = group.map(({ rows, key }, at) => ({ sequence: this.#nextSequence + at, key, ...rows.count }))
+    const flushedBytes = this.#durableBytes
+    const frames = group.map(
+      ({ rows, key }, at): Frame => ({
+        sequence: this.#nextSequence + at,
+        key,
+        flushedBytes,
+        ...rows.count,
+      }),
+    )
     let end = this.#durableBytes
     try {
       for (const [at, frame] of frames.entries()) {
         end = await writeAt(this.#handle, Buffer.from(frameLine(frame)), end)
+        const rowsEnd = end + frame.bytes
         for (const piece of group[at]?.rows.pieces() ?? []) end = await writeAt(this.#handle, piece, end)
+        if (end !== rowsEnd) throw otherLength(this.#path, frame, end - rowsEnd)
       }
       await this.#handle.datasync()
     } catch (error) {
@@ -145,8 +155,18 @@ export function readerOf(handle: FileHandle): (offset: number, length: number) =
 
 /**
  * A segment of a process that is gone, sealed: what a kill or a power loss tore off is cut. Undefined, and the file is
- * the caller's to remove, where it holds nothing. Rejects `stream/damaged` for a sealed segment that is not whole: every
- * row in it was acknowledged.
+ * the caller's to remove, where it holds nothing. Rejects `stream/damaged`, and cuts nothing, for one that is not whole where
+ * acknowledged rows were.
+ *
+ * What was acknowledged: an append after the flush that covers it. A group of appends is written as a whole, flushed, and
+ * acknowledged, before a byte of the next is written, and each frame says how much of the file was flushed before its group.
+ * So where a frame is not whole,
+ * - and a later one says that its bytes were flushed, they were on the disk and somebody changed them: damage;
+ * - and only frames of its own group follow, a power loss may have kept these pages and not those, since the group was not
+ *   flushed then: all of it is a torn end. A kill tears off an end only;
+ * - and nothing follows, it is a torn end. A last group that was flushed, and changed afterwards, looks the same: one group
+ *   is what cannot be told.
+ * A sealed segment was flushed to its last byte.
  */
 export async function takeOver(path: string): Promise<SealedSegment | undefined> {
   try {
@@ -155,7 +175,8 @@ export async function takeOver(path: string): Promise<SealedSegment | undefined>
       const { size } = await handle.stat()
       const scan = await scanSegment(readerOf(handle))
       const isSealed = path.endsWith(SEALED)
-      if (isSealed && scan.validBytes < size) throw damaged(path, scan.validBytes, size)
+      const isCut = isSealed && (scan.validBytes < size || scan.frames.length === 0)
+      if (isCut || scan.isDamaged) throw damaged(path, scan.validBytes, size)
       if (scan.header === undefined || scan.frames.length === 0) return undefined
       const schema = parseSchema(parseJson(scan.header))
       const sealed = isSealed ? path : path.slice(0, -OPEN.length) + SEALED
@@ -174,7 +195,15 @@ export async function takeOver(path: string): Promise<SealedSegment | undefined>
   }
 }
 
-function damaged(path: string, wholeBytes: number, sizeBytes: number): IceboxError {
+function otherLength(path: string, { bytes }: Frame, more: number): IceboxError {
+  return new IceboxError('internal/unreachable', {
+    message: `rows of ${bytes} bytes were ${bytes + more} when they were written to ${path}`,
+    remedy: 'report this as a bug of Icebox; nothing of the append was kept',
+  })
+}
+
+/** `wholeBytes`: up to where the file can be trusted. */
+export function damaged(path: string, wholeBytes: number, sizeBytes: number): IceboxError {
   return new IceboxError('stream/damaged', {
     message: `the spool segment ${path} is damaged after byte ${wholeBytes} of ${sizeBytes}`,
     remedy: 'restore the file, or remove it to give up its rows',

@@ -10,7 +10,7 @@ import { type SharedLimits, type StreamParts, TableStream } from './table-stream
 /** A way into a table's stream; the stream ends with the last of them. */
 export interface StreamHandle {
   /** Rejects `usage/invalid` once this handle was closed, whoever has another. */
-  readonly stream: Pick<TableStream, 'append' | 'commit' | 'lastSnapshotId'>
+  readonly stream: Pick<TableStream, 'append' | 'commit' | 'lastSnapshotId' | 'leftOut'>
   /** Rejects as {@link TableStream.close} does, for the last handle. */
   close(): Promise<void>
 }
@@ -71,6 +71,7 @@ export class StreamHub {
         stream: {
           append: async (rows, request) => open().append(rows, request),
           commit: async () => open().commit(),
+          leftOut: stream.leftOut,
           get lastSnapshotId() {
             return stream.lastSnapshotId
           },

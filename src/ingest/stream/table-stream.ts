@@ -12,8 +12,10 @@ import type { EncodedRows } from './encoded-rows.ts'
 import { findTable } from './find-table.ts'
 import type { Frame } from './frame.ts'
 import { heldKeys, keyDigest } from './keys.ts'
+import { LeftOuts } from './left-out.ts'
 import { markOf, markProperty } from './mark.ts'
 import type { RowWindow } from './row-window.ts'
+import { hadChecksum } from './same-rows.ts'
 import { Spool } from './spool.ts'
 import { removeSegments, removeStream, type StreamFolder } from './stream-folder.ts'
 
@@ -86,6 +88,8 @@ export class TableStream {
   readonly #committer: Committer
   readonly #window: RowWindow
   readonly #consumer: string
+  /** Appends that were acknowledged and turned out to have the key of others. */
+  readonly leftOut = new LeftOuts()
   readonly #keys = new Map<string, KnownKey>()
   readonly #underWay = new Set<Promise<unknown>>()
   #encoder: RowEncoder
@@ -110,7 +114,10 @@ export class TableStream {
       gate: shared.gate,
       spool: this.#spool,
       services: () => parts.services(this.#consumer),
-      onCommitted: (now) => this.#refresh(now),
+      onCommitted: (now, leftOut, last) => {
+        this.leftOut.committed(leftOut, last)
+        this.#refresh(now)
+      },
     })
     this.#refresh(table)
   }
@@ -140,8 +147,10 @@ export class TableStream {
     await this.#parts.sources.whenOpen(signal)
     await this.#room(signal)
     const { rows: added, frame, isRepeated } = await this.#spoolOnce(rows, key, signal)
-    if (ack === 'committed' && frame !== undefined) await this.#committer.commit(frame.sequence)
-    return { rows: added, isRepeated }
+    if (ack !== 'committed' || frame === undefined) return { rows: added, isRepeated }
+    const { sequence } = frame
+    const wasThere = await this.leftOut.isRepeated(sequence, () => this.#committer.commit(sequence))
+    return wasThere ? { rows: 0, isRepeated: true } : { rows: added, isRepeated }
   }
 
   /** Holds the rows in memory until they are on disk. `frame`: undefined for no rows, and for a key that a snapshot holds. */
@@ -158,10 +167,16 @@ export class TableStream {
     const digest = key === undefined ? null : keyDigest(key)
     const known = digest === null ? undefined : this.#keys.get(digest)
     if (known === undefined) {
-      return { rows: count.rows, isRepeated: false, frame: await this.#write(encoded, schema, digest) }
+      return { rows: count.rows, isRepeated: false, frame: await this.#write(encoded, schema, digest, key) }
     }
-    if (known.crc !== count.crc) throw otherRows(key ?? '')
+    if (known.crc !== count.crc && !(await this.#hadChecksum(rows, known.crc))) throw otherRows(key ?? '')
     return { rows: 0, isRepeated: true, frame: await known.frame }
+  }
+
+  /** Columns may have been moved or widened since the rows were first appended. */
+  async #hadChecksum(rows: readonly unknown[], crc: number): Promise<boolean> {
+    const { table } = await findTable(this.#parts.catalog, { ...this.#stream.table, identifier: this.#identifier })
+    return hadChecksum(rows, crc, table.metadata)
   }
 
   /** Resolves when all that was acknowledged before the call is in the table. Rejects `stream/uncommitted`. */
@@ -175,7 +190,8 @@ export class TableStream {
 
   /**
    * Commits and ends the stream. Where the commit fails its rows stay in the spool for the next process, or the next
-   * appender, and it rejects `stream/uncommitted`.
+   * appender, and it rejects `stream/uncommitted`; `ingest/duplicate-key` for acknowledged appends that are not in the table,
+   * if nobody was told yet.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close()
@@ -198,15 +214,18 @@ export class TableStream {
       await this.#stream.owner.release()
       throw error
     }
+    const untold = this.leftOut.untold()
+    if (untold !== undefined) throw untold
   }
 
   /** One append, its key known from now on so that a second one with it waits for this one. */
-  #write(encoded: EncodedRows, schema: Schema, digest: string | null): Promise<Frame> {
+  #write(encoded: EncodedRows, schema: Schema, digest: string | null, key: string | undefined): Promise<Frame> {
     const written = this.#spool.append(encoded, digest, schema)
     if (digest !== null) this.#keys.set(digest, { crc: encoded.count.crc, frame: written })
     return written.then(
       (frame) => {
         if (digest !== null) this.#keysAppended++
+        if (key !== undefined) this.leftOut.waits(frame.sequence, key)
         this.#committer.appended(this.#keysAppended)
         return frame
       },
