@@ -1,5 +1,6 @@
 import { mkdir, rename, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { commitTarget, type TableIdentifier } from '../../src/catalog/index.ts'
 import { type DataFile, type Literal, Transaction } from '../../src/iceberg/index.ts'
@@ -75,6 +76,58 @@ describe('evolved schemas', () => {
       expect(await count(`${column} = 0.1::FLOAT::DOUBLE`), column).toEqual([[1n]])
       expect(await count(`${column} IN (0.1, 7)`), column).toEqual([[1n]])
     }
+  })
+
+  it('joins over widened columns, of old files, new ones and both, answer what plain tables of the wide types do', async () => {
+    const old =
+      'SELECT i::INTEGER AS id, i::FLOAT / 8 AS f, i::DECIMAL(9,2) AS d, i::INTEGER AS same FROM range(1000) r(i)'
+    const wide = `SELECT i::BIGINT AS id, i::DOUBLE / 8 AS f, i::DECIMAL(18,2) AS d, i::INTEGER AS same, i::BIGINT AS later FROM range(1000, 2000) r(i)`
+    const widen =
+      'ALTER COLUMN id SET DATA TYPE BIGINT, ALTER COLUMN f SET DATA TYPE DOUBLE, ALTER COLUMN d SET DATA TYPE DECIMAL(18,2), ADD COLUMN later BIGINT'
+    await lake.run(`CREATE TABLE e.old AS ${old}; ALTER TABLE e.old ${widen};
+      CREATE TABLE e.both AS ${old}; ALTER TABLE e.both ${widen}; INSERT INTO e.both ${wide};
+      CREATE TABLE e.fresh AS ${wide};
+      CREATE TABLE e.narrow (id BIGINT, f DOUBLE, d DECIMAL(18,2), same INTEGER, later BIGINT);
+      CREATE TABLE e.keys AS SELECT i::INTEGER AS k, i::DOUBLE / 8 AS half, i % 7 AS g FROM range(500, 2500) r(i)`)
+    await addFile('narrow', 'of-another-tool.parquet', old, ', FIELD_IDS {id: 1, f: 2, d: 3, same: 4}')
+    await using plain = await lake.engine.session()
+    const wideOld = `SELECT id::BIGINT AS id, f::DOUBLE AS f, d::DECIMAL(18,2) AS d, same, NULL::BIGINT AS later FROM (${old})`
+    await plain.run(`CREATE SCHEMA plain; CREATE TABLE plain.old AS ${wideOld}; CREATE TABLE plain.fresh AS ${wide};
+      CREATE TABLE plain.narrow AS FROM plain.old;
+      CREATE TABLE plain.both AS SELECT * FROM plain.old UNION ALL SELECT * FROM plain.fresh;
+      CREATE TABLE plain.keys AS SELECT i::INTEGER AS k, i::DOUBLE / 8 AS half, i % 7 AS g FROM range(500, 2500) r(i)`)
+
+    const join = fc.record({
+      table: fc.constantFrom('old', 'both', 'fresh', 'narrow'),
+      on: fc.constantFrom('id = k', 'f = half', 'd = k', 'same = k', 'later = k', 'id = k AND f = half', 'id + 1 = k'),
+      form: fc.constantFrom('SEMI JOIN', 'ANTI JOIN', 'JOIN', 'LEFT JOIN', 'RIGHT JOIN', 'FULL JOIN'),
+      from: fc.constantFrom('table', 'keys'),
+      most: fc.integer({ min: 500, max: 2500 }),
+      group: fc.integer({ min: 0, max: 6 }),
+      least: fc.option(fc.integer({ min: 0, max: 2000 }), { nil: undefined }),
+    })
+    await fc.assert(
+      fc.asyncProperty(join, async ({ table, on, form, from, most, group, least }) => {
+        const query = (schema: string): string => {
+          const rows = `(FROM ${schema}.${table}${least === undefined ? '' : ` WHERE id >= ${least}`}) AS w`
+          const keys = `(FROM ${schema}.keys WHERE k < ${most} AND g = ${group}) AS u`
+          const isSideless = /SEMI|ANTI/.test(form)
+          const shown = isSideless ? (from === 'table' ? 'sum(id)' : 'sum(k)') : 'sum(id) + sum(k)'
+          const [left, right] = from === 'table' ? [rows, keys] : [keys, rows]
+          return `SELECT count(*), (${shown})::VARCHAR FROM ${left} ${form} ${right} ON ${on}`
+        }
+        const [expected = {}] = await plain.all(query('plain'))
+        expect(await lake.rows(query('e')), query('e')).toEqual([Object.values(expected)])
+      }),
+      { numRuns: 150 },
+    )
+    const chosen = 'WHERE id IN (SELECT k FROM e.keys WHERE g = 3 AND k < 800)'
+    const [count = {}] = await plain.all(
+      'SELECT count(*) AS n FROM plain.both WHERE id IN (SELECT k FROM plain.keys WHERE g = 3 AND k < 800)',
+    )
+    await lake.run(`CREATE TABLE e.made AS FROM e.both ${chosen}; INSERT INTO e.made FROM e.both ${chosen}`)
+    const n = BigInt(String(count['n']))
+    expect(await lake.rows('SELECT count(*) FROM e.made')).toEqual([[2n * n]])
   })
 
   it('fields inside structs, lists and maps follow their ids too', async () => {

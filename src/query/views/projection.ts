@@ -63,9 +63,10 @@ export function routesByShape(
     const key = shape.hasFieldIds ? field.id : node.name
     const inner = shape.hasFieldIds ? undefined : mappedField(mapping, node.name)?.fields
     const isShielded = shape.hasBloomFilters && isMisreadByBloomFilters(node)
-    if (isAligned(field.type, node, shape.hasFieldIds, inner)) {
+    const type = readType(field.type, field.name)
+    if (isAligned(field.type, node, shape.hasFieldIds, inner) && !isCastByReader(node, type)) {
       const convert = isShielded ? shielded : undefined
-      return { field, key, type: readType(field.type, field.name), fallback, convert }
+      return { field, key, type, fallback, convert }
     }
     return {
       field,
@@ -78,6 +79,15 @@ export function routesByShape(
       },
     }
   })
+}
+
+/**
+ * The reader casts a column to a wider type, but not the Bloom filters that joins give it: a semi or right join then fails
+ * (DuckDB 1.5.5, "Can't convert TableFilterType (BLOOM_FILTER)"). A cast outside of the reader keeps them from it; filters
+ * with constants pass. Nested columns get none.
+ */
+function isCastByReader(node: ShapeNode, type: string): boolean {
+  return node.kind === 'primitive' && node.type !== type
 }
 
 /** The same value, but no filter on it reaches the Parquet reader, whose Bloom filters would hide rows. */

@@ -121,14 +121,17 @@ function sameColumns(a: Schema, b: Schema): boolean {
 }
 
 /**
- * True where files of any age can be read by ids and the present types: every nested field has had one name, and every name
- * one field, in all schemas of the table, and each struct shares a field with the present one, so that a cast by names
- * gives each field its own values; and no type was another but int of long, whose filters DuckDB rounds (`storedConversion`).
+ * True where files of any age can be read by ids and the present types: no column was of another type (`isCastByReader` in projection.ts);
+ * every nested field has had one name, and every name one field, in all schemas of the table, and each struct shares a field
+ * with the present one, so that a cast by names gives each field its own values; and no type inside was another but int of
+ * long, whose filters DuckDB rounds (`storedConversion`).
  */
 export function canReadByIds(metadata: TableMetadata, fields: readonly NestedField[]): boolean {
   return fields.every((field) => {
     const older = metadata.schemas.flatMap((schema) => schema.fields.filter((known) => known.id === field.id))
-    return older.every((known) => isStable(field.type, known.type))
+    return older.every((known) =>
+      isPrimitive(field.type) ? sameType(field.type, known.type) : isStable(field.type, known.type),
+    )
   })
 }
 
