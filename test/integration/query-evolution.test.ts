@@ -325,6 +325,22 @@ describe('time travel and branches', () => {
       ),
     ).toEqual([[1n]])
     expect(await lake.rows(`SELECT record_count FROM e."travel$files" AT (VERSION => ${first})`)).toEqual([[1n]])
+    // DuckDB's own grammar has AT behind the alias.
+    for (const from of [
+      `e.travel AS o AT (VERSION => ${first})`,
+      `e.travel o AT (TIMESTAMP => TIMESTAMPTZ '${at}')`,
+      `e.travel AT (VERSION => ${first}) AS o`,
+      `o: e.travel AT (VERSION => ${first})`,
+      `e.travel "o" /* then */ AT (VERSION => ${first}) WHERE o.a = 1`,
+      `e.travel AS o(a, b) AT (VERSION => ${first})`,
+      `e.travel AS n JOIN e.travel o AT (VERSION => ${first}) ON n.a2 = o.a`,
+    ]) {
+      expect(await lake.rows(`SELECT o.a, o.b FROM ${from}`), from).toEqual([[1, 'x']])
+    }
+    await expect(lake.rows(`SELECT 1 FROM e.travel o AT (VERSION => ${first}) WHERE o.a2 = 1`)).rejects.toMatchObject({
+      code: 'sql/unknown-column',
+      message: expect.stringMatching(/'o' has no column 'a2'.*WHERE o\.a2 = 1\n +\^$/s),
+    })
     await expect(lake.rows('SELECT * FROM e.travel AT (VERSION => 12345)')).rejects.toMatchObject({
       code: 'iceberg/unknown-snapshot',
     })
