@@ -57,6 +57,15 @@ export interface Prepared extends AsyncDisposable {
   explain(error: unknown): Promise<unknown>
 }
 
+/** A table of the session that the query's rows go into: it is made first, and `head` stands before the query at `at`. */
+export interface RowsTarget {
+  readonly table: string
+  readonly definition: string
+  readonly head: string
+  /** Offset in the query's own text. */
+  readonly at: number
+}
+
 /** Table functions that touch nothing: allowed where SQL may not read files. */
 const HARMLESS_FUNCTIONS = new Set([
   'GENERATE_SERIES',
@@ -73,21 +82,26 @@ const HARMLESS_FUNCTIONS = new Set([
  * Makes the tables of a statement readable (query.md, the route of a SELECT): finds them, asks the optimizer what it
  * needs of each, plans files, makes the views and stands the session in them.
  * `query` is the part of the statement that is one SELECT (without EXPLAIN, INSERT INTO …). One that is explained is pruned
- * however small its tables are: people look at what pruning does.
+ * however small its tables are: people look at what pruning does. With `into` the text is the INSERT of its rows there.
  */
 export async function prepare(
   parts: QueryParts,
   query: StatementText,
   state: SessionState,
   options: StatementOptions,
-  how: { readonly isExplained?: boolean } = {},
+  how: { readonly isExplained?: boolean; readonly into?: RowsTarget | undefined } = {},
 ): Promise<Prepared> {
   const { signal } = options
+  const { into } = how
   const lease = await parts.sessions.lease(state.settings)
   const spaces: Space[] = []
   const dispose = async (): Promise<void> => {
     for (const space of spaces.splice(0)) parts.spaces.release(space)
-    await lease.release()
+    try {
+      if (into !== undefined && !lease.session.isLost) await lease.session.run(`DROP TABLE IF EXISTS ${into.table}`)
+    } finally {
+      await lease.release()
+    }
   }
   let sent = query.sql
   let replacements: readonly Replacement[] = []
@@ -105,6 +119,10 @@ export async function prepare(
       csvBufferBytes: parts.localFiles && mayReadCsv(query) ? csvBufferOfQuery((await parts.engine()).plan) : undefined,
     })
     replacements = resolution.replacements
+    if (into !== undefined) {
+      replacements = [...replacements, { start: into.at, end: into.at, text: into.head }]
+      await lease.session.run(`CREATE OR REPLACE TEMP TABLE ${into.table} (${into.definition})`)
+    }
     found = resolution.tables
     sent = replaceSpans(query.sql, replacements)
     const tables = resolution.tables.toSorted(
