@@ -130,6 +130,40 @@ describe('evolved schemas', () => {
     expect(await lake.rows('SELECT count(*) FROM e.made')).toEqual([[2n * n]])
   })
 
+  it('filters on a widened column reach the reader of a large table, unless the plan joins', async () => {
+    const rows = 'SELECT i::INTEGER AS id, i % 50 AS g FROM range(300000) r(i)'
+    await lake.run(`CREATE TABLE e.large AS ${rows};
+      ALTER TABLE e.large ALTER COLUMN id SET DATA TYPE BIGINT;
+      CREATE TABLE e.few AS SELECT i * 7 AS k FROM range(200) r(i)`)
+    await using plain = await lake.engine.session()
+    await plain.run(`CREATE SCHEMA IF NOT EXISTS plain;
+      CREATE TABLE plain.large AS SELECT id::BIGINT AS id, g FROM (${rows});
+      CREATE TABLE plain.few AS SELECT i * 7 AS k FROM range(200) r(i)`)
+    const values = Array.from({ length: 300 }, (_, at) => at * 11).join(', ')
+    const scanned = async (query: string): Promise<string> =>
+      String((await lake.rows(`EXPLAIN ${query}`))[0]?.[1]).replaceAll(/[\s│]+/g, ' ')
+    const filtered = 'SELECT count(*), sum(g)::BIGINT FROM e.large WHERE id BETWEEN 100 AND 2000'
+    expect(await scanned(filtered)).toContain('id>=100 AND id<=2000')
+    for (const query of [
+      filtered,
+      'SELECT count(*), sum(g)::BIGINT FROM e.large WHERE id = 299999 OR id < 3',
+      `SELECT count(*) FROM e.large WHERE id IN (${values})`,
+      `SELECT count(*) FROM e.large WHERE id NOT IN (${values}) AND id > 5`,
+      'SELECT count(*) FROM e.large WHERE id IN (SELECT k FROM e.few WHERE k > 20)',
+      'SELECT count(*) FROM e.large l WHERE EXISTS (FROM e.few WHERE k = l.id) AND id > 3',
+      'SELECT count(*) FROM e.large WHERE id = (SELECT max(k) FROM e.few WHERE k > 2)',
+      'SELECT max(n) FROM (SELECT count(*) OVER (PARTITION BY id) AS n FROM e.large WHERE id < 290000)',
+      'SELECT count(*) FROM (SELECT id FROM e.large WHERE id > 4 INTERSECT SELECT k FROM e.few)',
+      'SELECT count(*) FROM (SELECT k FROM e.few EXCEPT SELECT id FROM e.large WHERE id > 40)',
+      'SELECT id, g FROM e.large WHERE id > 7 ORDER BY id DESC LIMIT 3',
+      'SELECT count(*) FROM e.few RIGHT JOIN e.large ON k = id WHERE id > 9',
+      'SELECT count(*) FROM e.large a, e.large b WHERE a.id = b.id AND a.g = 3',
+    ]) {
+      const expected = (await plain.all(query.replaceAll('e.', 'plain.'))).map((row) => Object.values(row))
+      expect(await lake.rows(query), query).toEqual(expected)
+    }
+  })
+
   it('fields inside structs, lists and maps follow their ids too', async () => {
     await lake.run(`CREATE TABLE e.nested (id BIGINT, s STRUCT(x INTEGER, y VARCHAR, z STRUCT(p INTEGER)), l STRUCT(u INTEGER, v INTEGER)[], m MAP(VARCHAR, STRUCT(k INTEGER)));
       INSERT INTO e.nested VALUES (1, {'x': 1, 'y': 'one', 'z': {'p': 7}}, [{'u': 1, 'v': 2}, NULL], MAP {'a': {'k': 5}}), (2, NULL, NULL, NULL);

@@ -46,6 +46,8 @@ export interface SessionState {
 export interface Prepared extends AsyncDisposable {
   readonly lease: Lease
   readonly tables: readonly ResolvedTable[]
+  /** By their numbers in the names of columns inside views. */
+  readonly numbered: ReadonlyMap<number, ResolvedTable>
   readonly scans: readonly TableScanReport[]
   /** Rows of its tables are passed on as they come; see {@link mayGather}. */
   readonly areRowsWide: boolean
@@ -168,6 +170,7 @@ export async function prepare(
     return {
       lease,
       tables,
+      numbered: new Map(tables.map((table) => [numberOf(table), table])),
       scans,
       areRowsWide,
       maxValueBytes,
@@ -214,8 +217,8 @@ export function isUtc(state: SessionState): boolean {
 
 function needOf(reading: PlanReading | undefined, number: number, limit: number | undefined): ScanNeed {
   const table = reading?.tables.get(number)
-  if (table === undefined || table.scans === 0) return EVERYTHING
-  return { predicate: table.predicate, rowLimit: limit }
+  if (reading === undefined || table === undefined || table.scans === 0) return EVERYTHING
+  return { predicate: table.predicate, rowLimit: limit, isUnjoined: !reading.hasJoins }
 }
 
 /** The default namespace must be a schema of the space, with or without a table of it in the statement. */
