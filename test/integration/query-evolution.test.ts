@@ -122,12 +122,11 @@ describe('evolved schemas', () => {
       { numRuns: 150 },
     )
     const chosen = 'WHERE id IN (SELECT k FROM e.keys WHERE g = 3 AND k < 800)'
-    const [count = {}] = await plain.all(
-      'SELECT count(*) AS n FROM plain.both WHERE id IN (SELECT k FROM plain.keys WHERE g = 3 AND k < 800)',
+    const [chosenPlainly = {}] = await plain.all(
+      'SELECT 2 * count(*) AS n FROM plain.both WHERE id IN (SELECT k FROM plain.keys WHERE g = 3 AND k < 800)',
     )
     await lake.run(`CREATE TABLE e.made AS FROM e.both ${chosen}; INSERT INTO e.made FROM e.both ${chosen}`)
-    const n = BigInt(String(count['n']))
-    expect(await lake.rows('SELECT count(*) FROM e.made')).toEqual([[2n * n]])
+    expect(await lake.rows('SELECT count(*) FROM e.made')).toEqual([[chosenPlainly['n']]])
   })
 
   it('filters on a widened column reach the reader of a large table, unless the plan joins', async () => {
@@ -141,7 +140,7 @@ describe('evolved schemas', () => {
       CREATE TABLE plain.few AS SELECT i * 7 AS k FROM range(200) r(i)`)
     const values = Array.from({ length: 300 }, (_, at) => at * 11).join(', ')
     const scanned = async (query: string): Promise<string> =>
-      String((await lake.rows(`EXPLAIN ${query}`))[0]?.[1]).replaceAll(/[\s│]+/g, ' ')
+      JSON.stringify(await lake.rows(`EXPLAIN ${query}`)).replaceAll(/(\\n|[\s│])+/g, ' ')
     const filtered = 'SELECT count(*), sum(g)::BIGINT FROM e.large WHERE id BETWEEN 100 AND 2000'
     expect(await scanned(filtered)).toContain('id>=100 AND id<=2000')
     for (const query of [

@@ -14,7 +14,7 @@ export function placedError(error: unknown, { line: firstLine, before }: Omit<Pl
   const mark = `(line ${line}, column ${column})\n`
   const at = first.message.indexOf(mark)
   if (at < 0) return error
-  const width = [...before].length
+  const width = Array.from(before).length
   const moved = (text: string): string =>
     text.replaceAll(
       /\bline (\d+), column (\d+)/g,
