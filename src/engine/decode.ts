@@ -218,9 +218,13 @@ export function decodeFixed(data: ColumnBytes, id: number, count: number, validi
   }
 }
 
+/** Types of the C API that no values are read of here. */
+const UNREADABLE_TYPES: Readonly<Record<number, string>> = { 40: 'GEOMETRY', 41: 'VARIANT' }
+
 export function unreadableType(id: number): IceboxError {
+  const type = UNREADABLE_TYPES[id] ?? `number ${id} of DuckDB`
   return new IceboxError('sql/unsupported', {
-    message: `a result column of DuckDB's type number ${id} cannot be read`,
+    message: `a result column of the type ${type} cannot be read`,
     remedy: 'cast it to VARCHAR or JSON in the statement',
     context: { typeId: id },
   })

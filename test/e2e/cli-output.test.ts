@@ -131,6 +131,29 @@ describe('--output', () => {
 })
 
 describe('a script', () => {
+  it.each([
+    ['on a line of its own', 'select 1 as a;\n\nselect nope;\n', 'line 3, column 8'],
+    ['behind another statement', 'select 1; select 2; select nope; select 3;\n', 'line 1, column 28'],
+    ['over several lines', '-- first\nselect 1;\n  select 1,\n    nope;', 'line 4, column 5'],
+    ['a bracket that is open', 'select 1;\nselect (1,\n  2;', 'line 3, column 4'],
+    ['what begins no statement', "select 'é🙂'; selekt 1", 'line 1, column 14'],
+  ])('errors are placed in the text, from a file, standard input and .read alike: %s', async (_, script, place) => {
+    const file = folder.in('faulty.sql')
+    await writeFile(file, script)
+    const sql = ['sql', '--format', 'csv', '--quiet']
+    const fromFile = await icebox([...sql, '-f', file], { cwd: lake })
+    const piped = await icebox(sql, { cwd: lake, stdin: script })
+    const read = await icebox(sql, { cwd: lake, stdin: `select 0;\n.read ${file}\n` })
+    expect(fromFile.err).toContain(`(${place})`)
+    // What stands behind the statement in its last line is shown from a file only.
+    const upTo = (text: string): string => text.replace(/(\n.*?)(;| select 3;)*\n( *\^)/, '$1\n$3')
+    expect(piped.err).toBe(upTo(fromFile.err))
+    expect(read.err).toBe(piped.err)
+    const below = await icebox(sql, { cwd: lake, stdin: `.mode csv\n${script}` })
+    const [line = 0, column = 0] = place.match(/\d+/g)?.map(Number) ?? []
+    expect(below.err).toContain(`(line ${line + 1}, column ${column})`)
+  })
+
   it('comes from a file or from standard input, with dot commands there', async () => {
     await writeFile(folder.in('script.sql'), '-- two\nselect 1 as a;\nselect 2 as a\n')
     const fromFile = await icebox(['sql', '-f', folder.in('script.sql'), '--format', 'csv'], { cwd: lake })

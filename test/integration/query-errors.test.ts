@@ -91,6 +91,36 @@ describe('errors of statements', () => {
     const said = await failure("insert into s.orders values ('x', 'eu', 1)")
     expect(said.code).toBe('sql/type')
     expect(said.message).toContain('column id')
+    const far = await failure("insert into s.orders (amount, id) values (1, 2), (3, 'x')")
+    expect(far.message).toContain("column id: Could not convert string 'x'")
+    expect(far.message).toContain('line 1, column 54')
+    const selected = await failure("insert into s.orders select 'x', 'eu', 1")
+    expect(selected.message).toContain('column id')
+  })
+
+  it.each([
+    ['values (1, 2), (3)', 'sql/syntax', 'line 1, column 17', 'as many values as the first'],
+    ['select * from (values (1), (2, 3)) v', 'sql/syntax', 'line 1, column 29', 'as many values as the first'],
+    ['select * from (values (1), (default)) v', 'sql/type', 'line 1, column 29', 'or NULL'],
+    ['with w as (select 1) from w at (version => 1)', 'sql/unsupported', 'line 1, column 29', 'inside the WITH'],
+    ['with w as (select 1) from w a at (version => 1)', 'sql/unsupported', 'line 1, column 31', 'inside the WITH'],
+    ['from information_schema.tables at (version => 1)', 'sql/type', 'line 1, column 32', 'a table of the lakehouse'],
+    ['from s.orders at (version => null)', 'sql/syntax', 'line 1, column 30', 'the id of a snapshot'],
+    ['from s.orders o at (timestamp => null)', 'sql/syntax', 'line 1, column 34', 'give a moment'],
+    ["from s.orders at (timestamp => 'soon')", 'sql/syntax', 'line 1, column 32', 'give a moment'],
+    ['create table s.twins (a int, A int)', 'sql/syntax', 'line 1, column 30', 'a name of its own'],
+  ])('%s: the place and what to do are told', async (sql, code, place, remedy) => {
+    const said = await failure(sql)
+    expect(said.code).toBe(code)
+    expect(said.message).toContain(`(${place})`)
+    expect(said.remedy).toContain(remedy)
+  })
+
+  it('a result of a type that has no values here is named', async () => {
+    await expect(lake.rows(`select '{"a": 1}'::json::variant as v`)).rejects.toMatchObject({
+      code: 'sql/unsupported',
+      message: 'a result column of the type VARIANT cannot be read',
+    })
   })
 
   it.each([

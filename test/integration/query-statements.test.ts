@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { commitTarget } from '../../src/catalog/index.ts'
 import { planFiles, printTableMetadata, Transaction } from '../../src/iceberg/index.ts'
@@ -81,6 +82,155 @@ describe('INSERT', () => {
     await lake.run('CREATE TABLE w.params (a BIGINT, b VARCHAR)')
     await lake.run('INSERT INTO w.params VALUES ($1, $2)', [7, "it's"])
     expect(await lake.rows('SELECT * FROM w.params')).toEqual([[7n, "it's"]])
+  })
+
+  it('VALUES: each element is cast to its column by itself, as DuckDB does it', async () => {
+    const columns = {
+      b: 'BOOLEAN',
+      i: 'INTEGER',
+      l: 'BIGINT',
+      d: 'DOUBLE',
+      n: 'DECIMAL(10,2)',
+      v: 'VARCHAR',
+      ts: 'TIMESTAMP',
+      tz: 'TIMESTAMPTZ',
+      day: 'DATE',
+      list: 'VARCHAR[]',
+      s: 'STRUCT(a INTEGER, t VARCHAR)',
+    }
+    const definition = Object.entries(columns).map(([name, type]) => `"${name}" ${type}`)
+    await using plain = await lake.engine.session()
+    await plain.run(`CREATE SCHEMA reference; CREATE TABLE reference.typed (${definition.join(', ')})`)
+    await lake.run(`CREATE TABLE w.typed (${definition.join(', ')})`)
+    const ofList = (text: string) => fc.constantFrom(...text.split(' | '))
+    const numbers = ofList(
+      "true | 1 | 10 | 0 | -3 | 1.5 | 1.50 | 2.675 | 1e0 | 1e3 | 9007199254740993 | 300000000000 | '12' | '1.10' | 'nan' | 'no' | (SELECT max(r) FROM range(3) t(r)) | (VALUES ('7')) | 1 + 0.5 | CAST('5' AS TINYINT) | CAST(7 AS UBIGINT) | CAST(0.1 AS FLOAT)",
+    )
+    const times = ofList(
+      "'2020-01-01' | '2020-01-01 10:00:00' | '2020-07-01 10:00:00+02' | DATE '2020-01-01' | DATE '2020-01-01' + 1 | TIMESTAMP '2020-01-01 10:00:00.123456' | TIMESTAMPTZ '2020-01-01 10:00:00+02'",
+    )
+    const nested = ofList(
+      "'[a, b]' | [1, 2] | [1.5] | ['q'] | [] | {'a': 1, 't': 2.50} | {'a': 7} | '{a: 9, t: k}' | row(1, 2)",
+    )
+    const nothing = fc.constantFrom('NULL', 'DEFAULT')
+    const anything = fc.oneof(numbers, times, nested, nothing)
+    const elementOf = (column: string): fc.Arbitrary<string> => {
+      const fitting = 'bildn'.includes(column) ? numbers : /^(ts|tz|day)$/.test(column) ? times : nested
+      const likely = column === 'v' ? anything : fc.oneof({ weight: 6, arbitrary: fitting }, nothing)
+      return fc.oneof({ weight: 20, arbitrary: likely }, anything)
+    }
+    const rows = fc.subarray(Object.keys(columns), { minLength: 1, maxLength: 3 }).chain((names) =>
+      fc.record({
+        names: fc.constant(names),
+        values: fc.array(fc.tuple(...names.map(elementOf)), { minLength: 1, maxLength: 4 }),
+        brackets: fc.constantFrom('', '('),
+        end: fc.constantFrom('', ' ORDER BY 1', ' LIMIT 2'),
+        zone: fc.constantFrom('UTC', 'Europe/Berlin'),
+      }),
+    )
+    let done = 0
+    await fc.assert(
+      fc.asyncProperty(rows, async ({ names, values, brackets, end, zone }) => {
+        const list = values.map((row) => `(${row.join(', ')})`).join(', ')
+        const close = brackets === '' ? '' : ')'
+        const insert = (table: string, verb = 'INTO'): string =>
+          `INSERT ${verb} ${table} (${names.join(', ')}) ${brackets}VALUES ${list}${end}${close}`
+        const text = (table: string): string => `SELECT COLUMNS(*)::VARCHAR FROM ${table} ORDER BY ALL`
+        await plain.run(`TRUNCATE reference.typed; SET TimeZone = '${zone}'`)
+        const plainly = await plain.run(insert('reference.typed')).then(
+          () => 'done',
+          () => 'refused',
+        )
+        const here = await lake.run(`SET TimeZone = '${zone}'; ${insert('w.typed', 'OVERWRITE')}`).then(
+          () => 'done',
+          () => 'refused',
+        )
+        expect(here, insert('w.typed')).toBe(plainly)
+        if (plainly === 'refused') return
+        done++
+        const expected = (await plain.all(text('reference.typed'))).map((row) => Object.values(row))
+        expect(await lake.rows(text('w.typed')), insert('w.typed')).toEqual(expected)
+      }),
+      { numRuns: 300 },
+    )
+    await lake.run("SET TimeZone = 'UTC'")
+    expect(done).toBeGreaterThan(50)
+  })
+
+  it.each([
+    ['(1.5), (10)', ['1.5', '10']],
+    ['(1.5), (10) ORDER BY 1', ['1.5', '10']],
+    ['(1.5), (10), ', ['1.5', '10']],
+    ['(1.5,), (/* , */ 10)', ['1.5', '10']],
+    ['((1.5)), (list_extract([10, 20], 1))', ['1.5', '10']],
+    ['(1.5), (DEFAULT), (NULL)', ['1.5', null, null]],
+    ['(1.5), ((SELECT max(q) FROM w.numbers))', ['1.5', '10']],
+    ["(1.5), ((SELECT max(q) FROM w.numbers AT (VERSION => 'main')))", ['1.5', '10']],
+    ['(1.5), (10) UNION ALL SELECT 3', ['1.5', '10.0', '3.0']],
+  ])('VALUES keep their form in a column of text: %s', async (values, expected) => {
+    await lake.run(
+      'CREATE TABLE IF NOT EXISTS w.numbers AS SELECT 10 AS q; CREATE OR REPLACE TABLE w.forms (v VARCHAR, more BIGINT)',
+    )
+    const shown = expected.map((value) => [value])
+    await lake.run(`INSERT INTO w.forms (v) VALUES ${values}`)
+    expect(await lake.rows('SELECT v FROM w.forms')).toEqual(shown)
+    await lake.run(`WITH n AS (SELECT 1 AS u) INSERT OVERWRITE w.forms (v) VALUES ${values}`)
+    expect(await lake.rows('SELECT v FROM w.forms')).toEqual(shown)
+    if (!values.includes('UNION')) return
+    await lake.run(`INSERT OVERWRITE w.forms (v) SELECT * FROM (VALUES ${values})`)
+    expect(await lake.rows('SELECT v FROM w.forms')).toEqual(shown)
+  })
+
+  it('VALUES take parameters, those of WITH too, where SQL may not read files', async () => {
+    await using closed = await openQueryLake({ localFiles: false })
+    await closed.run(
+      'CREATE SCHEMA c; CREATE TABLE c.p (v VARCHAR, s STRUCT(a INT)); CREATE TABLE c.q AS SELECT 10 AS q',
+    )
+    await closed.run("INSERT INTO c.p VALUES ($1, {'a': $2}), (1.50, NULL), ((SELECT max(q) FROM c.q), DEFAULT)", [
+      10n,
+      7,
+    ])
+    await closed.run("WITH x AS (SELECT $1 AS v) INSERT INTO c.p VALUES ((SELECT v FROM x), {'a': $2}), (1.5, NULL)", [
+      true,
+      8,
+    ])
+    expect(await closed.rows('SELECT v, s.a FROM c.p ORDER BY ALL')).toEqual([
+      ['1.5', null],
+      ['1.50', null],
+      ['10', 7],
+      ['10', null],
+      ['true', 8],
+    ])
+    const lost = closed.run("INSERT INTO c.p VALUES (1, {'a': 1}), (2, {'a': 1, 'lost': $1})", [3])
+    await expect(lost).rejects.toMatchObject({ code: 'schema/mismatch', message: expect.stringContaining("'lost'") })
+    const outside = closed.run("INSERT INTO c.p (v) VALUES (1), ((SELECT content FROM read_text('/etc/hostname')))")
+    await expect(outside).rejects.toMatchObject({ code: 'sql/unsupported' })
+  })
+
+  it.each([
+    ["(1, 'x'),\n  (2, nope)", 'sql/unknown-column', 'line 2, column 7'],
+    ["(1, 'x'),\n  ('abc', 'x')", 'sql/type', 'line 2, column 4'],
+    ["(1, 'x'), (99999999999999999999, 'x')", 'sql/type', 'line 1, column 39'],
+    ["(1, 'x'), (2)", 'sql/syntax', 'line 1, column 39'],
+    ['(1, )', 'schema/mismatch', 'the query gives 1'],
+    ['(1, 2, 3)', 'schema/mismatch', 'the query gives 3'],
+    ['(1,, 3)', 'sql/syntax', 'line 1, column 31'],
+    ['()', 'sql/syntax', 'line 1, column 29'],
+  ])('faults of VALUES are marked where they are: %s', async (values, code, place) => {
+    await lake.run('CREATE TABLE IF NOT EXISTS w.marks (a BIGINT, b VARCHAR)')
+    await expect(lake.run(`INSERT INTO w.marks VALUES ${values}`)).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining(place),
+    })
+    expect(await lake.rows('SELECT count(*) FROM w.marks')).toEqual([[0n]])
+  })
+
+  it('DEFAULT is the write-default of a v3 table', async () => {
+    await lake.run('INSERT INTO w.d (a, i, c, b) VALUES (90, DEFAULT, DEFAULT, DEFAULT), (91, 4, 1, NULL)')
+    expect(await lake.rows('SELECT a, i, c, b FROM w.d WHERE a >= 90 ORDER BY a')).toEqual([
+      [90n, -7, '-1.25', new Uint8Array([0, 39, 255])],
+      [91n, 4, '1.00', null],
+    ])
   })
 
   it('reads the table that it writes, as it was', async () => {

@@ -24,8 +24,27 @@ describe('splitting statements', () => {
     const splitter = new StatementSplitter()
     const byLine = text.split(/(?<=\n)/).flatMap((line) => splitter.push(line))
     const rest = splitter.rest()
-    expect([...byLine, rest]).toEqual(splitStatements(text))
+    expect([...byLine, rest].map((statement) => statement?.text)).toEqual(splitStatements(text))
     expect(splitStatements(text)).toHaveLength(4)
+  })
+
+  it('tells where statements begin, whether text comes whole or line by line', () => {
+    const text = "\n  select 1; select\n2;;\n-- c\nselect 'a\n;b'; /* d */ select 4 ;\n;\n\nselect 5"
+    const expected = [
+      { text: 'select 1', line: 2, before: '  ' },
+      { text: 'select\n2', line: 2, before: '  select 1; ' },
+      { text: "-- c\nselect 'a\n;b'", line: 4, before: '' },
+      { text: '/* d */ select 4', line: 6, before: ";b'; " },
+      { text: 'select 5', line: 9, before: '' },
+    ]
+    for (const pieces of [[text], text.split(/(?<=\n)/)]) {
+      const splitter = new StatementSplitter()
+      const done = pieces.flatMap((piece) => splitter.push(piece))
+      expect([...done, splitter.rest()]).toEqual(expected)
+    }
+    const behindCommand = new StatementSplitter()
+    behindCommand.skipLine()
+    expect(behindCommand.push('select 1;\n')).toEqual([{ text: 'select 1', line: 2, before: '' }])
   })
 
   it('knows when a statement is open', () => {

@@ -57,6 +57,28 @@ describe('INSERT', () => {
   })
 
   it.each([
+    ['values (1, 2), (3, 4)', { start: 0, width: 2 }],
+    ["values ((1), [2, 3], {'a': 4, 'b': (5, 6)}, f(7, 8)) limit (1)", { start: 0, width: 4 }],
+    ['values (1, 2,), (3, /* , */ 4), ', { start: 0, width: 2 }],
+    ['((values (default)) order by 1)', { start: 0, width: 1 }],
+    ['(values (1) union values (2))', undefined],
+    ['values (1), (2) except select 1', undefined],
+    ['values ((select 1 union select 2))', { start: 0, width: 1 }],
+    ['values ()', undefined],
+    ['values (1,, 2)', undefined],
+    ['from (values (1))', undefined],
+    ['with a as (select 1) values (1)', undefined],
+  ])('rows that DuckDB casts one by one: %s', (query, values) => {
+    expect(parse(`insert into s.t ${query}`)).toMatchObject({ values })
+    if (values !== undefined) {
+      const clause = 'with a as (select 1 union select 2) '
+      expect(parse(`${clause}insert into s.t ${query}`)).toMatchObject({
+        values: { ...values, start: clause.length },
+      })
+    }
+  })
+
+  it.each([
     ['insert or replace into t values (1)', 'need keys'],
     ['insert into s.t values (1) returning *', 'RETURNING is not supported'],
     ['insert into s.t values (1) on conflict do nothing', 'ON CONFLICT is not supported'],

@@ -14,7 +14,8 @@ import { OUTPUT_FORMATS } from '../output/writer.ts'
 import type { Presentation, RowFormat } from '../present.ts'
 import { makeStyle } from '../style.ts'
 import { helpText, isDotLine, parseDot } from './dot-commands.ts'
-import { StatementSplitter } from './statement-splitter.ts'
+import { placedError } from './placed-error.ts'
+import { type PlacedStatement, StatementSplitter } from './statement-splitter.ts'
 
 /** Files that read files that read files: deeper than this is a circle. */
 const MAX_READ_DEPTH = 16
@@ -63,8 +64,10 @@ export class ShellSession {
 
   /** Takes one line: collects SQL until `;` and runs what ended, or carries out a dot command. */
   async line(text: string, signal: AbortSignal): Promise<void> {
-    if (!this.#splitter.isOpen && isDotLine(text)) await this.#dot(text, signal, 0)
-    else for (const statement of this.#splitter.push(`${text}\n`)) await this.#run(statement, signal)
+    if (!this.#splitter.isOpen && isDotLine(text)) {
+      this.#splitter.skipLine()
+      await this.#dot(text, signal, 0)
+    } else for (const statement of this.#splitter.push(`${text}\n`)) await this.#run(statement, signal)
   }
 
   /** Runs what is left without `;` at the end of the input, and closes the output file. */
@@ -80,12 +83,17 @@ export class ShellSession {
     if (file !== undefined) await file.commit()
   }
 
-  async #run(statement: string, signal: AbortSignal): Promise<void> {
+  /** Places in errors are those of the file or pipe; on a terminal those of the statement. */
+  async #run(statement: PlacedStatement, signal: AbortSignal, isTyped = this.#isTerminal): Promise<void> {
     const file = this.#file
     const how = file === undefined ? this.#how : { ...this.#how, sink: file, width: undefined, style: makeStyle(false) }
     if (this.#showedRows && !this.#isTerminal && how.format === 'table') await how.sink.write('\n')
-    const last = await runScript(this.#context, this.#lake, statement, how, signal)
-    this.#showedRows = last?.hasRows === true
+    try {
+      const last = await runScript(this.#context, this.#lake, statement.text, how, signal)
+      this.#showedRows = last?.hasRows === true
+    } catch (error) {
+      throw isTyped ? error : placedError(error, statement)
+    }
   }
 
   async #dot(text: string, signal: AbortSignal, depth: number): Promise<void> {
@@ -183,8 +191,10 @@ export class ShellSession {
         input: createReadStream(absolute, 'utf8'),
         crlfDelay: Number.POSITIVE_INFINITY,
       })) {
-        if (!splitter.isOpen && isDotLine(line)) await this.#dot(line, signal, depth + 1)
-        else for (const statement of splitter.push(`${line}\n`)) await this.#run(statement, signal)
+        if (!splitter.isOpen && isDotLine(line)) {
+          splitter.skipLine()
+          await this.#dot(line, signal, depth + 1)
+        } else for (const statement of splitter.push(`${line}\n`)) await this.#run(statement, signal, false)
         if (this.#hasQuit) return
       }
     } catch (error) {
@@ -197,7 +207,7 @@ export class ShellSession {
       })
     }
     const rest = splitter.rest()
-    if (rest !== undefined) await this.#run(rest, signal)
+    if (rest !== undefined) await this.#run(rest, signal, false)
   }
 }
 

@@ -3,6 +3,15 @@ import { formatBytes, IceboxError } from '../../base/index.ts'
 /** The longest statement that is taken. */
 export const MAX_STATEMENT_CHARS = 16 * 1024 * 1024
 
+/** A statement of a longer text, without `;`. */
+export interface PlacedStatement {
+  readonly text: string
+  /** Line of its first character, from 1. */
+  readonly line: number
+  /** What stands before it in that line. */
+  readonly before: string
+}
+
 type Place =
   | { readonly in: 'code' }
   | { readonly in: 'string'; readonly escapes: boolean }
@@ -23,26 +32,38 @@ export class StatementSplitter {
   #length = 0
   #place: Place = CODE
   #hasCode = false
+  /** Where the open statement begins; undefined while there are only spaces. */
+  #begin: Omit<PlacedStatement, 'text'> | undefined
+  /** Line at which `push` is, and where that line begins in its text. */
+  #line = 1
+  #lineStart = 0
 
-  /** Takes whole lines with their line ends (or the last piece of a text); returns the statements that ended, without `;`. */
-  push(text: string): string[] {
-    const done: string[] = []
+  /** Takes whole lines with their line ends (or the last piece of a text); returns the statements that ended. */
+  push(text: string): PlacedStatement[] {
+    const done: PlacedStatement[] = []
     let start = 0
+    this.#lineStart = 0
     for (let end = this.#scan(text, start); end >= 0; end = this.#scan(text, start)) {
-      this.#keep(text.slice(start, end))
+      this.#keep(text, start, end)
       const statement = this.rest()
       if (statement !== undefined) done.push(statement)
       start = end + 1
     }
-    this.#keep(text.slice(start))
+    this.#keep(text, start, text.length)
     return done
   }
 
+  /** Counts a line that is no SQL: a command of the shell. */
+  skipLine(): void {
+    this.#line++
+  }
+
   /** Ends the open statement, whose `;` is missing; undefined when only spaces and comments are left. */
-  rest(): string | undefined {
-    const text = this.#hasCode ? this.#pieces.join('').trim() : undefined
+  rest(): PlacedStatement | undefined {
+    const { line = this.#line, before = '' } = this.#begin ?? {}
+    const statement = this.#hasCode ? { text: this.#pieces.join('').trim(), line, before } : undefined
     this.clear()
-    return text
+    return statement
   }
 
   /** True when a statement was begun: a string, name or comment is open or there is code. */
@@ -60,9 +81,17 @@ export class StatementSplitter {
     this.#length = 0
     this.#place = CODE
     this.#hasCode = false
+    this.#begin = undefined
   }
 
-  #keep(piece: string): void {
+  #keep(text: string, start: number, end: number): void {
+    const piece = text.slice(start, end)
+    const first = this.#begin === undefined ? piece.search(/\S/) : -1
+    if (first >= 0) {
+      this.#countLines(text, start, start + first)
+      this.#begin = { line: this.#line, before: text.slice(this.#lineStart, start + first) }
+      this.#countLines(text, start + first, end)
+    } else this.#countLines(text, start, end)
     this.#length += piece.length
     if (this.#length > MAX_STATEMENT_CHARS) {
       throw new IceboxError('usage/invalid', {
@@ -71,6 +100,13 @@ export class StatementSplitter {
       })
     }
     if (piece !== '') this.#pieces.push(piece)
+  }
+
+  #countLines(text: string, start: number, end: number): void {
+    for (let at = text.indexOf('\n', start); at >= 0 && at < end; at = text.indexOf('\n', at + 1)) {
+      this.#line++
+      this.#lineStart = at + 1
+    }
   }
 
   /** Position of the next `;` in code, or -1 after everything was looked at. */
@@ -182,5 +218,5 @@ export function splitStatements(text: string): string[] {
   const splitter = new StatementSplitter()
   const done = splitter.push(text)
   const rest = splitter.rest()
-  return rest === undefined ? done : [...done, rest]
+  return (rest === undefined ? done : [...done, rest]).map((statement) => statement.text)
 }

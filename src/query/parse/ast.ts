@@ -3,6 +3,7 @@ import type { Type } from '../../iceberg/index.ts'
 import type { StatementText } from '../text/statements.ts'
 import type { TableName } from './cursor.ts'
 import type { PartitionTerm, SortTerm } from './layout.ts'
+import type { ValuesList } from './values-list.ts'
 
 export type ColumnPath = readonly string[]
 
@@ -26,6 +27,8 @@ export interface Insert {
   readonly columns: readonly string[] | undefined
   readonly byName: boolean
   readonly query: StatementText
+  /** Where the query is a list of rows. */
+  readonly values: ValuesList | undefined
 }
 
 export interface Delete {

@@ -1,5 +1,5 @@
 import type { NestedField } from '../../iceberg/index.ts'
-import { splitStatements } from '../text/statements.ts'
+import { splitStatements, statementError } from '../text/statements.ts'
 import { isKeyword, tokenize } from '../text/tokenizer.ts'
 import type { CreateTable, Statement } from './ast.ts'
 import { Cursor } from './cursor.ts'
@@ -192,8 +192,11 @@ function columnDefinitions(cursor: Cursor): NestedField[] {
     const field = columnDefinition(cursor, ids)
     const twin = fields.find((known) => known.name.toLowerCase() === field.name.toLowerCase())
     if (twin !== undefined) {
-      throw new Cursor(cursor.statement).error(
-        `columns '${twin.name}' and '${field.name}' differ by case only or not at all (at offset ${at})`,
+      throw statementError(
+        cursor.statement,
+        at,
+        `columns '${twin.name}' and '${field.name}' differ by case only or not at all`,
+        'give each column a name of its own',
       )
     }
     fields.push(field)

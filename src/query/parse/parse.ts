@@ -6,6 +6,7 @@ import type { Insert, Statement } from './ast.ts'
 import { namespaceOf, parseCreate } from './create.ts'
 import { Cursor, part } from './cursor.ts'
 import { REFUSED } from './refused.ts'
+import { valuesListOf } from './values-list.ts'
 
 const QUERIES = [
   'SELECT',
@@ -154,7 +155,9 @@ function insert(cursor: Cursor, withClause: StatementText | undefined): Statemen
       'give the value as a column of the query: partitions follow from the rows',
     )
   if (cursor.accept('AS')) cursor.name('an alias')
-  const isColumns = cursor.peek()?.text === '(' && !isKeyword(cursor.peek(1), 'SELECT', 'WITH', 'FROM', 'VALUES')
+  const inside = cursor.peek(1)
+  const isQuery = inside?.text === '(' || isKeyword(inside, 'SELECT', 'WITH', 'FROM', 'VALUES', 'TABLE')
+  const isColumns = cursor.peek()?.text === '(' && !isQuery
   const columns = isColumns ? cursor.list(() => cursor.name('a column')) : undefined
   const byName = cursor.accept('BY', 'NAME')
   if (!byName) cursor.accept('BY', 'POSITION')
@@ -175,6 +178,8 @@ function insert(cursor: Cursor, withClause: StatementText | undefined): Statemen
   }
   if (!isKeyword(rest.tokens.at(0), ...QUERIES) && rest.tokens.at(0)?.text !== '(')
     throw cursor.error('expected VALUES or a query')
+  const values = valuesListOf(rest)
+  const behind = withClause?.sql.length ?? 0
   const result: Insert = {
     kind: 'insert',
     table,
@@ -182,6 +187,7 @@ function insert(cursor: Cursor, withClause: StatementText | undefined): Statemen
     columns,
     byName,
     query: withClause === undefined ? rest : joined(withClause, rest),
+    values: values === undefined ? undefined : { ...values, start: behind + values.start },
   }
   return result
 }

@@ -29,6 +29,8 @@ export interface PlanReading {
   readonly isEmpty: boolean
   /** True where the plan is one scan and filters on it: what is read of the table is all that decides about its rows. */
   readonly isSingleScan: boolean
+  /** True where rows of any table meet others: the optimizer makes joins of sub-queries, long lists in IN and windows too. */
+  readonly hasJoins: boolean
 }
 
 interface Scan {
@@ -72,6 +74,7 @@ export function readPlan(text: string, sql: string, schemas: ReadonlyMap<number,
     isBareLimit: scene.trustsFetch && roots.length === 1 && root !== undefined && isBareLimit(root),
     isEmpty: root?.name === 'EMPTY_RESULT',
     isSingleScan: roots.length === 1 && root !== undefined && isSingleScan(root, 0),
+    hasJoins: roots.some((node) => hasJoins(node, scene)),
   }
 }
 
@@ -141,6 +144,11 @@ function fieldOf(schema: Schema, table: number, column: string, path: readonly s
     field = matching.length === 1 ? matching[0] : undefined
   }
   return field
+}
+
+function hasJoins(node: PlanNode, scene: Scene): boolean {
+  const isFetch = scene.trustsFetch && isFetchByPosition(node)
+  return (/JOIN/.test(node.name) && !isFetch) || node.children.some((child) => hasJoins(child, scene))
 }
 
 function isFetchByPosition(node: PlanNode): boolean {

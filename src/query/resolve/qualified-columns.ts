@@ -60,7 +60,7 @@ function nearest(tokens: Tokens, at: number, tables: readonly ReadTable[]): Read
 }
 
 function hasAlias(tokens: Tokens, { chain, travel }: TableReference): boolean {
-  const end = travel?.end ?? chain.end
+  const end = travel === undefined || travel.isBehindAlias ? chain.end : travel.end
   return isAlias(tokens.at(nextSignificant(tokens, tokens.indexFrom(end))))
 }
 

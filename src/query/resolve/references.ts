@@ -1,8 +1,8 @@
 import type { StatementText } from '../text/statements.ts'
 import { statementError, unsupported } from '../text/statements.ts'
 import { type NameChain, nameChains } from '../text/names.ts'
-import { isKeyword, nameOf, stringValue } from '../text/tokenizer.ts'
-import { closingBracket, isTablePosition, nextSignificant, significantBetween } from './position.ts'
+import { isKeyword, nameOf, stringValue, type Tokens } from '../text/tokenizer.ts'
+import { closingBracket, isAlias, isTablePosition, nextSignificant, significantBetween } from './position.ts'
 
 /** What a time travel clause asks for, as text still: `AT (VERSION => 'v1')`. */
 export interface TravelClause {
@@ -10,7 +10,10 @@ export interface TravelClause {
   /** The expression, verbatim. */
   readonly expression: string
   readonly expressionStart: number
+  readonly start: number
   readonly end: number
+  /** `t AS a AT (…)`, as DuckDB has it; else AT stands between table and alias, as in other dialects. */
+  readonly isBehindAlias: boolean
 }
 
 /** A place where the statement may name a table. */
@@ -52,11 +55,14 @@ export function findReferences(statement: StatementText): References {
   return { tables, scans }
 }
 
-/** `AT (VERSION => expression)` or `AT (TIMESTAMP => expression)` at token `at`. */
-function travelClause(statement: StatementText, at: number): TravelClause | undefined {
+/** `AT (VERSION => expression)` or `AT (TIMESTAMP => expression)` behind a table or its alias; the token `next` follows the table. */
+function travelClause(statement: StatementText, next: number): TravelClause | undefined {
   const { tokens } = statement
-  refuseAsOf(statement, at)
-  if (!isKeyword(tokens.at(at), 'AT')) return undefined
+  refuseAsOf(statement, next)
+  const isBehindAlias = !isKeyword(tokens.at(next), 'AT')
+  const at = isBehindAlias ? afterAlias(tokens, next) : next
+  const word = tokens.at(at)
+  if (word === undefined || !isKeyword(word, 'AT')) return undefined
   const open = nextSignificant(tokens, at + 1)
   const openToken = tokens.at(open)
   if (openToken?.text !== '(') return undefined
@@ -81,7 +87,22 @@ function travelClause(statement: StatementText, at: number): TravelClause | unde
     throw unsupported(statement, parameter.start, 'a parameter in AT (…)', 'write the version or time as a literal')
   }
   const expression = statement.sql.slice(first.start, closeToken.start).trim()
-  return { by, expression, expressionStart: first.start, end: closeToken.end }
+  return {
+    by,
+    expression,
+    expressionStart: first.start,
+    start: word.start,
+    end: closeToken.end,
+    isBehindAlias,
+  }
+}
+
+/** Index of what follows `AS a` or `a (b, c)` at this token; the token itself where that is no alias. */
+function afterAlias(tokens: Tokens, at: number): number {
+  if (!isAlias(tokens.at(at))) return at
+  const name = isKeyword(tokens.at(at), 'AS') ? nextSignificant(tokens, at + 1) : at
+  const next = nextSignificant(tokens, name + 1)
+  return tokens.at(next)?.text === '(' ? nextSignificant(tokens, closingBracket(tokens, next) + 1) : next
 }
 
 /** `FOR VERSION AS OF 5`, `TIMESTAMP AS OF '…'`: time travel as Spark and Trino write it. */

@@ -12,7 +12,7 @@ import {
 import type { ObjectStore } from '../../storage/index.ts'
 import { quoteName } from '../text/names.ts'
 import { placeOf } from '../text/place.ts'
-import { type StatementText, statementError } from '../text/statements.ts'
+import { type StatementText, statementError, unsupported } from '../text/statements.ts'
 import { CatalogNames } from './names-in-catalog.ts'
 import { csvFiles } from './csv-files.ts'
 import { findReferences, type TableReference, type TravelClause } from './references.ts'
@@ -42,20 +42,30 @@ export interface ResolveContext {
 /** Namespaces whose names mean something else to DuckDB; their views live in a schema of another name. */
 const RESERVED = new Set(['main', 'temp', 'system', 'memory', 'information_schema', 'pg_catalog'])
 
+/** What AT takes, for remedies. */
+const TRAVEL_VALUES = {
+  version:
+    'give the id of a snapshot, or the name of a branch or tag in quotes: the tables t.snapshots and t.refs list them',
+  timestamp: "give a moment, such as TIMESTAMP '2024-01-31 12:00:00' or now() - INTERVAL 1 DAY",
+} as const
+
 /** Finds the tables of a statement and what of its text must be replaced. Rejects `sql/unknown-table`, `iceberg/*`. */
 export async function resolveTables(statement: StatementText, context: ResolveContext): Promise<Resolution> {
   const { tables: references, scans } = findReferences(statement)
   const names = new CatalogNames(context.catalog)
   const resolver = new Resolver(statement, context)
+  const isCte = cteScopes(statement.tokens)
   const located: { readonly reference: TableReference; readonly found: Found }[] = []
   for (const reference of references) {
     const found = await locate(reference, names, context.defaultNamespace)
-    if (found === undefined) await refuseUnknown(statement, reference, names, context.defaultNamespace)
-    else located.push({ reference, found })
+    if (found !== undefined) located.push({ reference, found })
+    else {
+      refuseTravelOfCte(statement, reference, isCte)
+      await refuseUnknown(statement, reference, names, context.defaultNamespace)
+    }
   }
   // The metadata files of all tables are read side by side.
   await Promise.allSettled(located.map(({ found }) => resolver.load(found.identifier)))
-  const isCte = cteScopes(statement.tokens)
   const read: ReadTable[] = []
   for (const { reference, found } of located) {
     const [name = ''] = reference.chain.parts
@@ -118,6 +128,22 @@ async function locate(
     const base = await names.table(namespace, table.slice(0, dollar))
     return base === undefined ? undefined : { identifier: base, system: kind, parts: count }
   }
+}
+
+/** DuckDB reads a name of WITH as it is, whatever AT says. */
+function refuseTravelOfCte(
+  statement: StatementText,
+  { chain, travel }: TableReference,
+  isCte: (name: string, token: number) => boolean,
+): void {
+  const [name = ''] = chain.parts
+  if (travel === undefined || chain.parts.length > 1 || !isCte(name, chain.firstToken)) return
+  throw unsupported(
+    statement,
+    travel.start,
+    `'${name}' is a name of WITH and has no earlier versions`,
+    'write AT (…) behind the table, inside the WITH',
+  )
 }
 
 /** A qualified name in the place of a table whose namespace exists: the engine could say less about it than we can. */
@@ -203,12 +229,11 @@ class Resolver {
     }
     const isRenamed = schemaName !== namespace
     if (isRenamed && reference.isTablePosition && !isNameOfCte) {
-      const end = travel?.end ?? reference.chain.end
-      this.replacements.push({
-        start: reference.chain.start,
-        end,
-        text: `${quoteName(schemaName)}.${quoteName(viewName)}`,
-      })
+      const { start, end } = reference.chain
+      const text = `${quoteName(schemaName)}.${quoteName(viewName)}`
+      const isBehindAlias = travel?.isBehindAlias === true
+      this.replacements.push({ start, end: travel === undefined || isBehindAlias ? end : travel.end, text })
+      if (isBehindAlias) this.replacements.push({ start: travel.start, end: travel.end, text: '' })
     }
     return { schemaName, viewName, isRenamed }
   }
@@ -283,11 +308,17 @@ class Resolver {
         signal === undefined ? {} : { signal },
       )
     } catch (error) {
-      throw statementError(this.#statement, travel.expressionStart, `this is not a ${travel.by}: ${messageLine(error)}`)
+      const what = `this is not a ${travel.by}: ${messageLine(error)}`
+      throw statementError(this.#statement, travel.expressionStart, what, TRAVEL_VALUES[travel.by])
     }
     const text = rows[0]?.['v']
     if (typeof text !== 'string')
-      throw statementError(this.#statement, travel.expressionStart, `the ${travel.by} is null`)
+      throw statementError(
+        this.#statement,
+        travel.expressionStart,
+        `the ${travel.by} is null`,
+        TRAVEL_VALUES[travel.by],
+      )
     if (travel.by === 'timestamp') {
       const micros = BigInt(text)
       return { timestampMs: micros >= 0n ? micros / 1000n : (micros - 999n) / 1000n }

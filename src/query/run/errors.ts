@@ -1,11 +1,12 @@
 import { IceboxError, isIceboxError, nearestNames } from '../../base/index.ts'
 import type { Catalog } from '../../catalog/index.ts'
+import { unequalRow } from '../parse/values-list.ts'
 import { originalOffset, type Replacement } from '../resolve/replace.ts'
 import type { ResolvedTable } from '../resolve/resolved-table.ts'
 import { quoteText } from '../text/names.ts'
 import { placeOf } from '../text/place.ts'
 import type { StatementText } from '../text/statements.ts'
-import type { Token } from '../text/tokenizer.ts'
+import { isKeyword, type Token } from '../text/tokenizer.ts'
 import { MISFIT } from '../views/stored-type.ts'
 
 const MOST_TABLES_COMPARED = 5000
@@ -35,17 +36,20 @@ export async function explainError(
   if (!isIceboxError(error, 'sql/') && !isIceboxError(error, 'engine/failed')) return error
   const isCutShort = /syntax error at end of input/.test(error.message)
   const sentOffset = isCutShort ? sent.length : offsetOf(error.message, sent)
-  const offset = sentOffset === undefined ? undefined : originalOffset(sentOffset, replacements)
+  const fault = faultWithoutPlace(error.message, statement)
+  const offset = sentOffset === undefined ? fault?.offset : originalOffset(sentOffset, replacements)
   const place = offset === undefined ? undefined : placeOf(statement.script, statement.offset + offset)
   const [said = ''] = clean(error.message).split('\n\nLINE ')
   const where = place === undefined ? '' : ` (line ${place.line}, column ${place.column})\n${place.marked}`
   const hint = isCutShort
     ? whatIsMissing(statement)
-    : error.code === 'sql/unknown-table'
-      ? await nearestTables(said, catalog)
-      : error.code === 'sql/unknown-column'
-        ? columnHint(error, statement, offset, tables)
-        : undefined
+    : fault !== undefined
+      ? fault.remedy
+      : error.code === 'sql/unknown-table'
+        ? await nearestTables(said, catalog)
+        : error.code === 'sql/unknown-column'
+          ? columnHint(error, statement, offset, tables)
+          : undefined
   // DuckDB's proposals stand in the remedy; of tables they are its own system tables more often than not.
   const message = worded(error.remedy === undefined && hint === undefined ? said : withoutProposals(said))
   const remedy = hint ?? (error.remedy === undefined ? undefined : clean(error.remedy))
@@ -58,6 +62,27 @@ export async function explainError(
     },
     cause: error,
   })
+}
+
+/** Faults that the engine tells without their place or what to do. */
+function faultWithoutPlace(
+  message: string,
+  statement: StatementText,
+): { readonly offset: number | undefined; readonly remedy: string } | undefined {
+  const { tokens } = statement
+  if (message.startsWith('VALUES lists must all be the same length')) {
+    return { offset: unequalRow(statement), remedy: 'give every row of VALUES as many values as the first has' }
+  }
+  if (message.startsWith('DEFAULT is not allowed here')) {
+    const word = tokens.findWord((token) => isKeyword(token, 'DEFAULT'))
+    return { offset: word?.start, remedy: 'DEFAULT is a value of INSERT INTO … VALUES only: write the value, or NULL' }
+  }
+  if (message.startsWith('Catalog type does not support time travel')) {
+    const word = tokens.findWord((token) => isKeyword(token, 'AT'))
+    const remedy = 'AT (…) stands behind a table of the lakehouse, not behind a file or a name that WITH gives'
+    return { offset: word?.start, remedy }
+  }
+  return undefined
 }
 
 /** A file that the engine did not find and that the statement does not name is one of a table. */
@@ -113,6 +138,8 @@ function worded(text: string): string {
       /^Referenced column "(.*?)" was not found because the FROM clause is missing/,
       "there is no column '$1': the query has no FROM",
     )
+    .replace(/^DEFAULT is not allowed here!?/, 'DEFAULT is no value here')
+    .replace(/^Catalog type does not support time travel/, 'AT (…) needs a table that keeps its snapshots')
     .replace(/^Values list "(.*?)" does not have a column named "(.*?)"/, "'$1' has no column '$2'")
     .replace(/^(Scalar|Table|Aggregate) Function with name (\S+) does not exist!?/, 'there is no function $2')
     .trimEnd()
@@ -155,7 +182,7 @@ function columnHint(
 }
 
 /** `LINE 2: …text…\n    ^`: the caret's place in the text that was sent. */
-function offsetOf(message: string, sent: string): number | undefined {
+export function offsetOf(message: string, sent: string): number | undefined {
   const match = /\nLINE (\d+): (.*)\n( *)\^/.exec(message)
   if (match === null) return undefined
   const shown = match[2] ?? ''

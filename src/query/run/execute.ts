@@ -251,7 +251,7 @@ async function runExplain(
     const columns = ['explain_key', 'explain_value'].map((name) => ({ name, type: 'VARCHAR' }))
     const rows = plan.map((row) => [
       textOf(row['explain_key']),
-      withColumnNames(textOf(row['explain_value']), prepared.tables),
+      withColumnNames(textOf(row['explain_value']), prepared.numbered),
     ])
     const figures = statement.isAnalyze ? meter.figures() : undefined
     const report = scanReportText(prepared.scans, memory, figures)

@@ -29,9 +29,9 @@ export function scanReportText(
 }
 
 /** The plan with the names that people know in place of `t1·f3`; boxes keep their width. */
-export function withColumnNames(plan: string, tables: readonly ResolvedTable[]): string {
+export function withColumnNames(plan: string, tables: ReadonlyMap<number, ResolvedTable>): string {
   const nameOf = (table: number, field: number): string | undefined => {
-    const fields = tables[table - 1]?.schema.fields
+    const fields = tables.get(table)?.schema.fields
     return fields?.find((known) => known.id === field)?.name
   }
   return plan

@@ -9,6 +9,7 @@ import { refuseLostFields } from './lost-fields.ts'
 import { prepare, type QueryParts, type SessionState } from './query.ts'
 import { doneResult } from './results.ts'
 import { needTable } from './table-names.ts'
+import { columnsOfValues, refuseLostFieldsOfValues, valuesTarget, writableValues } from './values-rows.ts'
 import { commitWritten, rowsText, targetOf, writableQuery, writeRows, writtenFigures } from './write.ts'
 
 /** `INSERT INTO` appends; `INSERT OVERWRITE` replaces the partitions that the rows fall into, or the whole unpartitioned table. */
@@ -25,10 +26,17 @@ export async function runInsert(
   // Loaded before the query's tables: what is committed is decided on this state or an older one, never a newer.
   const loaded = await parts.catalog.loadTable(identifier)
   const target = targetOf(loaded)
-  await using prepared = await prepare(parts, insert.query, state, options)
-  await using query = await writableQuery(prepared, options)
-  const targets = assign(insert, target.schema, query.columns, tableText(identifier))
-  refuseLostFields(query.columns, targets, tableText(identifier))
+  const { values } = insert
+  const table = tableText(identifier)
+  const elements = values && assign(insert, target.schema, columnsOfValues(values), table)
+  const into = values && elements && valuesTarget(values, elements)
+  await using prepared = await prepare(parts, insert.query, state, options, { into })
+  await using query = elements
+    ? writableValues(values, insert.query, prepared, elements, options)
+    : await writableQuery(prepared, options)
+  const targets = elements ?? assign(insert, target.schema, query.columns, table)
+  if (values) await refuseLostFieldsOfValues(values, insert.query, prepared, targets, table, options)
+  else refuseLostFields(query.columns, targets, table)
   const written = await writeRows(prepared, query, targets, target, services, options, insert.query, state)
   const isOverwrite = insert.mode === 'overwrite'
   const isReplaceAll = isUnpartitioned(target.spec)

@@ -46,6 +46,8 @@ export interface SessionState {
 export interface Prepared extends AsyncDisposable {
   readonly lease: Lease
   readonly tables: readonly ResolvedTable[]
+  /** By their numbers in the names of columns inside views. */
+  readonly numbered: ReadonlyMap<number, ResolvedTable>
   readonly scans: readonly TableScanReport[]
   /** Rows of its tables are passed on as they come; see {@link mayGather}. */
   readonly areRowsWide: boolean
@@ -55,6 +57,15 @@ export interface Prepared extends AsyncDisposable {
   readonly maxValueBytes: number | undefined
   /** An engine's error in the terms of the person's text. */
   explain(error: unknown): Promise<unknown>
+}
+
+/** A table of the session that the query's rows go into: it is made first, and `head` stands before the query at `at`. */
+export interface RowsTarget {
+  readonly table: string
+  readonly definition: string
+  readonly head: string
+  /** Offset in the query's own text. */
+  readonly at: number
 }
 
 /** Table functions that touch nothing: allowed where SQL may not read files. */
@@ -73,21 +84,26 @@ const HARMLESS_FUNCTIONS = new Set([
  * Makes the tables of a statement readable (query.md, the route of a SELECT): finds them, asks the optimizer what it
  * needs of each, plans files, makes the views and stands the session in them.
  * `query` is the part of the statement that is one SELECT (without EXPLAIN, INSERT INTO …). One that is explained is pruned
- * however small its tables are: people look at what pruning does.
+ * however small its tables are: people look at what pruning does. With `into` the text is the INSERT of its rows there.
  */
 export async function prepare(
   parts: QueryParts,
   query: StatementText,
   state: SessionState,
   options: StatementOptions,
-  how: { readonly isExplained?: boolean } = {},
+  how: { readonly isExplained?: boolean; readonly into?: RowsTarget | undefined } = {},
 ): Promise<Prepared> {
   const { signal } = options
+  const { into } = how
   const lease = await parts.sessions.lease(state.settings)
   const spaces: Space[] = []
   const dispose = async (): Promise<void> => {
     for (const space of spaces.splice(0)) parts.spaces.release(space)
-    await lease.release()
+    try {
+      if (into !== undefined && !lease.session.isLost) await lease.session.run(`DROP TABLE IF EXISTS ${into.table}`)
+    } finally {
+      await lease.release()
+    }
   }
   let sent = query.sql
   let replacements: readonly Replacement[] = []
@@ -105,6 +121,10 @@ export async function prepare(
       csvBufferBytes: parts.localFiles && mayReadCsv(query) ? csvBufferOfQuery((await parts.engine()).plan) : undefined,
     })
     replacements = resolution.replacements
+    if (into !== undefined) {
+      replacements = [...replacements, { start: into.at, end: into.at, text: into.head }]
+      await lease.session.run(`CREATE OR REPLACE TEMP TABLE ${into.table} (${into.definition})`)
+    }
     found = resolution.tables
     sent = replaceSpans(query.sql, replacements)
     const tables = resolution.tables.toSorted(
@@ -150,6 +170,7 @@ export async function prepare(
     return {
       lease,
       tables,
+      numbered: new Map(tables.map((table) => [numberOf(table), table])),
       scans,
       areRowsWide,
       maxValueBytes,
@@ -196,8 +217,8 @@ export function isUtc(state: SessionState): boolean {
 
 function needOf(reading: PlanReading | undefined, number: number, limit: number | undefined): ScanNeed {
   const table = reading?.tables.get(number)
-  if (table === undefined || table.scans === 0) return EVERYTHING
-  return { predicate: table.predicate, rowLimit: limit }
+  if (reading === undefined || table === undefined || table.scans === 0) return EVERYTHING
+  return { predicate: table.predicate, rowLimit: limit, isUnjoined: !reading.hasJoins }
 }
 
 /** The default namespace must be a schema of the space, with or without a table of it in the statement. */

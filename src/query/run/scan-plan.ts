@@ -18,6 +18,7 @@ import { mentionsKeyword, quoteName } from '../text/names.ts'
 import { isKeyword, type Tokens } from '../text/tokenizer.ts'
 import { viewColumns } from '../views/columns.ts'
 import { routesByIds } from '../views/projection.ts'
+import { isWidened } from '../views/scan-files.ts'
 import { emptySql, readParquet } from '../views/scan-sql.ts'
 import type { ViewRequest } from '../views/space.ts'
 import { buildTableView } from '../views/table-view.ts'
@@ -29,15 +30,20 @@ export interface ScanNeed {
   readonly predicate: Predicate
   /** Enough rows of any files, for a bare LIMIT; undefined: all. */
   readonly rowLimit: number | undefined
+  /** True where the plan is known to make no join. */
+  readonly isUnjoined: boolean
 }
 
-export const EVERYTHING: ScanNeed = { predicate: { op: 'true' }, rowLimit: undefined }
+export const EVERYTHING: ScanNeed = { predicate: { op: 'true' }, rowLimit: undefined, isUnjoined: false }
 
 /** Tables of fewer and smaller files are not probed: opening their footers costs the engine less than asking first. */
 const PROBE_ABOVE_FILES = 16
 /** From this size on a probe (about 5 ms) is nothing beside a scan; where partitions may rule out files, earlier. */
 const PROBE_ABOVE_BYTES = 512_000_000
 const PROBE_ABOVE_PARTITIONED_BYTES = 32_000_000
+
+/** Rows of a group, of which a filter may skip others. */
+const ROW_GROUP_ROWS = 122_880
 
 /** Files of one scan: their tasks and names are held in memory, some 2 kB each. */
 const MOST_FILES = 100_000
@@ -47,7 +53,13 @@ export function isWorthProbing(tokens: Tokens, tables: readonly ResolvedTable[],
   if (!mentionsKeyword(tokens, 'WHERE', 'ON', 'HAVING', 'QUALIFY', 'LIMIT', 'FETCH')) return false
   // PIVOT becomes two statements, of which a plan shows one.
   if (mentionsKeyword(tokens, 'PIVOT', 'PIVOT_WIDER')) return false
-  return tables.some((table) => table.system === undefined && (always || isLarge(table)))
+  return tables.some((table) => table.system === undefined && (always || isLarge(table) || isWorthReaderCasts(table)))
+}
+
+/** True where knowing that nothing is joined lets a filter on a widened column skip row groups. */
+function isWorthReaderCasts({ snapshot, loaded, schema }: ResolvedTable): boolean {
+  if (snapshot === undefined || total(snapshot, 'total-records') <= ROW_GROUP_ROWS) return false
+  return isWidened(loaded.metadata, schema)
 }
 
 function isLarge({ snapshot, loaded }: ResolvedTable): boolean {
@@ -144,10 +156,12 @@ export interface PlanParts {
 
 /** The view of a table over the files that the statement needs; its report is written to `reports` when it is built. */
 export function dataView(table: ResolvedTable, number: number, need: ScanNeed, parts: PlanParts): ViewRequest {
+  const readerCasts = need.isUnjoined && isWidened(table.loaded.metadata, table.schema)
+  const casts = readerCasts ? 'casts ' : ''
   return {
     schema: table.schemaName,
     name: table.viewName,
-    key: `data ${number} ${tableKey(table)} ${need.rowLimit ?? ''} ${printPredicate(need.predicate)}`,
+    key: `data ${number} ${tableKey(table)} ${need.rowLimit ?? ''} ${casts}${printPredicate(need.predicate)}`,
     build: async ({ session, helperSchema, signal }) => {
       const { tasks, report } = await planTable(table, need, parts.manifests, signal)
       const source = {
@@ -156,7 +170,7 @@ export function dataView(table: ResolvedTable, number: number, need: ScanNeed, p
         io: table.io,
         locate: (uri: string) => localPath(table.locate(uri)),
       }
-      const builder = { session, shapes: parts.shapes, table: number, helperSchema, signal }
+      const builder = { session, shapes: parts.shapes, table: number, helperSchema, signal, readerCasts }
       return { select: await buildTableView(source, tasks, builder), files: tasks.length, report }
     },
   }

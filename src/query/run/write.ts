@@ -1,5 +1,6 @@
 import { IceboxError, isIceboxError } from '../../base/index.ts'
 import { commitTarget, type TableIdentifier } from '../../catalog/index.ts'
+import type { RunOptions } from '../../engine/index.ts'
 import {
   type CommitResult,
   type LoadedTable,
@@ -28,9 +29,11 @@ import { withinSort } from './sort-passes.ts'
 export interface WritableQuery extends AsyncDisposable {
   readonly sql: string
   readonly columns: readonly DescribedColumn[]
+  /** Makes the rows that `sql` reads; undefined where they are there, or the query itself makes them. */
+  readonly fill?: (options: RunOptions) => Promise<unknown>
 }
 
-const STAGED = 'temp."icebox·rows"'
+export const STAGED = 'temp."icebox·rows"'
 const TYPED = 'temp."icebox·typed"'
 
 /**
@@ -70,7 +73,7 @@ function assignmentSql(query: Pick<WritableQuery, 'sql' | 'columns'>, targets: r
 }
 
 /** Casts that fail name their source: it is called as the column that it is written to. */
-function sourceNames(query: Pick<WritableQuery, 'columns'>, targets: readonly Assignment[]): string[] {
+export function sourceNames(query: Pick<WritableQuery, 'columns'>, targets: readonly Assignment[]): string[] {
   const names = query.columns.map((_, at) => targets.find(({ source }) => source === at)?.field.name ?? `c${at}`)
   const isUnique = new Set(names.map((name) => name.toLowerCase())).size === names.length
   return names.map((name, at) => quoteName(isUnique ? name : `c${at}`))
@@ -118,7 +121,7 @@ export async function writeRows(
 ): Promise<WriteResult> {
   const { metadata } = target.loaded
   const { session } = prepared.lease
-  const isTyped = !isUtc(state)
+  const isTyped = query.fill === undefined && !isUtc(state)
   const plan = await planMemory(prepared, order, services, options)
   using operation = await admit(services, 'write', plan, options)
   const { signal } = operation
@@ -144,13 +147,14 @@ export async function writeRows(
       ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
     })
   try {
-    if (isTyped) {
-      // A person's time zone holds for their query and its casts, not for what is derived when files are written.
-      const select = assignmentSql(query, targets)
-      await session.run(`CREATE OR REPLACE TEMP TABLE ${TYPED.slice(5)} AS ${select}`, { signal })
-      await prepared.lease.inUtc()
-      return await write(`SELECT * FROM ${TYPED}`)
-    }
+    await query.fill?.({ signal })
+    if (isTyped)
+      await session.run(`CREATE OR REPLACE TEMP TABLE ${TYPED.slice(5)} AS ${assignmentSql(query, targets)}`, {
+        signal,
+      })
+    // A person's time zone holds for their query and its casts, not for what is derived when files are written.
+    if (!isUtc(state)) await prepared.lease.inUtc()
+    if (isTyped) return await write(`SELECT * FROM ${TYPED}`)
     const explain = (): Promise<MemoryPlan> => planMemory(prepared, order, services, options, true)
     const sort = { session, sql: query.sql, run: { signal }, plan, explain, engine, services }
     return await withinSort(

@@ -121,15 +121,30 @@ function sameColumns(a: Schema, b: Schema): boolean {
 }
 
 /**
- * True where files of any age can be read by ids and the present types: every nested field has had one name, and every name
- * one field, in all schemas of the table, and each struct shares a field with the present one, so that a cast by names
- * gives each field its own values; and no type was another but int of long, whose filters DuckDB rounds (`storedConversion`).
+ * True where files of any age can be read by ids and the present types: no column was of another type, unless the reader may
+ * cast it (`isCastByReader` in projection.ts); every nested field has had one name, and every name one field, in all schemas
+ * of the table, and each struct shares a field with the present one, so that a cast by names gives each field its own values;
+ * and no type was another but int of long, or a decimal of fewer digits: filters on others DuckDB rounds (`storedConversion`).
  */
-export function canReadByIds(metadata: TableMetadata, fields: readonly NestedField[]): boolean {
-  return fields.every((field) => {
-    const older = metadata.schemas.flatMap((schema) => schema.fields.filter((known) => known.id === field.id))
-    return older.every((known) => isStable(field.type, known.type))
-  })
+export function canReadByIds(metadata: TableMetadata, fields: readonly NestedField[], readerCasts: boolean): boolean {
+  return fields.every((field) =>
+    olderTypes(metadata, field).every((then) =>
+      isPrimitive(field.type) && !readerCasts ? sameType(field.type, then) : isStable(field.type, then),
+    ),
+  )
+}
+
+/** True where files of before a change of type can be read by ids only if the reader casts their columns. */
+export function isWidened(metadata: TableMetadata, { fields }: Schema): boolean {
+  return fields.some(
+    (field) =>
+      isPrimitive(field.type) &&
+      olderTypes(metadata, field).some((then) => !sameType(field.type, then) && isStable(field.type, then)),
+  )
+}
+
+function olderTypes(metadata: TableMetadata, { id }: NestedField): Type[] {
+  return metadata.schemas.flatMap(({ fields }) => fields.filter((known) => known.id === id).map(({ type }) => type))
 }
 
 function isStable(now: Type, then: Type): boolean {

@@ -47,6 +47,8 @@ export interface ViewBuilder {
   /** Prefix of the relations that the view needs beside itself, quoted: `"icebox 7"."·"`. */
   readonly helperSchema: string
   readonly signal: AbortSignal | undefined
+  /** True where the statement makes no join with the rows. */
+  readonly readerCasts: boolean
 }
 
 /** Files that Icebox wrote: they carry field ids and the table's nested names of their time. */
@@ -90,11 +92,14 @@ async function routed(
   extra: readonly NestedField[],
 ): Promise<Routed[]> {
   const fields = [...source.schema.fields, ...extra]
+  // Equality deletes are a join.
+  const readerCasts = builder.readerCasts && group.equality.length === 0
   const shapes = await shapesOf(
     source,
     group.tasks.map((task) => task.dataFile),
     fields,
     builder,
+    readerCasts,
   )
   const mapping = mappingOf(source)
   // Rows without deletes need no place in their file, so the reader's virtual columns cannot clash with the table's.
@@ -112,7 +117,9 @@ async function routed(
     let part = parts.get(key)
     if (part === undefined) {
       const routes =
-        shape === undefined ? routesByIds(fields, constants) : routesByShape(fields, shape, mapping, constants)
+        shape === undefined
+          ? routesByIds(fields, constants)
+          : routesByShape(fields, shape, mapping, constants, readerCasts)
       part = { files: [], rows: 0n, routes, isNative: mayBeNative && shape === undefined }
       parts.set(key, part)
     }
@@ -128,8 +135,9 @@ async function shapesOf(
   files: readonly DataFile[],
   fields: readonly NestedField[],
   builder: ViewBuilder,
+  readerCasts: boolean,
 ): Promise<ReadonlyMap<string, FileShape>> {
-  const isStable = canReadByIds(source.metadata, fields)
+  const isStable = canReadByIds(source.metadata, fields, readerCasts)
   const unsure = files.filter((file) => !isStable || !OWN_FILE.test(file.filePath))
   if (unsure.length === 0) return new Map()
   return builder.shapes.shapesOf(
@@ -211,7 +219,7 @@ async function equalityOf(
       const path = source.locate(file.filePath)
       const shape = shapes.get(path)
       const byIds = routesByIds(fields, new Map())
-      const routes = shape === undefined ? byIds : routesByShape(fields, shape, mapping, new Map())
+      const routes = shape === undefined ? byIds : routesByShape(fields, shape, mapping, new Map(), false)
       // Files that are read alike share a join, whatever else their footers say.
       const isPlain = shape?.hasFieldIds !== false && routes.every((route) => route.convert === undefined)
       const key = isPlain || shape === undefined ? '' : shape.key
