@@ -1,5 +1,6 @@
 export { cancelledError, throwIfCancelled } from './cancel.ts'
 export { formatCount } from './counts.ts'
+export { distinctNames, setOwn } from './distinct-names.ts'
 export { formatDuration, parseDuration } from './durations.ts'
 export { ERROR_CODES, type ErrorCode } from './error-codes.ts'
 export {

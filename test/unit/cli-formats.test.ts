@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import { distinctNames } from '../../src/base/index.ts'
 import { csvWriter } from '../../src/cli/output/csv.ts'
 import { jsonText } from '../../src/cli/output/json-value.ts'
 import { jsonWriter, ndjsonWriter, rowsWriter } from '../../src/cli/output/json.ts'
 import { markdownWriter } from '../../src/cli/output/markdown.ts'
-import { distinctNames, formatOfFile, type ResultWriter } from '../../src/cli/output/writer.ts'
+import { formatOfFile, type ResultWriter } from '../../src/cli/output/writer.ts'
 import type { SqlValue } from '../../src/lakehouse/api.ts'
 import { batchOf, TextSink } from './support/cli-batches.ts'
 
@@ -108,6 +109,8 @@ describe('json', () => {
     expect(distinctNames(twice)).toEqual(['a', 'a_2', 'a_1', 'a_3'])
     const line = await written(ndjsonWriter, [[[1, 2, 3, 4]]], twice)
     expect(JSON.parse(line)).toEqual({ a: 1, a_2: 2, a_1: 3, a_3: 4 })
+    // A header that names two columns alike could not be imported.
+    expect(await written(csvWriter, [[[1, 2, 3, 4]]], twice)).toBe('a,a_2,a_1,a_3\n1,2,3,4\n')
   })
 })
 

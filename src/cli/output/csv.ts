@@ -1,3 +1,4 @@
+import { distinctNames } from '../../base/index.ts'
 import type { ColumnarBatch, ResultColumn, SqlValue } from '../../lakehouse/api.ts'
 import { base64Text, jsonText } from './json-value.ts'
 import { type ByteSink, isNumericType, isTemporalType, type ResultWriter, TextBuffer } from './writer.ts'
@@ -10,7 +11,7 @@ export function csvWriter(sink: ByteSink): ResultWriter {
   const buffer = new TextBuffer(sink)
   return {
     async begin(columns: readonly ResultColumn[]) {
-      buffer.add(`${columns.map((column) => quoted(column.name)).join(',')}\n`)
+      buffer.add(`${distinctNames(columns).map(quoted).join(',')}\n`)
     },
     async batch(batch: ColumnarBatch) {
       // Fields are made row by row: a second array for each column would double what the garbage collector has to keep.
