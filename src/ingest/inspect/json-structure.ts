@@ -1,7 +1,7 @@
 import { type Json, parseJson } from '../../base/index.ts'
 import type { EngineSession } from '../../engine/index.ts'
 import type { JsonDescription, JsonLeaf, JsonShape } from '../read/description.ts'
-import { jsonTexts } from '../read/json-select.ts'
+import { sampledTexts } from '../read/json-select.ts'
 import { textOf } from '../sql.ts'
 
 const MAX_STRUCT_FIELDS = 1_000
@@ -15,9 +15,7 @@ export const MAX_LIST_LEVELS = 8
 /** Structures that were seen are not merged again; so many are remembered. */
 const MOST_REMEMBERED = 100
 
-/** A blank line is no object; neither is it wrong. */
-const KIND =
-  "CASE WHEN size IS NULL THEN 'blank' WHEN structure IS NULL THEN 'broken' WHEN structure[1] = '{' THEN 'object' ELSE 'odd' END"
+const KIND = "CASE WHEN structure IS NULL THEN 'broken' WHEN structure[1] = '{' THEN 'object' ELSE 'odd' END"
 
 /** What the first objects of a JSON source look like, all together. */
 export interface JsonSample {
@@ -43,7 +41,7 @@ export async function sampleStructure(
 ): Promise<JsonSample> {
   // Of an object without fields json_structure says what it says of null elsewhere. Another JSON function would hold as much again.
   const structure = String.raw`CASE WHEN regexp_full_match(json, '\s*\{\s*\}\s*') THEN '{}' WHEN json_valid(json) THEN CAST(json_structure(json) AS VARCHAR) END`
-  const structures = `SELECT ${structure} AS structure, strlen(json) AS size FROM (SELECT json FROM ${jsonTexts(description)} LIMIT ${rows})`
+  const structures = `SELECT ${structure} AS structure, strlen(json) AS size FROM ${sampledTexts(description, rows)}`
   // What is as the object before it does not come here: 4 kB of structure for 200 fields.
   await using stream = await session.stream(
     `SELECT CASE WHEN structure IS DISTINCT FROM lag(structure) OVER () THEN structure END, ${KIND}, size FROM (${structures})`,

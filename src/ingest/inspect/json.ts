@@ -4,12 +4,12 @@ import { hiveColumns } from '../source/hive.ts'
 import type { SourceFile } from '../source/locate.ts'
 import { withLineSizes } from '../read/line-sizes.ts'
 import { explainJsonError } from '../read/json-errors.ts'
-import { expectedLineLimit, jsonRows, jsonTexts } from '../read/json-select.ts'
+import { expectedLineLimit, sampledRows, sampledTexts } from '../read/json-select.ts'
 import type { FoundColumn, Inspection, JsonDescription, JsonShape, JsonStruct } from '../read/description.ts'
-import { quoteIdentifier } from '../sql.ts'
+import { quoteIdentifier, quoteList, textOf } from '../sql.ts'
 import { decide, newEvidence, type TextDecision } from './classify.ts'
 import { emptySource, foundInPath, type InspectScene } from './csv.ts'
-import { checkNames } from './names.ts'
+import { checkNames, checkSpelling } from './names.ts'
 import { MAX_LEVELS, MAX_LIST_LEVELS, sampleStructure } from './json-structure.ts'
 import { inspectTexts, type TextColumn, whyOf } from './text-columns.ts'
 import { scanText } from '../source/text-scan.ts'
@@ -65,9 +65,7 @@ async function inspectObjects(
     const sample = await sampleStructure(scene.session, empty, scene.sampleRows, scene.signal)
     // The engine says what is wrong where it may not look first.
     if (sample.broken > 0 && !isTolerant)
-      await scene.session.run(
-        `SELECT count(json_structure(json)) FROM (SELECT json FROM ${jsonTexts(empty)} LIMIT ${scene.sampleRows})`,
-      )
+      await scene.session.run(`SELECT count(json_structure(json)) FROM ${sampledTexts(empty, scene.sampleRows)}`)
     const sampled = isTolerant ? sample.rows - sample.odd - sample.broken : sample.rows
     if (sampled === 0) throw emptySource(base.paths)
     if (sample.odd > 0 && !isTolerant) {
@@ -80,8 +78,10 @@ async function inspectObjects(
     const { shape } = sample
     if (shape === undefined || shape.kind !== 'struct') throw emptySource(base.paths, 'holds no objects')
     if (shape.fields.length === 0) throw emptySource(base.paths, 'holds objects without fields only')
-    checkShape(shape, firstPath)
-    checkNames([...shape.fields.map((field) => field.name), ...hive.map((column) => column.name)], firstPath)
+    const where = base.paths.length === 1 ? firstPath : 'the files together'
+    for (const field of shape.fields) checkShape(field.shape, `'${field.name}' in ${where}`)
+    await checkFiles(shape, empty, scene)
+    checkNames([...shape.fields.map((field) => field.name), ...hive.map((column) => column.name)], where)
     const description: JsonDescription = { ...base, shape }
     const columns = await decideColumns({ ...description, isTolerant }, shape, sample.rows, scene)
     const width = sample.averageBytes
@@ -142,6 +142,30 @@ function checkShape(shape: JsonShape, where: string): void {
   for (const field of shape.fields) checkShape(field.shape, `'${field.name}' in ${where}`)
 }
 
+/** Where two files spell a name in two ways, the error names both. */
+async function checkFiles(shape: JsonStruct, description: JsonDescription, scene: InspectScene): Promise<void> {
+  const { paths } = description
+  const spellings = new Map<string, string[]>()
+  for (const { name } of shape.fields) {
+    const lower = name.toLowerCase()
+    spellings.set(lower, [...(spellings.get(lower) ?? []), name])
+  }
+  const names = [...spellings.values()].filter((some) => some.length > 1).flat()
+  if (names.length === 0 || paths.length === 1) return
+  const found: { path: string; names: string[] }[] = []
+  for (const path of paths) {
+    const texts = sampledTexts({ ...description, paths: [path] }, scene.sampleRows)
+    const keys = `SELECT DISTINCT unnest(json_keys(json)) AS name FROM ${texts} WHERE json_valid(json) AND json_type(json) = 'OBJECT'`
+    const rows = await scene.session.all(
+      `SELECT name FROM (${keys}) WHERE list_contains(${quoteList(names)}, name) ORDER BY name`,
+    )
+    found.push({ path, names: rows.map((row) => textOf(row['name'])) })
+  }
+  // What one file spells in two ways is said of that file.
+  for (const file of found) checkNames(file.names, file.path)
+  checkSpelling(found)
+}
+
 /** DuckDB's type of a nested shape; leaves below the top keep the kind that JSON gives them. */
 export function typeOfShape(shape: JsonShape): string {
   switch (shape.kind) {
@@ -179,9 +203,12 @@ async function decideColumns(
     signal: scene.signal,
     select: (names, limit = sampled) => {
       const fields = scalars.filter((field) => names.includes(field.name))
-      const rows = jsonRows({ ...description, hive: [], shape: { kind: 'struct', fields } })
+      const rows = sampledRows(
+        { ...description, hive: [], shape: { kind: 'struct', fields } },
+        Math.min(limit, sampled),
+      )
       const values = names.map((name) => `s.${quoteIdentifier(name)} AS ${quoteIdentifier(name)}`)
-      return `(SELECT ${values.join(', ')} FROM (SELECT s FROM ${rows} LIMIT ${Math.min(limit, sampled)}))`
+      return `(SELECT ${values.join(', ')} FROM ${rows})`
     },
   })
   const seen = new Map(columns.map((column) => [column.name, column]))

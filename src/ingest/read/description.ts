@@ -21,6 +21,8 @@ export interface CsvGroup {
   readonly paths: readonly string[]
   readonly compression: Compression
   readonly dialect: CsvDialect
+  /** Before the header. The engine passes over blank lines elsewhere, and takes one in its place for the header. */
+  readonly blankLines?: number
   readonly names: readonly string[]
 }
 

@@ -154,10 +154,15 @@ export function jsonTexts(description: JsonDescription, options: CsvReadOptions 
   return `(SELECT CASE WHEN ${isBlankLine('line')} THEN NULL ELSE line END AS json FROM ${readLines(description, options)})`
 }
 
-/** Rows of one column `s`: objects as structs of the description's shape with text in the leaves; NULL for a blank line. */
-export function jsonRows(description: JsonDescription): string {
+/** The same without blank lines: so many of them are so many objects. */
+export function sampledTexts(description: JsonDescription, rows: number): string {
+  return `(SELECT json FROM ${onlyWhere('json IS NOT NULL', 'json', jsonTexts(description))} LIMIT ${rows})`
+}
+
+/** Rows of one column `s`: the first objects as structs of the description's shape with text in the leaves. */
+export function sampledRows(description: JsonDescription, rows: number): string {
   const struct = description.isTolerant === true ? structOf(description, 'json') : transformOf(description, 'json')
-  return `(SELECT ${struct} AS s FROM ${jsonTexts(description)})`
+  return `(SELECT ${struct} AS s FROM ${sampledTexts(description, rows)})`
 }
 
 /** Lines of NDJSON as text, and as a struct `s` of the description's shape where they are objects; blank lines too. */
