@@ -76,6 +76,7 @@ export type {
   ManifestFile,
 } from './spec/manifest.ts'
 export {
+  MAX_PARAMETER,
   isUnpartitioned,
   parseTransform,
   partitionFieldName,

@@ -21,7 +21,13 @@ export interface Evidence {
   /** Most digits before and after the point. */
   wholeDigits: number
   fractionDigits: number
-  hasExponent: boolean
+  /** The first numbers with so many. */
+  longest: string
+  finest: string
+  /** Most digits of one number, without zeros before the first. */
+  digits: number
+  /** The first number that is written with an exponent. */
+  exponent: string | undefined
   /** Dates like 01/02/2023. */
   largestFirst: number
   largestSecond: number
@@ -37,7 +43,10 @@ export function newEvidence(): Evidence {
     examples: new Map(),
     wholeDigits: 0,
     fractionDigits: 0,
-    hasExponent: false,
+    longest: '',
+    finest: '',
+    digits: 0,
+    exponent: undefined,
     largestFirst: 0,
     largestSecond: 0,
     separator: '',
@@ -54,6 +63,8 @@ const TIMESTAMP = /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?$/
 const TIMESTAMPTZ = /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)? ?(?:Z|[+-]\d\d(?::?\d\d)?)$/
 const TIME = /^([01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?$/
 const LOCAL = /^(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?:[ T](\d{1,2}:\d\d(?::\d\d)?)( ?[AaPp][Mm])?)?$/
+/** Iceberg spec, "Primitive Types": of a decimal. */
+const MOST_DIGITS = 38
 const LARGEST_LONG = 9_223_372_036_854_775_807n
 const SMALLEST_LONG = -9_223_372_036_854_775_808n
 
@@ -61,13 +72,17 @@ const SMALLEST_LONG = -9_223_372_036_854_775_808n
 export function observe(evidence: Evidence, text: string): void {
   evidence.values++
   const kind = kindOf(evidence, text)
-  if (!evidence.examples.has(kind)) evidence.examples.set(kind, text.length > 60 ? `${text.slice(0, 60)}…` : text)
+  if (!evidence.examples.has(kind)) evidence.examples.set(kind, shown(text))
+}
+
+function shown(text: string): string {
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text
 }
 
 function kindOf(evidence: Evidence, text: string): TextKind {
   if (INTEGER.test(text)) {
     const digits = text.replace(/^[+-]/, '')
-    evidence.wholeDigits = Math.max(evidence.wholeDigits, digits.length)
+    observeDigits(evidence, text, digits, '')
     if (digits.length > 1 && digits.startsWith('0')) return 'code'
     if (digits.length < 19) return 'integer'
     const value = BigInt(text.replace('+', ''))
@@ -76,9 +91,8 @@ function kindOf(evidence: Evidence, text: string): TextKind {
   if (REAL.test(text)) {
     const [mantissa = '', exponent] = text.toLowerCase().split('e')
     const [whole = '', fraction = ''] = mantissa.replace(/^[+-]/, '').split('.')
-    evidence.wholeDigits = Math.max(evidence.wholeDigits, whole.length)
-    evidence.fractionDigits = Math.max(evidence.fractionDigits, fraction.length)
-    evidence.hasExponent ||= exponent !== undefined
+    observeDigits(evidence, text, whole, fraction)
+    if (exponent !== undefined) evidence.exponent ??= shown(text)
     return 'real'
   }
   if (DATE.test(text)) return isDay(text) ? 'date' : 'text'
@@ -89,6 +103,18 @@ function kindOf(evidence: Evidence, text: string): TextKind {
   const local = LOCAL.exec(text)
   if (local !== null) return observeLocal(evidence, local)
   return 'text'
+}
+
+function observeDigits(evidence: Evidence, text: string, whole: string, fraction: string): void {
+  if (whole.length > evidence.wholeDigits) {
+    evidence.wholeDigits = whole.length
+    evidence.longest = shown(text)
+  }
+  if (fraction.length > evidence.fractionDigits) {
+    evidence.fractionDigits = fraction.length
+    evidence.finest = shown(text)
+  }
+  evidence.digits = Math.max(evidence.digits, `${whole}${fraction}`.replace(/^0+/, '').length)
 }
 
 /** Whether a date of the calendar is written as year, month and day. */
@@ -156,7 +182,7 @@ export function decide(evidence: Evidence): TextDecision {
   }
   if (only('integer', 'large-integer', 'real') && kinds.has('large-integer')) return largeNumbers(evidence)
   if (only('integer', 'real')) {
-    const isLong = !evidence.hasExponent && evidence.wholeDigits + evidence.fractionDigits > 17
+    const isLong = evidence.digits > 17
     const why = `${n} sampled values are numbers, some with fractions`
     return isLong
       ? {
@@ -188,12 +214,24 @@ export function decide(evidence: Evidence): TextDecision {
 
 function largeNumbers(evidence: Evidence): TextDecision {
   const example = evidence.examples.get('large-integer') ?? ''
-  if (evidence.hasExponent || evidence.wholeDigits + evidence.fractionDigits > 38) {
-    const note = `'${example}' has more digits than a number of 38 digits holds: kept as text`
+  const problem = decimalProblem(evidence, example)
+  if (problem !== undefined) {
+    const note = `${problem}: kept as text`
     return { type: 'VARCHAR', why: note, note }
   }
   const note = `'${example}' does not fit into 64 bits: decimal(38,${evidence.fractionDigits}) keeps every digit`
   return { type: `DECIMAL(38,${evidence.fractionDigits})`, why: note, note }
+}
+
+/** Why no decimal of 38 digits holds all numbers. */
+function decimalProblem(evidence: Evidence, large: string): string | undefined {
+  const { wholeDigits, fractionDigits, exponent, longest, finest } = evidence
+  if (exponent !== undefined) return `'${large}' does not fit into 64 bits and '${exponent}' is no decimal`
+  if (wholeDigits > MOST_DIGITS) return `'${longest}' has more digits than a number of 38 digits holds`
+  if (wholeDigits + fractionDigits <= MOST_DIGITS) return undefined
+  return longest === finest
+    ? `'${longest}' has more digits than a number of 38 digits holds`
+    : `'${longest}' and '${finest}' have more digits before and after the point than a number of 38 digits holds`
 }
 
 function localDates(evidence: Evidence): TextDecision {

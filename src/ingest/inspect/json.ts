@@ -5,11 +5,12 @@ import type { SourceFile } from '../source/locate.ts'
 import { withLineSizes } from '../read/line-sizes.ts'
 import { explainJsonError } from '../read/json-errors.ts'
 import { expectedLineLimit, sampledRows, sampledTexts } from '../read/json-select.ts'
-import type { FoundColumn, Inspection, JsonDescription, JsonShape, JsonStruct } from '../read/description.ts'
+import type { FoundColumn, Inspection, JsonDescription, JsonLeaf, JsonShape, JsonStruct } from '../read/description.ts'
 import { quoteIdentifier, quoteList, textOf } from '../sql.ts'
 import { decide, newEvidence, type TextDecision } from './classify.ts'
 import { emptySource, foundInPath, type InspectScene } from './csv.ts'
 import { checkNames, checkSpelling } from './names.ts'
+import { decideNumbers, mixedNote, NO_FIELDS, notesBelow, numberLeaves } from './json-leaves.ts'
 import { MAX_LEVELS, MAX_LIST_LEVELS, sampleStructure } from './json-structure.ts'
 import { inspectTexts, type TextColumn, whyOf } from './text-columns.ts'
 import { scanText } from '../source/text-scan.ts'
@@ -166,23 +167,19 @@ async function checkFiles(shape: JsonStruct, description: JsonDescription, scene
   checkSpelling(found)
 }
 
-/** DuckDB's type of a nested shape; leaves below the top keep the kind that JSON gives them. */
-export function typeOfShape(shape: JsonShape): string {
+/** DuckDB's type of a nested shape; numbers are what was decided of them. */
+function typeOfShape(shape: JsonShape, decided: ReadonlyMap<JsonLeaf, TextDecision>): string {
   switch (shape.kind) {
     case 'list':
-      return `${typeOfShape(shape.element)}[]`
+      return `${typeOfShape(shape.element, decided)}[]`
     case 'struct':
       return shape.fields.length === 0
         ? 'VARCHAR'
-        : `STRUCT(${shape.fields.map((field) => `${quoteIdentifier(field.name)} ${typeOfShape(field.shape)}`).join(', ')})`
+        : `STRUCT(${shape.fields.map((field) => `${quoteIdentifier(field.name)} ${typeOfShape(field.shape, decided)}`).join(', ')})`
     case 'leaf':
-      return shape.values === 'boolean'
-        ? 'BOOLEAN'
-        : shape.values === 'integer'
-          ? 'BIGINT'
-          : shape.values === 'real'
-            ? 'DOUBLE'
-            : 'VARCHAR'
+      return shape.values === 'boolean' ? 'BOOLEAN' : (decided.get(shape)?.type ?? 'VARCHAR')
+    default:
+      return shape satisfies never
   }
 }
 
@@ -212,24 +209,39 @@ async function decideColumns(
     },
   })
   const seen = new Map(columns.map((column) => [column.name, column]))
-  return shape.fields.map((field) => foundColumn(field.name, field.shape, seen.get(field.name)))
+  const nested: JsonStruct = { kind: 'struct', fields: shape.fields.filter((field) => field.shape.kind !== 'leaf') }
+  const rows = sampledRows({ ...description, hive: [], shape: nested }, sampled)
+  const decided = await decideNumbers(scene.session, numberLeaves(nested), rows, scene.signal)
+  return shape.fields.map((field) => foundColumn(field.name, field.shape, seen.get(field.name), decided))
 }
 
-function foundColumn(name: string, shape: JsonShape, seen: TextColumn | undefined): FoundColumn {
+/** So many notes of what is inside a column are given whole. */
+const MOST_NOTES = 10
+
+function foundColumn(
+  name: string,
+  shape: JsonShape,
+  seen: TextColumn | undefined,
+  decided: ReadonlyMap<JsonLeaf, TextDecision>,
+): FoundColumn {
   if (shape.kind !== 'leaf') {
-    const type = typeOfShape(shape)
+    const type = typeOfShape(shape, decided)
+    const inside = notesBelow(shape, name, decided)
+    const more = inside.length - MOST_NOTES
+    const said = [deepNote(shape), ...inside.slice(0, MOST_NOTES), more > 0 ? `and ${more} more` : undefined]
+    const notes = said.filter((note) => note !== undefined)
     return type === 'VARCHAR'
       ? {
           name,
           sourceType: 'VARCHAR',
           why: 'empty objects in the sample',
-          note: 'objects without fields are kept as JSON text',
+          note: NO_FIELDS,
         }
       : {
           name,
           sourceType: type,
           why: 'nested values in the sample',
-          note: deepNote(shape),
+          note: notes.length === 0 ? undefined : notes.join('; '),
         }
   }
   if (shape.values === 'boolean') return { name, sourceType: 'BOOLEAN', why: 'true and false in the sample' }
@@ -238,7 +250,7 @@ function foundColumn(name: string, shape: JsonShape, seen: TextColumn | undefine
       name,
       sourceType: 'VARCHAR',
       why: 'the sample mixes kinds of values',
-      note: 'values of several kinds (text, numbers, objects): kept as text',
+      note: mixedNote(shape) ?? deepNote(shape),
     }
   }
   const decision: TextDecision = seen?.decision ?? decide(newEvidence())

@@ -115,7 +115,11 @@ function fitted(question: ColumnQuestion, schema: Schema): ColumnPlan {
     if (fit === 'refuse') throw misfit(field, found, question)
     const type = fit === 'widen' ? sourceType : field.type
     refuseAmbiguous(found, type)
-    addNotes(notes, type.kind === 'string' ? { ...found, note: undefined } : found, note ?? zoneNote(sourceType, type))
+    addNotes(
+      notes,
+      isSaidOf(found, sourceType, type) ? found : { ...found, note: undefined },
+      note ?? zoneNote(sourceType, type),
+    )
     if (fit === 'widen') changes.push({ kind: 'widen', name: field.name, type })
     columns.push({
       name: field.name,
@@ -257,6 +261,17 @@ function refuseAmbiguous(found: FoundColumn, type: Type): void {
 function addNotes(notes: string[], found: FoundColumn, mapped: string | undefined): void {
   if (found.note !== undefined) notes.push(`column '${found.name}': ${found.note}`)
   if (mapped !== undefined) notes.push(`column '${found.name}': ${mapped}`)
+}
+
+/** A note tells why the sample has its type: it is true of a column that has it, or is read by the format that was found. */
+function isSaidOf(found: FoundColumn, source: Type, type: Type): boolean {
+  if (type.kind === 'string') return false
+  const isTime = type.kind === 'date' || type.kind === 'timestamp' || type.kind === 'timestamptz'
+  return (found.format !== undefined && isTime) || withoutIds(source) === withoutIds(type)
+}
+
+function withoutIds(type: Type): string {
+  return typeToString(type).replaceAll(/\b\d+: /g, '')
 }
 
 /** Sessions are in UTC, and a time without a zone is nowhere else. */

@@ -48,6 +48,8 @@ export interface JsonStruct {
 export interface JsonLeaf {
   readonly kind: 'leaf'
   readonly values: 'boolean' | 'integer' | 'real' | 'text' | 'none' | 'mixed'
+  /** Of mixed values, in words: what they are. Empty: they are nested too deep; undefined: DuckDB does not say. */
+  readonly kinds?: readonly string[]
 }
 
 export interface ParquetDescription {

@@ -4,7 +4,7 @@ import { toDuckDbType } from '../types/mapping.ts'
 import { hiveSetting, quoteIdentifier, quoteList, quoteText } from '../sql.ts'
 import { csvBuffers, type CsvReadOptions, onlyWhere } from './csv-select.ts'
 import type { ColumnMapping, JsonDescription, JsonShape } from './description.ts'
-import { exactNumbers } from './json-exact.ts'
+import { exactNumbers, exactSample } from './json-exact.ts'
 import { faultOf, isAsSampled, isCounted, unknownFields } from './json-faults.ts'
 import { judgedColumns } from './json-misfits.ts'
 
@@ -162,7 +162,8 @@ export function sampledTexts(description: JsonDescription, rows: number): string
 /** Rows of one column `s`: the first objects as structs of the description's shape with text in the leaves. */
 export function sampledRows(description: JsonDescription, rows: number): string {
   const struct = description.isTolerant === true ? structOf(description, 'json') : transformOf(description, 'json')
-  return `(SELECT ${struct} AS s FROM ${sampledTexts(description, rows)})`
+  const lines = `(SELECT json AS line, ${struct} AS s FROM ${sampledTexts(description, rows)})`
+  return `(SELECT s FROM ${exactSample(description.shape, lines, structureOf)})`
 }
 
 /** Lines of NDJSON as text, and as a struct `s` of the description's shape where they are objects; blank lines too. */
