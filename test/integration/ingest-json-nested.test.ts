@@ -69,7 +69,8 @@ it('inside objects and lists numbers become what they become at the top, and wha
   for (const some of [
     ...values.map((value) => [value]),
     ['12345678901234567890', '1.25'],
-    ['1e400', '12345678901234567890123'],
+    ['1e40', '12345678901234567890123'],
+    ['1e400'],
   ]) {
     const top = await inside(some.map((value) => `{"c":${value}}\n`).join(''))
     const note = top.notes[0]?.replace("column 'c': ", '')

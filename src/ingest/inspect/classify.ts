@@ -5,6 +5,8 @@ export type TextKind =
   | 'large-integer'
   | 'code'
   | 'real'
+  | 'beyond-double'
+  | 'no-number'
   | 'boolean'
   | 'date'
   | 'timestamp'
@@ -58,6 +60,8 @@ export function newEvidence(): Evidence {
 
 const INTEGER = /^[+-]?\d+$/
 const REAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
+/** What a double may be beside numbers, as casts read it. */
+const NO_NUMBER = /^[+-]?(?:nan|inf|infinity)$/i
 const DATE = /^\d{4}([-/])\d{1,2}\1\d{1,2}$/
 const TIMESTAMP = /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?$/
 const TIMESTAMPTZ = /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)? ?(?:Z|[+-]\d\d(?::?\d\d)?)$/
@@ -93,8 +97,9 @@ function kindOf(evidence: Evidence, text: string): TextKind {
     const [whole = '', fraction = ''] = mantissa.replace(/^[+-]/, '').split('.')
     observeDigits(evidence, text, whole, fraction)
     if (exponent !== undefined) evidence.exponent ??= shown(text)
-    return 'real'
+    return Number.isFinite(Number(text)) ? 'real' : 'beyond-double'
   }
+  if (NO_NUMBER.test(text)) return 'no-number'
   if (DATE.test(text)) return isDay(text) ? 'date' : 'text'
   if (TIMESTAMP.test(text)) return 'timestamp'
   if (TIMESTAMPTZ.test(text)) return 'timestamptz'
@@ -180,18 +185,12 @@ export function decide(evidence: Evidence): TextDecision {
     const note = `'${examples.get('code')}' has leading zeros, which a number would lose: kept as text`
     return { type: 'VARCHAR', why: note, note }
   }
-  if (only('integer', 'large-integer', 'real') && kinds.has('large-integer')) return largeNumbers(evidence)
-  if (only('integer', 'real')) {
-    const isLong = evidence.digits > 17
-    const why = `${n} sampled values are numbers, some with fractions`
-    return isLong
-      ? {
-          type: 'DOUBLE',
-          why,
-          note: 'some numbers have more digits than a double holds (about 17) and are rounded; declare decimal to keep them',
-        }
-      : { type: 'DOUBLE', why }
+  if (only('integer', 'large-integer', 'real', 'beyond-double') && kinds.has('beyond-double')) {
+    const note = `'${examples.get('beyond-double')}' is larger than any double: kept as text`
+    return { type: 'VARCHAR', why: note, note }
   }
+  if (only('integer', 'large-integer', 'real') && kinds.has('large-integer')) return largeNumbers(evidence)
+  if (only('integer', 'real', 'no-number') && (kinds.has('integer') || kinds.has('real'))) return doubles(evidence)
   if (only('boolean')) return { type: 'BOOLEAN', why: `${n} sampled values are true or false` }
   if (only('date')) return { type: 'DATE', why: `${n} sampled values are dates (ISO 8601)` }
   if (only('date', 'timestamp')) return { type: 'TIMESTAMP', why: `${n} sampled values are times without a time zone` }
@@ -210,6 +209,20 @@ export function decide(evidence: Evidence): TextDecision {
     why: `the sample mixes ${[...kinds].join(', ')}`,
     note: `values like ${shown} have no type in common: kept as text`,
   }
+}
+
+function doubles({ examples, digits, values }: Evidence): TextDecision {
+  const special = examples.get('no-number')
+  const notes = [
+    ...(digits > 17
+      ? ['some numbers have more digits than a double holds (about 17) and are rounded; declare decimal to keep them']
+      : []),
+    ...(special === undefined
+      ? []
+      : [`'${special}' is read as what a double calls so; declare string to keep the text`]),
+  ]
+  const why = `${formatCount(values)} sampled values are numbers, some with fractions`
+  return { type: 'DOUBLE', why, ...(notes.length > 0 && { note: notes.join('; ') }) }
 }
 
 function largeNumbers(evidence: Evidence): TextDecision {

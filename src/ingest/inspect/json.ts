@@ -5,7 +5,15 @@ import type { SourceFile } from '../source/locate.ts'
 import { withLineSizes } from '../read/line-sizes.ts'
 import { explainJsonError } from '../read/json-errors.ts'
 import { expectedLineLimit, sampledRows, sampledTexts } from '../read/json-select.ts'
-import type { FoundColumn, Inspection, JsonDescription, JsonLeaf, JsonShape, JsonStruct } from '../read/description.ts'
+import {
+  type FoundColumn,
+  type Inspection,
+  type JsonDescription,
+  type JsonLeaf,
+  type JsonShape,
+  type JsonStruct,
+  TEXTS_OF_NUMBERS,
+} from '../read/description.ts'
 import { quoteIdentifier, quoteList, textOf } from '../sql.ts'
 import { decide, newEvidence, type TextDecision } from './classify.ts'
 import { emptySource, foundInPath, type InspectScene } from './csv.ts'
@@ -190,7 +198,8 @@ async function decideColumns(
   scene: InspectScene,
 ): Promise<FoundColumn[]> {
   const scalars = shape.fields.filter(
-    (field) => field.shape.kind === 'leaf' && field.shape.values !== 'boolean' && field.shape.values !== 'mixed',
+    ({ shape: below }) =>
+      below.kind === 'leaf' && below.values !== 'boolean' && (below.values !== 'mixed' || mayBeNumbers(below)),
   )
   const { columns } = await inspectTexts({
     session: scene.session,
@@ -213,6 +222,15 @@ async function decideColumns(
   const rows = sampledRows({ ...description, hive: [], shape: nested }, sampled)
   const decided = await decideNumbers(scene.session, numberLeaves(nested), rows, scene.signal)
   return shape.fields.map((field) => foundColumn(field.name, field.shape, seen.get(field.name), decided))
+}
+
+/** Numbers and texts: what a program writes that puts those into quotes which JavaScript would round, as Icebox does. */
+function mayBeNumbers({ kinds }: JsonLeaf): boolean {
+  return kinds !== undefined && kinds.length > 0 && kinds.every((kind) => kind === 'numbers' || kind === 'text')
+}
+
+function isNumeric(seen: TextColumn | undefined): boolean {
+  return seen !== undefined && /^(BIGINT|DOUBLE|DECIMAL)/.test(seen.decision.type)
 }
 
 /** So many notes of what is inside a column are given whole. */
@@ -249,7 +267,7 @@ function foundColumn(
     return {
       name,
       sourceType: 'VARCHAR',
-      why: 'the sample mixes kinds of values',
+      why: mayBeNumbers(shape) && isNumeric(seen) ? TEXTS_OF_NUMBERS : 'the sample mixes kinds of values',
       note: mixedNote(shape) ?? deepNote(shape),
     }
   }
@@ -259,9 +277,8 @@ function foundColumn(
     return { name, sourceType: 'DOUBLE', why: 'numbers with fractions in the sample' }
   // Text that looks like a number is text in JSON, which has numbers; dates and times it has not.
   const isText = shape.values === 'text'
-  if (isText && ['BIGINT', 'DOUBLE', 'BOOLEAN'].includes(decision.type))
-    return { name, sourceType: 'VARCHAR', why: 'texts in the sample' }
-  if (isText && decision.type.startsWith('DECIMAL')) return { name, sourceType: 'VARCHAR', why: 'texts in the sample' }
+  if (isText && isNumeric(seen)) return { name, sourceType: 'VARCHAR', why: TEXTS_OF_NUMBERS }
+  if (isText && decision.type === 'BOOLEAN') return { name, sourceType: 'VARCHAR', why: 'texts in the sample' }
   // Dates that are not ISO 8601 stay the text that they are, as long as nobody asked for more.
   if (decision.isAsked !== true && (decision.format !== undefined || decision.isAmbiguous === true)) {
     return {

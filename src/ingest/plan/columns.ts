@@ -1,6 +1,6 @@
 import { IceboxError, nearestNames } from '../../base/index.ts'
 import { isPrimitive, type NestedField, type Schema, type Type, typeToString } from '../../iceberg/index.ts'
-import type { ColumnMapping, FoundColumn, SourceDescription } from '../read/description.ts'
+import { type ColumnMapping, type FoundColumn, type SourceDescription, TEXTS_OF_NUMBERS } from '../read/description.ts'
 import { castableText } from '../types/castable-text.ts'
 import { TemporaryIds, toIcebergType } from '../types/mapping.ts'
 
@@ -217,6 +217,8 @@ function fitTypes(
   if (source.kind === 'timestamp' && target.kind === 'timestamptz') return isText ? 'refuse' : 'fits'
   // A declared type is asked of text; each row is checked.
   if (isText && !question.isTable) return 'fits'
+  const isNumber = ['int', 'long', 'float', 'double', 'decimal'].includes(target.kind)
+  if (found.why === TEXTS_OF_NUMBERS && isNumber) return 'fits'
   if (isText && source.kind === 'string' && ['uuid', 'time', 'boolean'].includes(target.kind)) return 'fits'
   return 'refuse'
 }

@@ -86,6 +86,9 @@ export interface ColumnMapping {
   readonly usualLength?: number | undefined
 }
 
+/** `FoundColumn.why` of JSON texts all of which are numbers: text in a table that is made, and taken by a column of numbers. */
+export const TEXTS_OF_NUMBERS = 'texts of numbers in the sample'
+
 /** A column that inspection found. */
 export interface FoundColumn {
   readonly name: string

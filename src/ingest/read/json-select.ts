@@ -91,7 +91,7 @@ function converted(
   if (type.kind === 'string') return source
   // The sample had nothing but nulls here.
   if (!isPrimitive(type)) return nothingOrFail(type, source, column)
-  const cast = checkedCast(type, source, column)
+  const cast = checkedCast(type, source, { ...column, isJson: true })
   return isChecked ? cast.value : castOrFail(cast, column.source, source)
 }
 
