@@ -1,5 +1,7 @@
 export { cancelledError, throwIfCancelled } from './cancel.ts'
 export { formatCount } from './counts.ts'
+export { distinctNames, setOwn } from './distinct-names.ts'
+export { type DuckDbType, parseDuckDbType } from './duckdb-type.ts'
 export { formatDuration, parseDuration } from './durations.ts'
 export { ERROR_CODES, type ErrorCode } from './error-codes.ts'
 export {

@@ -1,3 +1,4 @@
+import { distinctNames, setOwn } from '../base/index.ts'
 import type { ColumnarBatch, ResultColumn, SqlValue } from './port.ts'
 
 /** Rows whose columns are decoded when first asked for. */
@@ -30,7 +31,7 @@ export class DecodedBatch implements ColumnarBatch {
   }
 
   rows(): Record<string, SqlValue>[] {
-    const columns = this.columns.map((column, index) => ({ name: column.name, values: this.column(index) }))
+    const columns = distinctNames(this.columns).map((name, index) => ({ name, values: this.column(index) }))
     const rows: Record<string, SqlValue>[] = []
     for (let at = 0; at < this.rowCount; at++) {
       const row: Record<string, SqlValue> = {}

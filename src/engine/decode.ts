@@ -13,7 +13,7 @@ import {
   timeTzText,
   uuidText,
 } from './text.ts'
-import type { EngineType } from './types.ts'
+import { type EngineType, hasNames } from './types.ts'
 import { isValid, readValidity, type Validity } from './validity.ts'
 
 /**
@@ -62,9 +62,7 @@ export function decodeVector(binding: Binding, vector: Vector, type: EngineType,
         name: field.name,
         values: decodeVector(binding, binding.struct_vector_get_child(vector, at), field.type, count),
       }))
-      return each(count, validity, (row) =>
-        Object.fromEntries(columns.map((column) => [column.name, column.values[row] ?? null])),
-      )
+      return structs(columns, count, validity)
     }
     case 'union': {
       const tags = binding.vector_get_data(binding.struct_vector_get_child(vector, 0), count)
@@ -74,6 +72,17 @@ export function decodeVector(binding: Binding, vector: Vector, type: EngineType,
       return each(count, validity, (row) => members[tags[row] ?? 0]?.[row] ?? null)
     }
   }
+}
+
+/** Objects by the names of the fields; where those have none arrays, in which no field takes another's place. */
+export function structs(
+  fields: readonly { readonly name: string; readonly values: readonly SqlValue[] }[],
+  count: number,
+  validity: Validity,
+): SqlValue[] {
+  return hasNames(fields)
+    ? each(count, validity, (row) => Object.fromEntries(fields.map(({ name, values }) => [name, values[row] ?? null])))
+    : each(count, validity, (row) => fields.map(({ values }) => values[row] ?? null))
 }
 
 /** Values of a DECIMAL, kept in 2, 4, 8 or 16 bytes. */

@@ -6,7 +6,7 @@ import type { EnginePlan } from '../memory/index.ts'
 /** A value bound to `$1`, `$2`, …: never pasted into text. */
 export type SqlParameter = null | boolean | number | bigint | string | Uint8Array
 
-/** A value of a result: INTEGER and smaller, FLOAT, DOUBLE: number; BIGINT and larger: bigint; DECIMAL: text; DATE, TIME, TIMESTAMP…: ISO 8601 text (timestamptz in UTC with Z); BLOB: bytes; LIST: array; STRUCT: object; MAP: array of [key, value]; UUID, VARCHAR, ENUM, INTERVAL: text. */
+/** A value of a result: INTEGER and smaller, FLOAT, DOUBLE: number; BIGINT and larger: bigint; DECIMAL: text; DATE, TIME, TIMESTAMP…: ISO 8601 text (timestamptz in UTC with Z); BLOB: bytes; LIST: array; STRUCT: object, of fields without names (`row(1, 2)`) an array; MAP: array of [key, value]; UUID, VARCHAR, ENUM, INTERVAL: text. */
 export type SqlValue =
   | null
   | boolean
@@ -31,7 +31,7 @@ export interface ColumnarBatch {
   column(index: number): readonly SqlValue[]
   /** Rows as arrays in column order. */
   toArrays(): SqlValue[][]
-  /** Rows as objects; of columns with the same name the last one wins. */
+  /** Rows as objects; of columns with the same name the second is `id_1`, as in JSON of the command line. */
   rows(): Record<string, SqlValue>[]
 }
 

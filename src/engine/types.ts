@@ -73,6 +73,11 @@ export function readType(binding: Binding, handle: LogicalType): EngineType {
   }
 }
 
+/** False of a struct that is a row: `row(1, 2)`, `(a, b)`. DuckDB tells by the first name too. */
+export function hasNames(fields: readonly { readonly name: string }[]): boolean {
+  return fields[0]?.name !== ''
+}
+
 const NAMES: Readonly<Record<number, string>> = {
   ...Object.fromEntries(Object.entries(TYPE).map(([name, id]) => [id, name])),
   [TYPE.TIME_TZ]: 'TIME WITH TIME ZONE',
@@ -97,7 +102,10 @@ export function typeText(type: EngineType): string {
       return `MAP(${typeText(type.key)}, ${typeText(type.value)})`
     case 'struct':
     case 'union': {
-      const fields = type.fields.map((field) => `${quoteIfNeeded(field.name)} ${typeText(field.type)}`)
+      const isNameless = type.kind === 'struct' && !hasNames(type.fields)
+      const fields = type.fields.map((field) =>
+        isNameless ? typeText(field.type) : `${quoteIfNeeded(field.name)} ${typeText(field.type)}`,
+      )
       return `${type.kind.toUpperCase()}(${fields.join(', ')})`
     }
   }

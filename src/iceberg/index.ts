@@ -77,6 +77,7 @@ export type {
   ManifestFile,
 } from './spec/manifest.ts'
 export {
+  MAX_PARAMETER,
   isUnpartitioned,
   parseTransform,
   partitionFieldName,

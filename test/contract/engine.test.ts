@@ -51,6 +51,16 @@ describe.each(['own', 'child'] as const)('an engine in its %s process', (process
     ['[[1], [], NULL]::INTEGER[][]', [[1], [], null]],
     ['array_value(1, NULL, 3)', [1, null, 3]],
     ["{'a': 1, 'b c': ['x']}", { a: 1, 'b c': ['x'] }],
+    // Fields without names are in their places, like those of DuckDB's client for Python.
+    ["row(1, 'x', NULL)", [1, 'x', null]],
+    ["[(1, {'a': (2, 3)}), NULL]", [[1, { a: [2, 3] }], null]],
+    [
+      "struct_pack(__proto__ := 1, constructor := 'x')",
+      Object.fromEntries([
+        ['__proto__', 1],
+        ['constructor', 'x'],
+      ]),
+    ],
     [
       "MAP {'k': 1::BIGINT, 'l': NULL}",
       [

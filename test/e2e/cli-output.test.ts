@@ -76,6 +76,16 @@ describe('output formats', () => {
     expect(ran.out).toBe(expected)
   })
 
+  it.each([
+    ['csv', 'r,l\n"[1,2]","[[1,2],[3,4]]"\n'],
+    ['ndjson', '{"r":[1,2],"l":[[1,2],[3,4]]}\n'],
+    ['json', '[\n{"r":[1,2],"l":[[1,2],[3,4]]}\n]\n'],
+    ['markdown', '| r | l |\n| --- | --- |\n| (1, 2) | \\[(1, 2), (3, 4)\\] |\n'],
+  ])('%s has every field of structs whose fields have no names', async (format, expected) => {
+    const ran = await icebox(['sql', 'select row(1,2) r, [(1,2),(3,4)] l', '--format', format], { cwd: lake })
+    expect(ran.out).toBe(expected)
+  })
+
   it('a table shows 40 rows and says how many there are', async () => {
     const ran = await icebox(['sql', 'select i from range(100000) t(i)'], { cwd: lake })
     expect(ran.out.trimEnd().split('\n')).toHaveLength(3 + 40 + 1)

@@ -96,6 +96,7 @@ const TYPES: readonly (readonly [sql: string, type: string, value: unknown])[] =
   ['[[1], [], NULL]::INTEGER[][]', 'List<List<Int32>>', [[1], [], null]],
   ['array_value(1, NULL, 3)', 'FixedSizeList[3]<Int32>', [1, null, 3]],
   ["{'a': 1, 'b c': ['x']}", 'Struct<{a:Int32, b c:List<Utf8>}>', { a: 1, 'b c': ['x'] }],
+  ["row(1, 'x')", 'Struct<{1:Int32, 2:Utf8}>', { 1: 1, 2: 'x' }],
   ["MAP {'k': 1::BIGINT, 'l': NULL}", 'Map<{key:Utf8, value:Int64}>', { k: '1', l: null }],
   ["union_value(k := 'v')::UNION(k VARCHAR, n INTEGER)", 'Union<Utf8 | Int32>', 'v'],
 ]

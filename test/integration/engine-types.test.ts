@@ -72,6 +72,15 @@ describe('values of each type come out as the port says', () => {
     ['[[1], [], NULL]::INTEGER[][]', 'INTEGER[][]', [[1], [], null]],
     ['array_value(1, 2, 3)', 'INTEGER[3]', [1, 2, 3]],
     ["{'a': 1, 'b c': ['x']}", 'STRUCT(a INTEGER, "b c" VARCHAR[])', { a: 1, 'b c': ['x'] }],
+    ["row(1, 'x')", 'STRUCT(INTEGER, VARCHAR)', [1, 'x']],
+    [
+      '[(1, 2), (3, 4)]',
+      'STRUCT(INTEGER, INTEGER)[]',
+      [
+        [1, 2],
+        [3, 4],
+      ],
+    ],
     [
       "MAP {'k': 1::BIGINT, 'l': NULL}",
       'MAP(VARCHAR, BIGINT)',
@@ -102,6 +111,26 @@ describe('values of each type come out as the port says', () => {
     expect(rows).toHaveLength(5000)
     expect(rows[4998]).toEqual({ i: 4998n, s: null, n: null })
     expect(rows[4999]).toEqual({ i: 4999n, s: 'a text that does not fit inline 4999', n: { x: 4999n, l: [0n] } })
+  })
+
+  it.each(["row(1, DATE '2024-02-29')", "[(1, 'x')]", "{'a b': (1, 2), 'c': {'d': 1}}"])(
+    'calls the type of %s what typeof calls it',
+    async (sql) => {
+      await using result = await session.stream(`SELECT ${sql} AS v, typeof(${sql}) AS t`)
+      for await (const batch of result) expect(batch.column(1)).toEqual([batch.columns[0]?.type])
+    },
+  )
+
+  it('rows as objects lose no column, whatever the columns are called', async () => {
+    const [row] = await session.all('SELECT 1 AS id, 2 AS id, 3 AS __proto__, 4 AS id_1, 5 AS __proto__')
+    expect(Object.entries(row ?? {})).toEqual([
+      ['id', 1],
+      ['id_2', 2],
+      ['__proto__', 3],
+      ['id_1', 4],
+      ['__proto___1', 5],
+    ])
+    expect(Object.getPrototypeOf(row)).toBe(Object.prototype)
   })
 
   it('keeps a decoded value after its chunk is gone', async () => {

@@ -166,6 +166,34 @@ describe('bad input: a clear error, and nothing is left', () => {
     await expectNothingLeft()
   })
 
+  it.each([
+    ['csv', 'id,v\n1,2\n', 'v,ID\n1,2\n'],
+    ['ndjson', '{"id":1,"v":2}\n', '{"v":1,"ID":2}\n'],
+  ])('a name that %s files spell in two ways is told with both files, and --append takes it', async (format, a, b) => {
+    const first = await kit.file(`a.${format}`, a)
+    const second = await kit.file(`b.${format}`, b)
+    const error = await failure(kit.import({ sources: [first, second] }))
+    expect(error).toMatchObject({
+      code: 'source/columns',
+      message: `column 'ID' of ${second} differs from 'id' of ${first} only by case`,
+    })
+    expect(error.remedy).toContain('--append')
+    await expectNothingLeft()
+    const table = { table: { namespace: ['ok'], name: format } }
+    await kit.import({ sources: [first], ...table })
+    expect(await kit.import({ sources: [second], mode: 'append', ...table })).toMatchObject({ rows: 1 })
+  })
+
+  it('a name that Parquet files spell in two ways is told with both files', async () => {
+    const paths = await Promise.all(['1', '2'].map((name) => kit.file(`${name}.parquet`, '')))
+    await using session = await kit.engine.session()
+    for (const [at, path] of paths.entries())
+      await session.run(`COPY (SELECT 1 AS v, 2 AS ${at === 0 ? 'id' : 'ID'}) TO '${path}' (FORMAT parquet)`)
+    const error = await failure(kit.import({ sources: paths }))
+    expect(error.message).toBe(`column 'ID' of ${paths[1]} differs from 'id' of ${paths[0]} only by case`)
+    await expectNothingLeft()
+  })
+
   it('reserved words, quotes, dots and any script are names like others', async () => {
     const path = await kit.file('words.csv', 'select,"gro""up",a.b,größe,数,filename\n1,2,3,4,5,6\n')
     await kit.import({ table: { namespace: ['ok'], name: 'words' }, tableName: 'ok.words', sources: [path] })

@@ -178,7 +178,12 @@ describe('what gets into a table', () => {
     const path = await kit.file('movies.ndjson', '{"Title":"x"}\n{"Title":300}\n{"Title":{"a":1}}\n')
     const table = fresh()
     const done = await kit.import({ table, sources: [path] })
-    expect(done.notes.join()).toContain('Title')
+    expect(done.notes).toContain("column 'Title': values of several kinds (text, numbers, objects): kept as text")
+    const both = await kit.file('both.ndjson', '{"a":true,"b":"1"}\n{"a":1,"b":2}\n')
+    expect((await kit.plan({ table: fresh(), sources: [both] })).notes).toEqual([
+      "column 'a': values of several kinds (true and false, numbers): kept as text",
+      "column 'b': values of several kinds (text, numbers): kept as text",
+    ])
     const rows = await kit.read('SELECT "Title" AS t FROM $T ORDER BY t', table.name)
     expect(rows.map((row) => row['t'])).toEqual(['300', 'x', '{"a":1}'])
   })

@@ -41,6 +41,24 @@ it('a whole number written with a fraction of zeros is not the double next to it
   ])
 })
 
+it('doubles of JSON are taken as they are written, with an exponent too, and digits in quotes by columns of numbers', async () => {
+  await using one = await openKit({ sampleRows: 100 })
+  const source = async (name: string, text: string) => ({ sources: [await one.file(name, text)], preserveOrder: true })
+  const first = '{"d":1.6424466900005683e17,"n":1.5,"b":1,"o":{"d":-1.2345678901234567E+20}}\n'
+  const schemaFile = await one.file('schema.sql', 'd DOUBLE, n DECIMAL(38, 2), b BIGINT, o STRUCT(d DOUBLE)')
+  await one.import({ ...(await source('first.ndjson', first)), schemaFile })
+  // As Icebox writes them: what JavaScript would round stands in quotes.
+  const second = '{"d":"NaN","n":"2.25","b":5}\n{"d":0.5,"n":"-0.01","b":"9007199254740993"}\n'
+  await one.import({ ...(await source('second.ndjson', second)), mode: 'append' })
+  expect(await one.read('SELECT d, n::VARCHAR AS n, b, o.d AS od FROM $T ORDER BY b')).toEqual([
+    { d: 164_244_669_000_056_830, n: '1.50', b: 1n, od: -123_456_789_012_345_670_000 },
+    { d: Number.NaN, n: '2.25', b: 5n, od: null },
+    { d: 0.5, n: '-0.01', b: 9_007_199_254_740_993n, od: null },
+  ])
+  const text = await source('third.ndjson', '{"n":"2.25"}\n{"n":"x"}\n')
+  await expect(one.import({ ...text, mode: 'append' })).rejects.toMatchObject({ code: 'schema/mismatch' })
+})
+
 it.each([
   ['decimal(9, 2)', '1.00000000000000000001'],
   ['int', '1.00000000000000000001'],

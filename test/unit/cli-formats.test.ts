@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest'
+import { tableWriter } from '../../src/cli/output/table-writer.ts'
+import { makeStyle } from '../../src/cli/style.ts'
+import { distinctNames } from '../../src/base/index.ts'
 import { csvWriter } from '../../src/cli/output/csv.ts'
 import { jsonText } from '../../src/cli/output/json-value.ts'
 import { jsonWriter, ndjsonWriter, rowsWriter } from '../../src/cli/output/json.ts'
 import { markdownWriter } from '../../src/cli/output/markdown.ts'
-import { distinctNames, formatOfFile, type ResultWriter } from '../../src/cli/output/writer.ts'
+import { formatOfFile, type ResultWriter } from '../../src/cli/output/writer.ts'
 import type { SqlValue } from '../../src/lakehouse/api.ts'
 import { batchOf, TextSink } from './support/cli-batches.ts'
 
@@ -63,6 +66,23 @@ describe('csv', () => {
     expect(text).toBe('id,text\n1,\n2,""\n3,"a,b"\n4,"say ""hi""\n"\n')
   })
 
+  it('numbers read back as what they are: signs of zeros, large doubles as doubles, floats as short as they are', async () => {
+    const numbers = [
+      { name: 'd', type: 'DOUBLE' },
+      { name: 'f', type: 'FLOAT' },
+      { name: 'l', type: 'FLOAT[]' },
+    ]
+    const rows: SqlValue[][] = [
+      [-0, -0, [-0]],
+      [1e20, Math.fround(0.1), [Math.fround(0.1)]],
+      [-1e300, 38_522_632, null],
+      [Number.NaN, Number.NEGATIVE_INFINITY, null],
+    ]
+    expect(await written(csvWriter, [rows], numbers)).toBe(
+      'd,f,l\n-0.0,-0.0,[-0.0]\n1e+20,0.1,[0.10000000149011612]\n-1e+300,38522632,\nNaN,-Infinity,\n',
+    )
+  })
+
   it('writes a header for a result without rows', async () => {
     expect(await written(csvWriter, [])).toBe('id,text\n')
   })
@@ -108,6 +128,8 @@ describe('json', () => {
     expect(distinctNames(twice)).toEqual(['a', 'a_2', 'a_1', 'a_3'])
     const line = await written(ndjsonWriter, [[[1, 2, 3, 4]]], twice)
     expect(JSON.parse(line)).toEqual({ a: 1, a_2: 2, a_1: 3, a_3: 4 })
+    // A header that names two columns alike could not be imported.
+    expect(await written(csvWriter, [[[1, 2, 3, 4]]], twice)).toBe('a,a_2,a_1,a_3\n1,2,3,4\n')
   })
 })
 
@@ -121,6 +143,26 @@ describe('markdown', () => {
         ],
       ]),
     ).toBe('| id | text |\n| ---: | --- |\n| 1 | a\\|b\\\\nc \\<x\\> |\n| 2 |  |\n')
+  })
+
+  it('shows maps, rows and floats as a table does', async () => {
+    const nested = [
+      { name: 'm', type: 'MAP(VARCHAR, FLOAT)' },
+      { name: 's', type: 'STRUCT("a b" FLOAT, r STRUCT(INTEGER, MAP(INTEGER, DOUBLE)))[]' },
+      { name: 'f', type: 'FLOAT' },
+    ]
+    const tenth = Math.fround(0.1)
+    const row: SqlValue[] = [[['k', tenth]], [{ 'a b': tenth, r: [1, [[2, 0.5]]] }, null], tenth]
+    const cells = ['{k: 0.1}', '[{a b: 0.1, r: (1, {2: 0.5})}, NULL]', '0.1']
+    expect((await written(markdownWriter, [[row]], nested)).split('\n')[2]).toBe(
+      `| ${cells.join(' | ').replaceAll(/[[\]]/g, '\\$&')} |`,
+    )
+    const table = await written(
+      (sink) => tableWriter(sink, { width: undefined, maxRows: 40, style: makeStyle(false) }),
+      [[row]],
+      nested,
+    )
+    expect(table.split('\n')[3]?.trim().split(/ {2,}/)).toEqual(cells)
   })
 })
 

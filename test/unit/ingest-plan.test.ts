@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { isIceboxError } from '../../src/base/index.ts'
+import { type IceboxError, isIceboxError, parseDuckDbType } from '../../src/base/index.ts'
 import { type Schema, transformToString, typeToString } from '../../src/iceberg/index.ts'
 import { planColumns } from '../../src/ingest/plan/columns.ts'
 import { parsePartitionBy, parseSortBy } from '../../src/ingest/plan/partition-text.ts'
 import { compressionOf, detectFormat } from '../../src/ingest/source/format.ts'
 import { globExpression, globRoot } from '../../src/ingest/source/glob.ts'
 import { hiveColumns, hiveValues } from '../../src/ingest/source/hive.ts'
-import { parseDuckDbType } from '../../src/ingest/types/duckdb-type.ts'
 import { TemporaryIds, toDuckDbType, toIcebergType } from '../../src/ingest/types/mapping.ts'
 import { parseStatistic, lowerBound, upperBound } from '../../src/ingest/write/bounds.ts'
 import { copySql } from '../../src/ingest/write/copy.ts'
@@ -51,10 +50,14 @@ const schema: Schema = {
 }
 
 function codeOf(act: () => unknown): string | undefined {
+  return caught(act)?.code
+}
+
+function caught(act: () => unknown): IceboxError | undefined {
   try {
     act()
   } catch (error) {
-    if (isIceboxError(error)) return error.code
+    if (isIceboxError(error)) return error
     throw error
   }
   return undefined
@@ -273,6 +276,16 @@ describe('partitions and orders as people write them', () => {
       ).toEqual(fields)
   })
 
+  it.each([
+    ['bucket(0,id)', 'has the number 0', 'bucket'],
+    ['truncate(1000000000000, name)', 'has the number 1000000000000', 'truncate'],
+    ['bucket(id)', 'has no number', 'bucket'],
+  ])('%s is refused for its number, with those that are taken', (text, message, kind) => {
+    const error = caught(() => parsePartitionBy(text, schema))
+    expect(error?.message).toContain(message)
+    expect(error?.remedy).toContain(`give ${kind} a whole number from 1 to 2,147,483,647`)
+  })
+
   it('nulls are first ascending and last descending unless said', () => {
     expect(
       parseSortBy('ts desc, id, name asc nulls last', schema).fields.map(
@@ -298,6 +311,30 @@ describe('columns of a source and of a table', () => {
     const columns = [found('id', 'BIGINT'), found('extra', 'DATE')]
     expect(codeOf(() => ask(columns))).toBe('schema/mismatch')
     expect(ask(columns, 'add').changes).toEqual([{ kind: 'add', name: 'extra', type: { kind: 'date' } }])
+  })
+
+  it('notes of the sample are not said of a column that is declared otherwise', () => {
+    const text = { ...found('id', 'VARCHAR'), note: 'values like 1 and x have no type in common: kept as text' }
+    const rounded = { ...found('x', 'DOUBLE'), note: 'some numbers are rounded' }
+    const notes = (columns: ReturnType<typeof found>[], declared: Schema) =>
+      planColumns({
+        found: columns,
+        format: 'csv',
+        schema: declared,
+        isTable: false,
+        newColumns: 'refuse',
+        formatVersion: 2,
+      }).notes
+    const field = (id: number, name: string, kind: 'long' | 'double' | 'float') => ({
+      id,
+      name,
+      type: { kind },
+      required: false,
+    })
+    expect(notes([text, rounded], { ...schema, fields: [field(1, 'id', 'long'), field(2, 'x', 'double')] })).toEqual([
+      "column 'x': some numbers are rounded",
+    ])
+    expect(notes([text, rounded], { ...schema, fields: [field(1, 'id', 'long'), field(2, 'x', 'float')] })).toEqual([])
   })
 
   it('types that would lose something are refused', () => {

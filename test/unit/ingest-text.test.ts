@@ -10,6 +10,26 @@ function decision(...values: string[]) {
 }
 
 describe('the type of texts', () => {
+  it('a note names the value that is to blame', () => {
+    const large = '12345678901234567890123'
+    const notes: [string[], string | undefined][] = [
+      [['1e400', '-0.0', large], "'1e400' is larger than any double: kept as text"],
+      [['1e40', '-0.0', large], `'${large}' does not fit into 64 bits and '1e40' is no decimal: kept as text`],
+      [[large, '1'.repeat(39)], `'${'1'.repeat(39)}' has more digits than a number of 38 digits holds: kept as text`],
+      [
+        ['1.5', large, `0.${'3'.repeat(20)}`],
+        `'${large}' and '0.${'3'.repeat(20)}' have more digits before and after the point than a number of 38 digits holds: kept as text`,
+      ],
+      // 17 digits, and a zero that is none of them: the double is the number.
+      [['0.30000000000000004'], undefined],
+      [
+        ['1.2345678901234567890e5'],
+        'some numbers have more digits than a double holds (about 17) and are rounded; declare decimal to keep them',
+      ],
+    ]
+    for (const [texts, note] of notes) expect(decision(...texts).note).toBe(note)
+  })
+
   it.each([
     [['1', '-2', '+3'], 'BIGINT'],
     [['9223372036854775807', '-9223372036854775808'], 'BIGINT'],
@@ -19,6 +39,11 @@ describe('the type of texts', () => {
     [['007', '12'], 'VARCHAR'],
     [['0', '10'], 'BIGINT'],
     [['1', '2.5', '1e3'], 'DOUBLE'],
+    [['1.5', 'nan', '-Infinity'], 'DOUBLE'],
+    [['1', 'NaN'], 'DOUBLE'],
+    [['nan', 'inf'], 'VARCHAR'],
+    [['1.5', 'nan', 'none'], 'VARCHAR'],
+    [['1e400', '1.5'], 'VARCHAR'],
     [['true', 'FALSE'], 'BOOLEAN'],
     [['true', '1'], 'VARCHAR'],
     [['2023-01-31'], 'DATE'],

@@ -1,5 +1,7 @@
+import { distinctNames } from '../../base/index.ts'
 import type { ColumnarBatch, ResultColumn, SqlValue } from '../../lakehouse/api.ts'
 import { base64Text, jsonText } from './json-value.ts'
+import { doubleText, shortestFloat } from './number-text.ts'
 import { type ByteSink, isNumericType, isTemporalType, type ResultWriter, TextBuffer } from './writer.ts'
 
 /**
@@ -10,13 +12,13 @@ export function csvWriter(sink: ByteSink): ResultWriter {
   const buffer = new TextBuffer(sink)
   return {
     async begin(columns: readonly ResultColumn[]) {
-      buffer.add(`${columns.map((column) => quoted(column.name)).join(',')}\n`)
+      buffer.add(`${distinctNames(columns).map(quoted).join(',')}\n`)
     },
     async batch(batch: ColumnarBatch) {
       // Fields are made row by row: a second array for each column would double what the garbage collector has to keep.
       const columns = batch.columns.map(({ type }, index) => ({
         values: batch.column(index),
-        field: isBareType(type) ? bareField : csvField,
+        field: type === 'FLOAT' ? floatField : isBareType(type) ? bareField : csvField,
       }))
       for (let row = 0; row < batch.rowCount; row++) {
         let separator = ''
@@ -42,7 +44,14 @@ function bareField(value: SqlValue): string {
   return value === null ? '' : plainText(value)
 }
 
+function floatField(value: SqlValue): string {
+  // A whole number is exact as it is; the shortest text of a large one is another whole number.
+  if (typeof value !== 'number' || Number.isInteger(value)) return bareField(value)
+  return doubleText(shortestFloat(value))
+}
+
 function plainText(value: Exclude<SqlValue, null>): string {
+  if (typeof value === 'number') return doubleText(value)
   return typeof value === 'object' ? jsonText(value) : String(value)
 }
 
@@ -50,7 +59,7 @@ function plainText(value: Exclude<SqlValue, null>): string {
 export function csvField(value: SqlValue): string {
   if (value === null) return ''
   if (typeof value === 'string') return quoted(value)
-  if (typeof value !== 'object') return String(value)
+  if (typeof value !== 'object') return plainText(value)
   return value instanceof Uint8Array ? base64Text(value) : quoted(jsonText(value))
 }
 

@@ -1,4 +1,5 @@
 import type { SqlValue } from '../../lakehouse/api.ts'
+import { doubleText } from './number-text.ts'
 
 /**
  * A value as JSON by the rules of Icebox: integers beyond 2^53 are strings (decimals and times come as text already), NaN
@@ -37,7 +38,7 @@ function isExact(value: bigint): boolean {
 
 function numberText(value: number): string {
   if (!Number.isFinite(value)) return `"${value}"`
-  return Object.is(value, -0) ? '-0.0' : String(value)
+  return doubleText(value)
 }
 
 /** A summary, plan or description as one line of JSON, by the same rules for numbers. */

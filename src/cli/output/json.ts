@@ -1,6 +1,7 @@
+import { distinctNames } from '../../base/index.ts'
 import type { ColumnarBatch, ResultColumn } from '../../lakehouse/api.ts'
 import { jsonText } from './json-value.ts'
-import { type ByteSink, distinctNames, type ResultWriter, TextBuffer } from './writer.ts'
+import { type ByteSink, type ResultWriter, TextBuffer } from './writer.ts'
 
 /** An array of objects, one object a line. When a statement fails midway the array stays open: what was written is not JSON. */
 export function jsonWriter(sink: ByteSink): ResultWriter {

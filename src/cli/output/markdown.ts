@@ -1,4 +1,4 @@
-import { displayText } from './display-value.ts'
+import { displayer, displayText } from './display-value.ts'
 import { type ByteSink, isNumericType, type ResultWriter, TextBuffer } from './writer.ts'
 
 /** Longest cell of a Markdown table; a longer one is cut with `…`. */
@@ -13,9 +13,10 @@ export function markdownWriter(sink: ByteSink): ResultWriter {
       buffer.add(line(columns.map((column) => (isNumericType(column.type) ? '---:' : '---'))))
     },
     async batch(batch) {
-      const columns = batch.columns.map((_, index) =>
-        batch.column(index).map((value) => (value === null ? '' : escaped(displayText(value, MAX_CELL_CHARS)))),
-      )
+      const columns = batch.columns.map(({ type }, index) => {
+        const show = displayer(type)
+        return batch.column(index).map((value) => (value === null ? '' : escaped(show(value, MAX_CELL_CHARS))))
+      })
       for (let row = 0; row < batch.rowCount; row++) {
         buffer.add(line(columns.map((column) => column[row] ?? '')))
         if (buffer.isFull) await buffer.flush()

@@ -1,7 +1,7 @@
 import { formatCount } from '../../base/index.ts'
 import type { ColumnarBatch } from '../../lakehouse/api.ts'
 import type { Style } from '../style.ts'
-import { displayText } from './display-value.ts'
+import { displayer, displayText } from './display-value.ts'
 import { headingLines, hiddenColumnsNote, layOutTable, type TableColumn, type TableLayout, tableLine } from './table.ts'
 import { type ByteSink, isNumericType, isTemporalType, type ResultWriter, TextBuffer } from './writer.ts'
 
@@ -78,11 +78,12 @@ export function tableWriter(sink: ByteSink, options: TableWriterOptions): Result
 }
 
 function firstRows(batch: ColumnarBatch, count: number): string[][] {
-  const columns = batch.columns.map(({ type }, index) =>
-    batch
+  const columns = batch.columns.map(({ type }, index) => {
+    const show = displayer(type)
+    return batch
       .column(index)
       .slice(0, count)
-      .map((value) => displayText(value, MAX_CELL_CHARS, type)),
-  )
+      .map((value) => show(value, MAX_CELL_CHARS))
+  })
   return Array.from({ length: count }, (_, row) => columns.map((column) => column[row] ?? ''))
 }

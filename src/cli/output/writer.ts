@@ -103,15 +103,3 @@ const TEMPORAL = /^(DATE|TIME|TIMESTAMP)(_|$| WITH)/
 export function isTemporalType(type: string): boolean {
   return TEMPORAL.test(type)
 }
-
-/** Names for formats that are objects by name: a second `a` becomes `a_1`, as DuckDB names it in files. */
-export function distinctNames(columns: readonly ResultColumn[]): string[] {
-  const given = new Set(columns.map((column) => column.name))
-  const used = new Set<string>()
-  return columns.map(({ name }) => {
-    let candidate = name
-    for (let n = 1; used.has(candidate) || (candidate !== name && given.has(candidate)); n++) candidate = `${name}_${n}`
-    used.add(candidate)
-    return candidate
-  })
-}

@@ -1,6 +1,6 @@
 import { IceboxError } from '../../base/index.ts'
 import { TYPE } from '../binding.ts'
-import { decodeDecimals, decodeFixed, each } from '../decode.ts'
+import { decodeDecimals, decodeFixed, each, structs } from '../decode.ts'
 import type { SqlValue } from '../port.ts'
 import type { EngineType } from '../types.ts'
 import type { Validity } from '../validity.ts'
@@ -63,9 +63,7 @@ class BodyReader {
         const fields = type.fields.map((field) => ({ name: field.name, values: this.column(field.type) }))
         return () => {
           const columns = fields.map(({ name, values }) => ({ name, values: values() }))
-          return each(length, validity, (row) =>
-            Object.fromEntries(columns.map((column) => [column.name, column.values[row] ?? null])),
-          )
+          return structs(columns, length, validity)
         }
       }
       case 'union': {

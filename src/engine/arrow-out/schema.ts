@@ -32,7 +32,7 @@ import {
 } from 'apache-arrow'
 import { TYPE } from '../binding.ts'
 import type { ResultColumn } from '../port.ts'
-import type { EngineType } from '../types.ts'
+import { type EngineType, hasNames } from '../types.ts'
 import { AS_TEXT, withoutArrowForm } from './make-column.ts'
 
 /** The schema of a result's record batches: its columns in their order, all of them nullable. */
@@ -70,7 +70,7 @@ const PLAIN: Readonly<Record<number, () => DataType>> = {
 
 /**
  * HUGEINT is decimal(38,0), as DuckDB exports it; UUID, INTERVAL, ENUM, BIT, BIGNUM and times with a zone are text; UNION
- * is a sparse union. Rejects `schema/unsupported-type` (VARIANT).
+ * is a sparse union; fields without names are called `1`, `2`. Rejects `schema/unsupported-type` (VARIANT).
  */
 export function arrowType(type: EngineType): DataType {
   switch (type.kind) {
@@ -95,7 +95,11 @@ export function arrowType(type: EngineType): DataType {
       return new Map_(new Field('entries', entries, false), false)
     }
     case 'struct':
-      return new Struct(type.fields.map((field) => new Field(field.name, arrowType(field.type), true)))
+      return new Struct(
+        type.fields.map(
+          ({ name, type: below }, at) => new Field(fieldName(type.fields, name, at), arrowType(below), true),
+        ),
+      )
     case 'union':
       return new SparseUnion(
         type.fields.map((_, at) => at),
@@ -104,4 +108,9 @@ export function arrowType(type: EngineType): DataType {
     default:
       return type satisfies never
   }
+}
+
+/** Fields without names are called by the numbers that SQL calls them by (`r[1]`): readers take them by name. */
+function fieldName(fields: readonly { readonly name: string }[], name: string, at: number): string {
+  return hasNames(fields) ? name : String(at + 1)
 }

@@ -11,7 +11,8 @@ import type {
 } from './types.ts'
 
 const PARAMETERISED = /^(bucket|truncate)\[\s*([1-9]\d{0,9})\s*\]$/
-const MAX_PARAMETER = 2 ** 31 - 1
+/** Of buckets and of a width. */
+export const MAX_PARAMETER = 2 ** 31 - 1
 
 /** The transform of its text (Iceberg spec, Appendix C); one that is not known keeps the text. Case does not matter. */
 export function parseTransform(text: string): Transform {

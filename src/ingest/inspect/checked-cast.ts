@@ -25,6 +25,8 @@ export interface CastOptions {
   readonly isDeclared: boolean
   /** Average length of the texts, where a sample showed it: what is tried first. */
   readonly usualLength?: number | undefined
+  /** Numbers are those of JSON, of which DuckDB prints the double: 1.6424466900005683e17 comes as 164244669000056830.0. */
+  readonly isJson?: boolean
 }
 
 /** Digits of a BIGINT. */
@@ -133,14 +135,16 @@ export function checkedCast(type: Type, text: string, options: CastOptions): Che
       }
     }
     case 'float':
-    case 'double':
+    case 'double': {
+      const printed = options.isJson === true ? `WHEN ${matches('-?[0-9]{16,}[.]0')} THEN true` : ''
       return {
         value,
         tried,
         isPlainly: (v) => `abs(${v}) < ${type.kind === 'float' ? EXACT_IN_FLOAT : EXACT_IN_DOUBLE}`,
         isExact: (v) =>
-          `CASE WHEN NOT isfinite(${v}) THEN ${matches('(?i) *[+-]?(inf|infinity|nan) *')} WHEN ${matches(' *[+-]?[0-9]+([.]0*)? *')} THEN ${isWholeNumber(text, v)} ELSE true END`,
+          `CASE WHEN NOT isfinite(${v}) THEN ${matches('(?i) *[+-]?(inf|infinity|nan) *')} ${printed} WHEN ${matches(' *[+-]?[0-9]+([.]0*)? *')} THEN ${isWholeNumber(text, v)} ELSE true END`,
       }
+    }
     case 'date':
       return {
         value,

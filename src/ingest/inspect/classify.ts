@@ -5,6 +5,8 @@ export type TextKind =
   | 'large-integer'
   | 'code'
   | 'real'
+  | 'beyond-double'
+  | 'no-number'
   | 'boolean'
   | 'date'
   | 'timestamp'
@@ -21,7 +23,13 @@ export interface Evidence {
   /** Most digits before and after the point. */
   wholeDigits: number
   fractionDigits: number
-  hasExponent: boolean
+  /** The first numbers with so many. */
+  longest: string
+  finest: string
+  /** Most digits of one number, without zeros before the first. */
+  digits: number
+  /** The first number that is written with an exponent. */
+  exponent: string | undefined
   /** Dates like 01/02/2023. */
   largestFirst: number
   largestSecond: number
@@ -37,7 +45,10 @@ export function newEvidence(): Evidence {
     examples: new Map(),
     wholeDigits: 0,
     fractionDigits: 0,
-    hasExponent: false,
+    longest: '',
+    finest: '',
+    digits: 0,
+    exponent: undefined,
     largestFirst: 0,
     largestSecond: 0,
     separator: '',
@@ -49,11 +60,15 @@ export function newEvidence(): Evidence {
 
 const INTEGER = /^[+-]?\d+$/
 const REAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
+/** What a double may be beside numbers, as casts read it. */
+const NO_NUMBER = /^[+-]?(?:nan|inf|infinity)$/i
 const DATE = /^\d{4}([-/])\d{1,2}\1\d{1,2}$/
 const TIMESTAMP = /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?$/
 const TIMESTAMPTZ = /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)? ?(?:Z|[+-]\d\d(?::?\d\d)?)$/
 const TIME = /^([01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?$/
 const LOCAL = /^(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?:[ T](\d{1,2}:\d\d(?::\d\d)?)( ?[AaPp][Mm])?)?$/
+/** Iceberg spec, "Primitive Types": of a decimal. */
+const MOST_DIGITS = 38
 const LARGEST_LONG = 9_223_372_036_854_775_807n
 const SMALLEST_LONG = -9_223_372_036_854_775_808n
 
@@ -61,13 +76,17 @@ const SMALLEST_LONG = -9_223_372_036_854_775_808n
 export function observe(evidence: Evidence, text: string): void {
   evidence.values++
   const kind = kindOf(evidence, text)
-  if (!evidence.examples.has(kind)) evidence.examples.set(kind, text.length > 60 ? `${text.slice(0, 60)}…` : text)
+  if (!evidence.examples.has(kind)) evidence.examples.set(kind, shown(text))
+}
+
+function shown(text: string): string {
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text
 }
 
 function kindOf(evidence: Evidence, text: string): TextKind {
   if (INTEGER.test(text)) {
     const digits = text.replace(/^[+-]/, '')
-    evidence.wholeDigits = Math.max(evidence.wholeDigits, digits.length)
+    observeDigits(evidence, text, digits, '')
     if (digits.length > 1 && digits.startsWith('0')) return 'code'
     if (digits.length < 19) return 'integer'
     const value = BigInt(text.replace('+', ''))
@@ -76,11 +95,11 @@ function kindOf(evidence: Evidence, text: string): TextKind {
   if (REAL.test(text)) {
     const [mantissa = '', exponent] = text.toLowerCase().split('e')
     const [whole = '', fraction = ''] = mantissa.replace(/^[+-]/, '').split('.')
-    evidence.wholeDigits = Math.max(evidence.wholeDigits, whole.length)
-    evidence.fractionDigits = Math.max(evidence.fractionDigits, fraction.length)
-    evidence.hasExponent ||= exponent !== undefined
-    return 'real'
+    observeDigits(evidence, text, whole, fraction)
+    if (exponent !== undefined) evidence.exponent ??= shown(text)
+    return Number.isFinite(Number(text)) ? 'real' : 'beyond-double'
   }
+  if (NO_NUMBER.test(text)) return 'no-number'
   if (DATE.test(text)) return isDay(text) ? 'date' : 'text'
   if (TIMESTAMP.test(text)) return 'timestamp'
   if (TIMESTAMPTZ.test(text)) return 'timestamptz'
@@ -89,6 +108,18 @@ function kindOf(evidence: Evidence, text: string): TextKind {
   const local = LOCAL.exec(text)
   if (local !== null) return observeLocal(evidence, local)
   return 'text'
+}
+
+function observeDigits(evidence: Evidence, text: string, whole: string, fraction: string): void {
+  if (whole.length > evidence.wholeDigits) {
+    evidence.wholeDigits = whole.length
+    evidence.longest = shown(text)
+  }
+  if (fraction.length > evidence.fractionDigits) {
+    evidence.fractionDigits = fraction.length
+    evidence.finest = shown(text)
+  }
+  evidence.digits = Math.max(evidence.digits, `${whole}${fraction}`.replace(/^0+/, '').length)
 }
 
 /** Whether a date of the calendar is written as year, month and day. */
@@ -154,18 +185,12 @@ export function decide(evidence: Evidence): TextDecision {
     const note = `'${examples.get('code')}' has leading zeros, which a number would lose: kept as text`
     return { type: 'VARCHAR', why: note, note }
   }
-  if (only('integer', 'large-integer', 'real') && kinds.has('large-integer')) return largeNumbers(evidence)
-  if (only('integer', 'real')) {
-    const isLong = !evidence.hasExponent && evidence.wholeDigits + evidence.fractionDigits > 17
-    const why = `${n} sampled values are numbers, some with fractions`
-    return isLong
-      ? {
-          type: 'DOUBLE',
-          why,
-          note: 'some numbers have more digits than a double holds (about 17) and are rounded; declare decimal to keep them',
-        }
-      : { type: 'DOUBLE', why }
+  if (only('integer', 'large-integer', 'real', 'beyond-double') && kinds.has('beyond-double')) {
+    const note = `'${examples.get('beyond-double')}' is larger than any double: kept as text`
+    return { type: 'VARCHAR', why: note, note }
   }
+  if (only('integer', 'large-integer', 'real') && kinds.has('large-integer')) return largeNumbers(evidence)
+  if (only('integer', 'real', 'no-number') && (kinds.has('integer') || kinds.has('real'))) return doubles(evidence)
   if (only('boolean')) return { type: 'BOOLEAN', why: `${n} sampled values are true or false` }
   if (only('date')) return { type: 'DATE', why: `${n} sampled values are dates (ISO 8601)` }
   if (only('date', 'timestamp')) return { type: 'TIMESTAMP', why: `${n} sampled values are times without a time zone` }
@@ -186,14 +211,40 @@ export function decide(evidence: Evidence): TextDecision {
   }
 }
 
+function doubles({ examples, digits, values }: Evidence): TextDecision {
+  const special = examples.get('no-number')
+  const notes = [
+    ...(digits > 17
+      ? ['some numbers have more digits than a double holds (about 17) and are rounded; declare decimal to keep them']
+      : []),
+    ...(special === undefined
+      ? []
+      : [`'${special}' is read as what a double calls so; declare string to keep the text`]),
+  ]
+  const why = `${formatCount(values)} sampled values are numbers, some with fractions`
+  return { type: 'DOUBLE', why, ...(notes.length > 0 && { note: notes.join('; ') }) }
+}
+
 function largeNumbers(evidence: Evidence): TextDecision {
   const example = evidence.examples.get('large-integer') ?? ''
-  if (evidence.hasExponent || evidence.wholeDigits + evidence.fractionDigits > 38) {
-    const note = `'${example}' has more digits than a number of 38 digits holds: kept as text`
+  const problem = decimalProblem(evidence, example)
+  if (problem !== undefined) {
+    const note = `${problem}: kept as text`
     return { type: 'VARCHAR', why: note, note }
   }
   const note = `'${example}' does not fit into 64 bits: decimal(38,${evidence.fractionDigits}) keeps every digit`
   return { type: `DECIMAL(38,${evidence.fractionDigits})`, why: note, note }
+}
+
+/** Why no decimal of 38 digits holds all numbers. */
+function decimalProblem(evidence: Evidence, large: string): string | undefined {
+  const { wholeDigits, fractionDigits, exponent, longest, finest } = evidence
+  if (exponent !== undefined) return `'${large}' does not fit into 64 bits and '${exponent}' is no decimal`
+  if (wholeDigits > MOST_DIGITS) return `'${longest}' has more digits than a number of 38 digits holds`
+  if (wholeDigits + fractionDigits <= MOST_DIGITS) return undefined
+  return longest === finest
+    ? `'${longest}' has more digits than a number of 38 digits holds`
+    : `'${longest}' and '${finest}' have more digits before and after the point than a number of 38 digits holds`
 }
 
 function localDates(evidence: Evidence): TextDecision {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { IceboxError, isIceboxError } from '../../base/index.ts'
 import { isWide, refuseLongLines, withLineSizes } from '../read/line-sizes.ts'
 import type { EngineSession } from '../../engine/index.ts'
@@ -12,7 +13,7 @@ import type { AskedFormats } from './asked-formats.ts'
 import { detectDialect, type GivenDialect } from './dialect.ts'
 import type { CsvRecord } from './records.ts'
 import { encodingOf, refuseLoneReturns, refuseWide } from './encoding.ts'
-import { checkNames } from './names.ts'
+import { checkNames, checkSpelling } from './names.ts'
 import { explainCsvError } from '../read/csv-errors.ts'
 import { inspectTexts, type TextColumn, type TextSample, whyOf } from './text-columns.ts'
 
@@ -66,6 +67,7 @@ export async function inspectCsv(
     hive,
   }
   const names = [...new Set(groups.flatMap((group) => group.names))]
+  checkSpelling(groups.map((group) => ({ path: group.paths[0] ?? '', names: group.names })))
   checkNames([...names, ...hive.map((column) => column.name)], groups[0]?.paths[0] ?? '')
   const lines = {
     files,
@@ -99,25 +101,27 @@ async function groupFiles(
   scene: InspectScene,
   notes: string[],
 ): Promise<{ groups: CsvGroup[]; lineBytes: number }> {
-  const byFirstLine = new Map<string, CsvGroup & { paths: string[] }>()
+  const groups: (CsvGroup & { paths: string[] })[] = []
+  /** Files with the same header are not looked at any closer. */
+  const byHeader = new Map<string, CsvGroup & { paths: string[] }>()
   let lineBytes = 1
   for (const file of files) {
     if (file.sizeBytes === 0) {
       notes.push(`${file.path} is empty and was passed over`)
       continue
     }
-    const isFirst = byFirstLine.size === 0
+    const isFirst = groups.length === 0
     const { text, isWhole } = await headText(file, isFirst ? HEAD_BYTES : OTHER_HEAD_BYTES, scene)
     refuseLoneReturns(file.path, text)
-    const firstLine = text.slice(0, text.search(/\r?\n|$/))
+    const [blanks = '', firstLine = ''] = /^((?:\r?\n)*)(.*)/.exec(text)?.slice(1) ?? []
+    const blankLines = blanks.split('\n').length - 1
     if (isFirst && /(^|[,;\t|\n])""(?=[,;\t|\r\n]|$)/.test(text))
       notes.push('empty fields are NULL, also where they are quoted ("")')
-    const known = byFirstLine.get(`${file.compression} ${firstLine}`)
-    // Headless files differ in their first line, yet belong together.
-    const headless = [...byFirstLine.values()].find(
-      (group) => !group.dialect.hasHeader && group.compression === file.compression,
-    )
-    if (known?.dialect.hasHeader === true) {
+    // A line that ends within quotes is the beginning of a header.
+    const isWholeLine = firstLine.split(scene.csv.quote ?? '"').length % 2 === 1
+    const header = isWholeLine ? `${file.compression} ${blankLines} ${firstLine}` : undefined
+    const known = header === undefined ? undefined : byHeader.get(header)
+    if (known !== undefined) {
       known.paths.push(file.path)
       continue
     }
@@ -135,27 +139,21 @@ async function groupFiles(
     }
     const names = detected.hasHeader ? first.fields : first.fields.map((_, at) => `column${at}`)
     const { delimiter, quote, escape, hasHeader } = detected
-    if (
-      headless !== undefined &&
-      !hasHeader &&
-      headless.names.length === names.length &&
-      headless.dialect.delimiter === delimiter
-    ) {
-      headless.paths.push(file.path)
+    const dialect = { delimiter, quote, escape, hasHeader }
+    const group = { paths: [file.path], compression: file.compression, dialect, blankLines, names }
+    const alike = groups.find((some) => isDeepStrictEqual({ ...some, paths: group.paths }, group))
+    if (alike !== undefined) {
+      alike.paths.push(file.path)
       continue
     }
     checkNames(names, file.path)
     lineBytes = Math.max(lineBytes, lineLength(detected.records, isWhole ? 0 : text.length))
     notes.push(...detected.notes.map((note) => (files.length === 1 ? note : `${file.path}: ${note}`)))
-    byFirstLine.set(`${file.compression} ${firstLine}`, {
-      paths: [file.path],
-      compression: file.compression,
-      dialect: { delimiter, quote, escape, hasHeader },
-      names,
-    })
+    groups.push(group)
+    if (hasHeader && header !== undefined) byHeader.set(header, group)
   }
-  if (byFirstLine.size === 0) throw emptySource(files.map((file) => file.path))
-  return { groups: [...byFirstLine.values()], lineBytes }
+  if (groups.length === 0) throw emptySource(files.map((file) => file.path))
+  return { groups, lineBytes }
 }
 
 /** Average length of the first records; of ones that are longer than the head only that is known. */

@@ -1,7 +1,7 @@
-import { type Json, parseJson } from '../../base/index.ts'
+import { formatCount, type Json, parseJson } from '../../base/index.ts'
 import type { EngineSession } from '../../engine/index.ts'
 import type { JsonDescription, JsonLeaf, JsonShape } from '../read/description.ts'
-import { jsonTexts } from '../read/json-select.ts'
+import { sampledTexts } from '../read/json-select.ts'
 import { textOf } from '../sql.ts'
 
 const MAX_STRUCT_FIELDS = 1_000
@@ -15,9 +15,7 @@ export const MAX_LIST_LEVELS = 8
 /** Structures that were seen are not merged again; so many are remembered. */
 const MOST_REMEMBERED = 100
 
-/** A blank line is no object; neither is it wrong. */
-const KIND =
-  "CASE WHEN size IS NULL THEN 'blank' WHEN structure IS NULL THEN 'broken' WHEN structure[1] = '{' THEN 'object' ELSE 'odd' END"
+const KIND = "CASE WHEN structure IS NULL THEN 'broken' WHEN structure[1] = '{' THEN 'object' ELSE 'odd' END"
 
 /** What the first objects of a JSON source look like, all together. */
 export interface JsonSample {
@@ -43,7 +41,7 @@ export async function sampleStructure(
 ): Promise<JsonSample> {
   // Of an object without fields json_structure says what it says of null elsewhere. Another JSON function would hold as much again.
   const structure = String.raw`CASE WHEN regexp_full_match(json, '\s*\{\s*\}\s*') THEN '{}' WHEN json_valid(json) THEN CAST(json_structure(json) AS VARCHAR) END`
-  const structures = `SELECT ${structure} AS structure, strlen(json) AS size FROM (SELECT json FROM ${jsonTexts(description)} LIMIT ${rows})`
+  const structures = `SELECT ${structure} AS structure, strlen(json) AS size FROM ${sampledTexts(description, rows)}`
   // What is as the object before it does not come here: 4 kB of structure for 200 fields.
   await using stream = await session.stream(
     `SELECT CASE WHEN structure IS DISTINCT FROM lag(structure) OVER () THEN structure END, ${KIND}, size FROM (${structures})`,
@@ -66,7 +64,7 @@ export async function sampleStructure(
       if (kind !== 'object' || text === '' || remembered.has(text)) continue
       if (remembered.size >= MOST_REMEMBERED) remembered.clear()
       remembered.add(text)
-      const found = shapeOf(parseJson(text))
+      const found = shapeOf(parseStructure(text))
       shape = shape === undefined ? found : merged(shape, found)
     }
   }
@@ -81,18 +79,27 @@ export async function sampleStructure(
   }
 }
 
-/** The shape of what `json_structure` prints. */
+const TOO_DEEP: JsonLeaf = { kind: 'leaf', values: 'mixed', kinds: [] }
+
+/** What `json_structure` prints, with `.` before each key: an object puts keys that are whole numbers before the others. */
+function parseStructure(text: string): Json {
+  return parseJson(text.replace(STRINGS, (all, inner: string, colon: string) => (colon === '' ? all : `".${inner}":`)))
+}
+
+const STRINGS = /"((?:[^"\\]|\\.)*)"(:?)/g
+
+/** The shape of what {@link parseStructure} answers with. */
 function shapeOf(structure: Json, depth = 0, lists = 0): JsonShape {
-  if (depth > MAX_LEVELS && typeof structure === 'object') return { kind: 'leaf', values: 'mixed' }
+  if (depth > MAX_LEVELS && typeof structure === 'object') return TOO_DEEP
   if (Array.isArray(structure)) {
-    if (lists >= MAX_LIST_LEVELS) return { kind: 'leaf', values: 'mixed' }
+    if (lists >= MAX_LIST_LEVELS) return TOO_DEEP
     return { kind: 'list', element: shapeOf(structure[0] ?? 'NULL', depth + 1, lists + 1) }
   }
   if (structure !== null && typeof structure === 'object') {
     const fields = Object.entries(structure)
     return {
       kind: 'struct',
-      fields: fields.map(([name, below]) => ({ name, shape: shapeOf(below, depth + 1, lists) })),
+      fields: fields.map(([key, below]) => ({ name: key.slice(1), shape: shapeOf(below, depth + 1, lists) })),
     }
   }
   switch (structure) {
@@ -126,8 +133,31 @@ export function merged(a: JsonShape, b: JsonShape): JsonShape {
     }
     return { kind: 'struct', fields: [...fields].map(([name, shape]) => ({ name, shape })) }
   }
-  if (a.kind === 'leaf' && b.kind === 'leaf') return { kind: 'leaf', values: mergedValues(a.values, b.values) }
-  return { kind: 'leaf', values: 'mixed' }
+  const values = a.kind === 'leaf' && b.kind === 'leaf' ? mergedValues(a.values, b.values) : 'mixed'
+  if (values !== 'mixed') return { kind: 'leaf', values }
+  const [some, others] = [kindsOf(a), kindsOf(b)]
+  return some === undefined || others === undefined
+    ? { kind: 'leaf', values }
+    : { kind: 'leaf', values, kinds: [...new Set([...some, ...others])] }
+}
+
+function kindsOf(shape: JsonShape): readonly string[] | undefined {
+  if (shape.kind !== 'leaf') return [shape.kind === 'list' ? 'lists' : 'objects']
+  switch (shape.values) {
+    case 'mixed':
+      return shape.kinds
+    case 'none':
+      return []
+    case 'integer':
+    case 'real':
+      return ['numbers']
+    case 'boolean':
+      return ['true and false']
+    case 'text':
+      return ['text']
+    default:
+      return shape.values satisfies never
+  }
 }
 
 function mergedValues(a: JsonLeaf['values'], b: JsonLeaf['values']): JsonLeaf['values'] {
@@ -136,10 +166,16 @@ function mergedValues(a: JsonLeaf['values'], b: JsonLeaf['values']): JsonLeaf['v
   return isNumber(a) && isNumber(b) ? 'real' : 'mixed'
 }
 
+const TOO_WIDE: JsonLeaf = {
+  kind: 'leaf',
+  values: 'mixed',
+  kinds: [`objects of more than ${formatCount(MAX_STRUCT_FIELDS)} fields`],
+}
+
 /** Objects with more fields than a table can have are maps: kept as text. */
 function bounded(shape: JsonShape): JsonShape {
   if (shape.kind === 'list') return { kind: 'list', element: bounded(shape.element) }
   if (shape.kind === 'leaf') return shape
-  if (shape.fields.length > MAX_STRUCT_FIELDS) return { kind: 'leaf', values: 'mixed' }
+  if (shape.fields.length > MAX_STRUCT_FIELDS) return TOO_WIDE
   return { kind: 'struct', fields: shape.fields.map(({ name, shape: below }) => ({ name, shape: bounded(below) })) }
 }

@@ -4,12 +4,21 @@ import { hiveColumns } from '../source/hive.ts'
 import type { SourceFile } from '../source/locate.ts'
 import { withLineSizes } from '../read/line-sizes.ts'
 import { explainJsonError } from '../read/json-errors.ts'
-import { expectedLineLimit, jsonRows, jsonTexts } from '../read/json-select.ts'
-import type { FoundColumn, Inspection, JsonDescription, JsonShape, JsonStruct } from '../read/description.ts'
-import { quoteIdentifier } from '../sql.ts'
+import { expectedLineLimit, sampledRows, sampledTexts } from '../read/json-select.ts'
+import {
+  type FoundColumn,
+  type Inspection,
+  type JsonDescription,
+  type JsonLeaf,
+  type JsonShape,
+  type JsonStruct,
+  TEXTS_OF_NUMBERS,
+} from '../read/description.ts'
+import { quoteIdentifier, quoteList, textOf } from '../sql.ts'
 import { decide, newEvidence, type TextDecision } from './classify.ts'
 import { emptySource, foundInPath, type InspectScene } from './csv.ts'
-import { checkNames } from './names.ts'
+import { checkNames, checkSpelling } from './names.ts'
+import { decideNumbers, mixedNote, NO_FIELDS, notesBelow, numberLeaves } from './json-leaves.ts'
 import { MAX_LEVELS, MAX_LIST_LEVELS, sampleStructure } from './json-structure.ts'
 import { inspectTexts, type TextColumn, whyOf } from './text-columns.ts'
 import { scanText } from '../source/text-scan.ts'
@@ -65,9 +74,7 @@ async function inspectObjects(
     const sample = await sampleStructure(scene.session, empty, scene.sampleRows, scene.signal)
     // The engine says what is wrong where it may not look first.
     if (sample.broken > 0 && !isTolerant)
-      await scene.session.run(
-        `SELECT count(json_structure(json)) FROM (SELECT json FROM ${jsonTexts(empty)} LIMIT ${scene.sampleRows})`,
-      )
+      await scene.session.run(`SELECT count(json_structure(json)) FROM ${sampledTexts(empty, scene.sampleRows)}`)
     const sampled = isTolerant ? sample.rows - sample.odd - sample.broken : sample.rows
     if (sampled === 0) throw emptySource(base.paths)
     if (sample.odd > 0 && !isTolerant) {
@@ -80,8 +87,10 @@ async function inspectObjects(
     const { shape } = sample
     if (shape === undefined || shape.kind !== 'struct') throw emptySource(base.paths, 'holds no objects')
     if (shape.fields.length === 0) throw emptySource(base.paths, 'holds objects without fields only')
-    checkShape(shape, firstPath)
-    checkNames([...shape.fields.map((field) => field.name), ...hive.map((column) => column.name)], firstPath)
+    const where = base.paths.length === 1 ? firstPath : 'the files together'
+    for (const field of shape.fields) checkShape(field.shape, `'${field.name}' in ${where}`)
+    await checkFiles(shape, empty, scene)
+    checkNames([...shape.fields.map((field) => field.name), ...hive.map((column) => column.name)], where)
     const description: JsonDescription = { ...base, shape }
     const columns = await decideColumns({ ...description, isTolerant }, shape, sample.rows, scene)
     const width = sample.averageBytes
@@ -142,23 +151,43 @@ function checkShape(shape: JsonShape, where: string): void {
   for (const field of shape.fields) checkShape(field.shape, `'${field.name}' in ${where}`)
 }
 
-/** DuckDB's type of a nested shape; leaves below the top keep the kind that JSON gives them. */
-export function typeOfShape(shape: JsonShape): string {
+/** Where two files spell a name in two ways, the error names both. */
+async function checkFiles(shape: JsonStruct, description: JsonDescription, scene: InspectScene): Promise<void> {
+  const { paths } = description
+  const spellings = new Map<string, string[]>()
+  for (const { name } of shape.fields) {
+    const lower = name.toLowerCase()
+    spellings.set(lower, [...(spellings.get(lower) ?? []), name])
+  }
+  const names = [...spellings.values()].filter((some) => some.length > 1).flat()
+  if (names.length === 0 || paths.length === 1) return
+  const found: { path: string; names: string[] }[] = []
+  for (const path of paths) {
+    const texts = sampledTexts({ ...description, paths: [path] }, scene.sampleRows)
+    const keys = `SELECT DISTINCT unnest(json_keys(json)) AS name FROM ${texts} WHERE json_valid(json) AND json_type(json) = 'OBJECT'`
+    const rows = await scene.session.all(
+      `SELECT name FROM (${keys}) WHERE list_contains(${quoteList(names)}, name) ORDER BY name`,
+    )
+    found.push({ path, names: rows.map((row) => textOf(row['name'])) })
+  }
+  // What one file spells in two ways is said of that file.
+  for (const file of found) checkNames(file.names, file.path)
+  checkSpelling(found)
+}
+
+/** DuckDB's type of a nested shape; numbers are what was decided of them. */
+function typeOfShape(shape: JsonShape, decided: ReadonlyMap<JsonLeaf, TextDecision>): string {
   switch (shape.kind) {
     case 'list':
-      return `${typeOfShape(shape.element)}[]`
+      return `${typeOfShape(shape.element, decided)}[]`
     case 'struct':
       return shape.fields.length === 0
         ? 'VARCHAR'
-        : `STRUCT(${shape.fields.map((field) => `${quoteIdentifier(field.name)} ${typeOfShape(field.shape)}`).join(', ')})`
+        : `STRUCT(${shape.fields.map((field) => `${quoteIdentifier(field.name)} ${typeOfShape(field.shape, decided)}`).join(', ')})`
     case 'leaf':
-      return shape.values === 'boolean'
-        ? 'BOOLEAN'
-        : shape.values === 'integer'
-          ? 'BIGINT'
-          : shape.values === 'real'
-            ? 'DOUBLE'
-            : 'VARCHAR'
+      return shape.values === 'boolean' ? 'BOOLEAN' : (decided.get(shape)?.type ?? 'VARCHAR')
+    default:
+      return shape satisfies never
   }
 }
 
@@ -169,7 +198,8 @@ async function decideColumns(
   scene: InspectScene,
 ): Promise<FoundColumn[]> {
   const scalars = shape.fields.filter(
-    (field) => field.shape.kind === 'leaf' && field.shape.values !== 'boolean' && field.shape.values !== 'mixed',
+    ({ shape: below }) =>
+      below.kind === 'leaf' && below.values !== 'boolean' && (below.values !== 'mixed' || mayBeNumbers(below)),
   )
   const { columns } = await inspectTexts({
     session: scene.session,
@@ -179,30 +209,57 @@ async function decideColumns(
     signal: scene.signal,
     select: (names, limit = sampled) => {
       const fields = scalars.filter((field) => names.includes(field.name))
-      const rows = jsonRows({ ...description, hive: [], shape: { kind: 'struct', fields } })
+      const rows = sampledRows(
+        { ...description, hive: [], shape: { kind: 'struct', fields } },
+        Math.min(limit, sampled),
+      )
       const values = names.map((name) => `s.${quoteIdentifier(name)} AS ${quoteIdentifier(name)}`)
-      return `(SELECT ${values.join(', ')} FROM (SELECT s FROM ${rows} LIMIT ${Math.min(limit, sampled)}))`
+      return `(SELECT ${values.join(', ')} FROM ${rows})`
     },
   })
   const seen = new Map(columns.map((column) => [column.name, column]))
-  return shape.fields.map((field) => foundColumn(field.name, field.shape, seen.get(field.name)))
+  const nested: JsonStruct = { kind: 'struct', fields: shape.fields.filter((field) => field.shape.kind !== 'leaf') }
+  const rows = sampledRows({ ...description, hive: [], shape: nested }, sampled)
+  const decided = await decideNumbers(scene.session, numberLeaves(nested), rows, scene.signal)
+  return shape.fields.map((field) => foundColumn(field.name, field.shape, seen.get(field.name), decided))
 }
 
-function foundColumn(name: string, shape: JsonShape, seen: TextColumn | undefined): FoundColumn {
+/** Numbers and texts: what a program writes that puts those into quotes which JavaScript would round, as Icebox does. */
+function mayBeNumbers({ kinds }: JsonLeaf): boolean {
+  return kinds !== undefined && kinds.length > 0 && kinds.every((kind) => kind === 'numbers' || kind === 'text')
+}
+
+function isNumeric(seen: TextColumn | undefined): boolean {
+  return seen !== undefined && /^(BIGINT|DOUBLE|DECIMAL)/.test(seen.decision.type)
+}
+
+/** So many notes of what is inside a column are given whole. */
+const MOST_NOTES = 10
+
+function foundColumn(
+  name: string,
+  shape: JsonShape,
+  seen: TextColumn | undefined,
+  decided: ReadonlyMap<JsonLeaf, TextDecision>,
+): FoundColumn {
   if (shape.kind !== 'leaf') {
-    const type = typeOfShape(shape)
+    const type = typeOfShape(shape, decided)
+    const inside = notesBelow(shape, name, decided)
+    const more = inside.length - MOST_NOTES
+    const said = [deepNote(shape), ...inside.slice(0, MOST_NOTES), more > 0 ? `and ${more} more` : undefined]
+    const notes = said.filter((note) => note !== undefined)
     return type === 'VARCHAR'
       ? {
           name,
           sourceType: 'VARCHAR',
           why: 'empty objects in the sample',
-          note: 'objects without fields are kept as JSON text',
+          note: NO_FIELDS,
         }
       : {
           name,
           sourceType: type,
           why: 'nested values in the sample',
-          note: deepNote(shape),
+          note: notes.length === 0 ? undefined : notes.join('; '),
         }
   }
   if (shape.values === 'boolean') return { name, sourceType: 'BOOLEAN', why: 'true and false in the sample' }
@@ -210,8 +267,8 @@ function foundColumn(name: string, shape: JsonShape, seen: TextColumn | undefine
     return {
       name,
       sourceType: 'VARCHAR',
-      why: 'the sample mixes kinds of values',
-      note: 'values of several kinds (text, numbers, objects): kept as text',
+      why: mayBeNumbers(shape) && isNumeric(seen) ? TEXTS_OF_NUMBERS : 'the sample mixes kinds of values',
+      note: mixedNote(shape) ?? deepNote(shape),
     }
   }
   const decision: TextDecision = seen?.decision ?? decide(newEvidence())
@@ -220,9 +277,8 @@ function foundColumn(name: string, shape: JsonShape, seen: TextColumn | undefine
     return { name, sourceType: 'DOUBLE', why: 'numbers with fractions in the sample' }
   // Text that looks like a number is text in JSON, which has numbers; dates and times it has not.
   const isText = shape.values === 'text'
-  if (isText && ['BIGINT', 'DOUBLE', 'BOOLEAN'].includes(decision.type))
-    return { name, sourceType: 'VARCHAR', why: 'texts in the sample' }
-  if (isText && decision.type.startsWith('DECIMAL')) return { name, sourceType: 'VARCHAR', why: 'texts in the sample' }
+  if (isText && isNumeric(seen)) return { name, sourceType: 'VARCHAR', why: TEXTS_OF_NUMBERS }
+  if (isText && decision.type === 'BOOLEAN') return { name, sourceType: 'VARCHAR', why: 'texts in the sample' }
   // Dates that are not ISO 8601 stay the text that they are, as long as nobody asked for more.
   if (decision.isAsked !== true && (decision.format !== undefined || decision.isAmbiguous === true)) {
     return {

@@ -45,6 +45,35 @@ export function checkNames(names: readonly string[], where: string): void {
   }
 }
 
+/**
+ * Refuses files of one import that spell a name in several ways: one column or two would be a guess, and a table has one at
+ * most. Rejects `source/columns` naming both files.
+ */
+export function checkSpelling(files: Iterable<{ readonly path: string; readonly names: readonly string[] }>): void {
+  const seen = new Map<string, { name: string; path: string }>()
+  for (const { path, names } of files) {
+    for (const name of names) {
+      const before = seen.get(name.toLowerCase())
+      if (before === undefined) seen.set(name.toLowerCase(), { name, path })
+      else if (before.name !== name) throw spelledApart({ name, path }, before)
+    }
+  }
+}
+
+interface NameInFile {
+  readonly name: string
+  readonly path: string
+}
+
+/** The error of two names in two files that differ only by case. */
+export function spelledApart(name: NameInFile, before: NameInFile): IceboxError {
+  return refuse(
+    `column '${name.name}' of ${name.path} differs from '${before.name}' of ${before.path} only by case`,
+    name.name,
+    'import one after the other: --append takes names whatever their case; or rename the column in a file',
+  )
+}
+
 function refuse(message: string, column: string, remedy: string): IceboxError {
   return new IceboxError('source/columns', { message, remedy, context: { column } })
 }

@@ -5,7 +5,7 @@ import type { SourceFile } from '../source/locate.ts'
 import type { FoundColumn, Inspection, ParquetGroup } from '../read/description.ts'
 import { quoteText, textOf } from '../sql.ts'
 import { emptySource, foundInPath, type InspectScene } from './csv.ts'
-import { checkNames } from './names.ts'
+import { checkNames, checkSpelling } from './names.ts'
 
 /** Columns of Parquet files from their footers; files with the same columns are read together. */
 export async function inspectParquet(files: readonly SourceFile[], scene: InspectScene): Promise<Inspection> {
@@ -161,12 +161,7 @@ function unify(groups: readonly ParquetGroup[]): { columns: FoundColumn[]; notes
   }
   const missing = [...types].filter(([, known]) => known.count < groups.length).map(([name]) => name)
   if (missing.length > 0) notes.push(`columns that some files do not have are NULL there: ${missing.join(', ')}`)
-  const lower = new Map<string, string>()
-  for (const name of types.keys()) {
-    const other = lower.get(name.toLowerCase())
-    if (other !== undefined) checkNames([other, name], 'the files together')
-    lower.set(name.toLowerCase(), name)
-  }
+  checkSpelling(groups.map(({ paths, columns }) => ({ path: paths[0] ?? '', names: columns.map(({ name }) => name) })))
   return {
     columns: [...types].map(([name, known]) => ({ name, sourceType: known.type, why: 'the type in the file' })),
     notes: [...new Set(notes)],

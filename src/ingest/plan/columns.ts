@@ -1,6 +1,6 @@
 import { IceboxError, nearestNames } from '../../base/index.ts'
 import { isPrimitive, type NestedField, type Schema, type Type, typeToString } from '../../iceberg/index.ts'
-import type { ColumnMapping, FoundColumn, SourceDescription } from '../read/description.ts'
+import { type ColumnMapping, type FoundColumn, type SourceDescription, TEXTS_OF_NUMBERS } from '../read/description.ts'
 import { castableText } from '../types/castable-text.ts'
 import { TemporaryIds, toIcebergType } from '../types/mapping.ts'
 
@@ -115,7 +115,11 @@ function fitted(question: ColumnQuestion, schema: Schema): ColumnPlan {
     if (fit === 'refuse') throw misfit(field, found, question)
     const type = fit === 'widen' ? sourceType : field.type
     refuseAmbiguous(found, type)
-    addNotes(notes, type.kind === 'string' ? { ...found, note: undefined } : found, note ?? zoneNote(sourceType, type))
+    addNotes(
+      notes,
+      isSaidOf(found, sourceType, type) ? found : { ...found, note: undefined },
+      note ?? zoneNote(sourceType, type),
+    )
     if (fit === 'widen') changes.push({ kind: 'widen', name: field.name, type })
     columns.push({
       name: field.name,
@@ -213,6 +217,8 @@ function fitTypes(
   if (source.kind === 'timestamp' && target.kind === 'timestamptz') return isText ? 'refuse' : 'fits'
   // A declared type is asked of text; each row is checked.
   if (isText && !question.isTable) return 'fits'
+  const isNumber = ['int', 'long', 'float', 'double', 'decimal'].includes(target.kind)
+  if (found.why === TEXTS_OF_NUMBERS && isNumber) return 'fits'
   if (isText && source.kind === 'string' && ['uuid', 'time', 'boolean'].includes(target.kind)) return 'fits'
   return 'refuse'
 }
@@ -257,6 +263,17 @@ function refuseAmbiguous(found: FoundColumn, type: Type): void {
 function addNotes(notes: string[], found: FoundColumn, mapped: string | undefined): void {
   if (found.note !== undefined) notes.push(`column '${found.name}': ${found.note}`)
   if (mapped !== undefined) notes.push(`column '${found.name}': ${mapped}`)
+}
+
+/** A note tells why the sample has its type: it is true of a column that has it, or is read by the format that was found. */
+function isSaidOf(found: FoundColumn, source: Type, type: Type): boolean {
+  if (type.kind === 'string') return false
+  const isTime = type.kind === 'date' || type.kind === 'timestamp' || type.kind === 'timestamptz'
+  return (found.format !== undefined && isTime) || withoutIds(source) === withoutIds(type)
+}
+
+function withoutIds(type: Type): string {
+  return typeToString(type).replaceAll(/\b\d+: /g, '')
 }
 
 /** Sessions are in UTC, and a time without a zone is nowhere else. */

@@ -1,8 +1,9 @@
-import { IceboxError, nearestNames } from '../../base/index.ts'
+import { formatCount, IceboxError, nearestNames } from '../../base/index.ts'
 import {
   canTransform,
   fieldByPath,
   isPrimitive,
+  MAX_PARAMETER,
   type NestedField,
   type PartitionField,
   type PartitionSpec,
@@ -85,7 +86,15 @@ function parseTerm(part: string, schema: Schema): Term {
   const columns = args.filter((argument) => argument !== number)
   if (columns.length !== 1) throw refuse(part, 'must name one column', 'write for example bucket(16, id)')
   const kind = NAMES[name] ?? name
-  const transform = parseTransform(kind === 'bucket' || kind === 'truncate' ? `${kind}[${number ?? ''}]` : kind)
+  const takesNumber = kind === 'bucket' || kind === 'truncate'
+  const transform = parseTransform(takesNumber ? `${kind}[${number ?? ''}]` : kind)
+  if (takesNumber && transform.kind === 'unknown') {
+    throw refuse(
+      part,
+      number === undefined ? `has no number` : `has the number ${number}`,
+      `give ${kind} a whole number from 1 to ${formatCount(MAX_PARAMETER)}: ${kind}(16, ${columns[0]})`,
+    )
+  }
   if (
     transform.kind === 'unknown' ||
     transform.kind === 'void' ||

@@ -18,7 +18,8 @@ export function planTextDivision(
 ): TextDivision | undefined {
   if (source.format !== 'csv' || source.encoding !== undefined || source.hive.length > 0) return undefined
   const [group, ...more] = source.groups
-  if (group === undefined || more.length > 0 || group.compression !== 'none') return undefined
+  if (group === undefined || more.length > 0 || group.compression !== 'none' || (group.blankLines ?? 0) > 0)
+    return undefined
   const { delimiter, quote, escape, hasHeader } = group.dialect
   // Of one column alone half a record may look like a whole one.
   if (!isByte(delimiter) || (quote !== '' && (!isByte(quote) || escape !== quote)) || group.names.length < 2)

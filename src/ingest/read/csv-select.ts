@@ -31,6 +31,7 @@ export function readCsv(description: CsvDescription, group: CsvGroup, options: C
     `quote = ${quoteText(dialect.quote)}`,
     `escape = ${quoteText(dialect.escape)}`,
     `header = ${dialect.hasHeader}`,
+    ...(dialect.hasHeader && (group.blankLines ?? 0) > 0 ? [`skip = ${group.blankLines}`] : []),
     `columns = ${columnsMap(group.names.map((name) => [name, options.types?.get(name) ?? 'VARCHAR']))}`,
     ...(group.compression === 'none' ? [] : [`compression = ${quoteText(group.compression)}`]),
     ...(description.encoding === undefined ? [] : [`encoding = ${quoteText(description.encoding)}`]),

@@ -21,6 +21,8 @@ export interface CsvGroup {
   readonly paths: readonly string[]
   readonly compression: Compression
   readonly dialect: CsvDialect
+  /** Before the header. The engine passes over blank lines elsewhere, and takes one in its place for the header. */
+  readonly blankLines?: number
   readonly names: readonly string[]
 }
 
@@ -46,6 +48,8 @@ export interface JsonStruct {
 export interface JsonLeaf {
   readonly kind: 'leaf'
   readonly values: 'boolean' | 'integer' | 'real' | 'text' | 'none' | 'mixed'
+  /** Of mixed values, in words: what they are. Empty: they are nested too deep; undefined: DuckDB does not say. */
+  readonly kinds?: readonly string[]
 }
 
 export interface ParquetDescription {
@@ -81,6 +85,9 @@ export interface ColumnMapping {
   /** Average length of the texts of the sample. */
   readonly usualLength?: number | undefined
 }
+
+/** `FoundColumn.why` of JSON texts all of which are numbers: text in a table that is made, and taken by a column of numbers. */
+export const TEXTS_OF_NUMBERS = 'texts of numbers in the sample'
 
 /** A column that inspection found. */
 export interface FoundColumn {

@@ -53,6 +53,35 @@ export function exactNumbers(
  */
 const MOST_FIELDS = 64
 
+/** The same of a sample, of which nothing is decided yet: numbers with fractions as they stand, to be looked at. */
+export function exactSample(shape: JsonStruct, from: string, structure: (shape: JsonShape) => unknown): string {
+  if (shape.fields.length > MOST_FIELDS) return from
+  const mapping = shape.fields.map(
+    (field): ColumnMapping => ({ ...field, source: field.name, type: realsAsDecimals(field.shape), isDeclared: false }),
+  )
+  return exactNumbers(shape, mapping, from, '', structure)
+}
+
+function realsAsDecimals(shape: JsonShape): Type {
+  switch (shape.kind) {
+    case 'struct': {
+      const fields = shape.fields.map(({ name, shape: below }) => ({
+        id: 0,
+        name,
+        type: realsAsDecimals(below),
+        required: false,
+      }))
+      return { kind: 'struct', fields }
+    }
+    case 'list':
+      return { kind: 'list', elementId: 0, element: realsAsDecimals(shape.element), elementRequired: false }
+    case 'leaf':
+      return shape.values === 'real' ? { kind: 'decimal', precision: 38, scale: 0 } : { kind: 'boolean' }
+    default:
+      return shape satisfies never
+  }
+}
+
 /** What is to be kept as text, or has a type without parts, is the JSON text that it is: it is not taken apart. */
 export function fittedSource<Source extends SourceDescription>(
   description: Source,
@@ -154,7 +183,7 @@ function anyPart(type: Type, shape: JsonShape, doubt: (part: ReturnType<typeof p
 
 /** Whether the text of a value looks like a double that was printed. */
 function doubtOfText(type: Type, value: string): string {
-  if (type.kind === 'decimal') return `contains(${value}, '.')`
+  if (type.kind === 'decimal') return `(contains(${value}, '.') OR contains(${value}, 'e'))`
   // A double that passes for a whole number.
   if (EXACT_NUMBERS.includes(type.kind)) return `ends_with(${value}, '.0')`
   // The first character tells, nearly always.

@@ -58,6 +58,6 @@ function misfitOf(
     return `list_filter(list_transform(${value}, lambda ${item}: ${below}), lambda b: b IS NOT NULL)[1]`
   }
   if (!isPrimitive(type)) return `CAST(${value} AS VARCHAR)`
-  const fits = acceptsText(checkedCast(type, value, column), value)
+  const fits = acceptsText(checkedCast(type, value, { ...column, isJson: true }), value)
   return fits === 'true' ? undefined : `CASE WHEN NOT ${fits} THEN ${value} END`
 }

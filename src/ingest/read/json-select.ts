@@ -4,7 +4,7 @@ import { toDuckDbType } from '../types/mapping.ts'
 import { hiveSetting, quoteIdentifier, quoteList, quoteText } from '../sql.ts'
 import { csvBuffers, type CsvReadOptions, onlyWhere } from './csv-select.ts'
 import type { ColumnMapping, JsonDescription, JsonShape } from './description.ts'
-import { exactNumbers } from './json-exact.ts'
+import { exactNumbers, exactSample } from './json-exact.ts'
 import { faultOf, isAsSampled, isCounted, unknownFields } from './json-faults.ts'
 import { judgedColumns } from './json-misfits.ts'
 
@@ -91,7 +91,7 @@ function converted(
   if (type.kind === 'string') return source
   // The sample had nothing but nulls here.
   if (!isPrimitive(type)) return nothingOrFail(type, source, column)
-  const cast = checkedCast(type, source, column)
+  const cast = checkedCast(type, source, { ...column, isJson: true })
   return isChecked ? cast.value : castOrFail(cast, column.source, source)
 }
 
@@ -154,10 +154,16 @@ export function jsonTexts(description: JsonDescription, options: CsvReadOptions 
   return `(SELECT CASE WHEN ${isBlankLine('line')} THEN NULL ELSE line END AS json FROM ${readLines(description, options)})`
 }
 
-/** Rows of one column `s`: objects as structs of the description's shape with text in the leaves; NULL for a blank line. */
-export function jsonRows(description: JsonDescription): string {
+/** The same without blank lines: so many of them are so many objects. */
+export function sampledTexts(description: JsonDescription, rows: number): string {
+  return `(SELECT json FROM ${onlyWhere('json IS NOT NULL', 'json', jsonTexts(description))} LIMIT ${rows})`
+}
+
+/** Rows of one column `s`: the first objects as structs of the description's shape with text in the leaves. */
+export function sampledRows(description: JsonDescription, rows: number): string {
   const struct = description.isTolerant === true ? structOf(description, 'json') : transformOf(description, 'json')
-  return `(SELECT ${struct} AS s FROM ${jsonTexts(description)})`
+  const lines = `(SELECT json AS line, ${struct} AS s FROM ${sampledTexts(description, rows)})`
+  return `(SELECT s FROM ${exactSample(description.shape, lines, structureOf)})`
 }
 
 /** Lines of NDJSON as text, and as a struct `s` of the description's shape where they are objects; blank lines too. */

@@ -39,9 +39,9 @@ function byteOf(text: string): number | undefined {
 
 /** Undefined where the first record is blank or has no end. */
 function firstRecordEnd(head: Buffer, cutter: () => CsvCutter): number | undefined {
-  if (head[0] === NEW_LINE || head[0] === RETURN) return undefined
+  const start = head[0] === 0xef ? 3 : 0
+  if (head[start] === NEW_LINE || head[start] === RETURN) return undefined
   for (let at = head.indexOf(NEW_LINE); at >= 0; at = head.indexOf(NEW_LINE, at + 1)) {
-    const start = head[0] === 0xef ? 3 : 0
     if (cutter().push(head.subarray(start, at + 1)) + start === at + 1) return at + 1
   }
   return undefined

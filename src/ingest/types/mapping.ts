@@ -1,7 +1,6 @@
-import { IceboxError } from '../../base/index.ts'
+import { type DuckDbType, IceboxError, parseDuckDbType } from '../../base/index.ts'
 import { type NestedField, type PrimitiveType, type Type, typeToString } from '../../iceberg/index.ts'
 import { quoteIdentifier } from '../sql.ts'
-import { type DuckDbType, parseDuckDbType } from './duckdb-type.ts'
 
 /** An Iceberg type for one of DuckDB's, with a sentence where the two are not the same. */
 export interface MappedType {

@@ -8,7 +8,7 @@ import {
   type ResultStream,
   type SqlValue,
 } from '../../engine/index.ts'
-import { IceboxError } from '../../base/index.ts'
+import { distinctNames, IceboxError } from '../../base/index.ts'
 import type { Meter, StatementResult, StatementSummary, TableScanReport } from '../port.ts'
 
 /** What a statement changed; figures of its summary that the meter does not know. */
@@ -43,7 +43,8 @@ export class RowBatch implements ColumnarBatch {
   }
 
   rows(): Record<string, SqlValue>[] {
-    return this.#rows.map((row) => Object.fromEntries(this.columns.map(({ name }, at) => [name, row[at] ?? null])))
+    const names = distinctNames(this.columns)
+    return this.#rows.map((row) => Object.fromEntries(names.map((name, at) => [name, row[at] ?? null])))
   }
 }
 

@@ -1,4 +1,4 @@
-import { IceboxError } from '../../base/index.ts'
+import { IceboxError } from './errors.ts'
 
 /** DuckDB's text of a type, taken apart. */
 export type DuckDbType =
