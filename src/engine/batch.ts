@@ -41,10 +41,3 @@ export class DecodedBatch implements ColumnarBatch {
     return rows
   }
 }
-
-/** A plain assignment to `__proto__` would set the prototype, or nothing. */
-function setOwn(row: Record<string, SqlValue>, name: string, value: SqlValue): void {
-  if (name === '__proto__')
-    Object.defineProperty(row, name, { value, writable: true, enumerable: true, configurable: true })
-  else row[name] = value
-}
