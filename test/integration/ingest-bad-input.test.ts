@@ -224,6 +224,28 @@ describe('bad input: a clear error, and nothing is left', () => {
     await expectNothingLeft()
   })
 
+  it('Arrow streams with other columns behind the first, one that is cut, and files one behind the other', async () => {
+    const { tableFromArrays, tableToIPC } = await import('apache-arrow')
+    const ids = tableFromArrays({ id: Int32Array.of(1, 2, 3) })
+    const texts = tableFromArrays({ id: ['a', 'b'] })
+    const none = tableFromArrays({ id: Int32Array.of() })
+    const cases = [
+      ['schema/mismatch', 'number 2', tableToIPC(ids, 'stream'), tableToIPC(texts, 'stream')],
+      ['source/truncated', 'whole', tableToIPC(ids, 'stream'), tableToIPC(ids, 'stream').subarray(0, -16)],
+      ['source/truncated', 'whole', tableToIPC(ids, 'stream'), Buffer.from('\0\0garbage')],
+      ['source/format', 'more than one', tableToIPC(ids, 'file'), tableToIPC(ids, 'file')],
+      ['source/format', 'more than one', tableToIPC(ids, 'file'), tableToIPC(none, 'file')],
+    ] as const
+    for (const [code, text, ...parts] of cases) {
+      const path = await kit.file('several.arrow', Buffer.concat(parts))
+      const error = await failure(kit.import({ sources: [path] }))
+      expect([error.code, error.message]).toEqual([code, expect.stringContaining(text)])
+      await expectNothingLeft()
+    }
+    const single = await kit.file('none.arrow', tableToIPC(none, 'file'))
+    expect((await failure(kit.import({ sources: [single] }))).code).toBe('source/empty')
+  })
+
   it('dates that read two ways are refused with the option to say which', async () => {
     const path = await kit.file('dates.csv', 'id,d\n1,01/02/2023\n2,03/04/2023\n')
     const error = await failure(kit.import({ sources: [path] }))

@@ -334,6 +334,23 @@ describe('what gets into a table', () => {
     ])
   })
 
+  it('Arrow streams that follow each other (cat) are read to the last, from a file and from standard input', async () => {
+    const { tableFromArrays, tableToIPC } = await import('apache-arrow')
+    const stream = (...ids: number[]) => tableToIPC(tableFromArrays({ id: Int32Array.from(ids) }), 'stream')
+    const whole = Buffer.concat([stream(1, 2), stream(), stream(3), stream(4, 5)])
+    const table = fresh()
+    const sources = [await kit.file('cat-1.arrows', whole), await kit.file('cat-2.arrows', whole)]
+    expect((await kit.import({ table, sources })).rows).toBe(10)
+    expect(await kit.read('SELECT id, count(*)::INT AS n FROM $T GROUP BY id ORDER BY id', table.name)).toEqual(
+      [1, 2, 3, 4, 5].map((id) => ({ id, n: 2 })),
+    )
+    const input = (async function* () {
+      yield await Promise.resolve(whole)
+    })()
+    const piped = await kit.import({ table: fresh(), sources: ['-'], format: 'arrow', standardInput: input })
+    expect(piped.rows).toBe(5)
+  })
+
   it('a given schema rules: types, requiredness, leading zeros', async () => {
     const schemaFile = await kit.file(
       'schema.sql',
