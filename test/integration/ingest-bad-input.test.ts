@@ -210,6 +210,27 @@ describe('bad input: a clear error, and nothing is left', () => {
     await expectNothingLeft()
   })
 
+  it('Parquet files one behind the other, of which the last footer would be read alone', async () => {
+    const [small, large] = [await kit.file('small.parquet', ''), await kit.file('large.parquet', '')]
+    await using session = await kit.engine.session()
+    await session.run(`COPY (SELECT range AS id FROM range(10)) TO '${small}' (FORMAT parquet)`)
+    await session.run(`COPY (SELECT range AS id FROM range(100000)) TO '${large}' (FORMAT parquet)`)
+    const [few, many] = [await readFile(small), await readFile(large)]
+    for (const parts of [
+      [few, few],
+      [many, many],
+      [many, few],
+    ]) {
+      const path = await kit.file('several.parquet', Buffer.concat(parts))
+      const error = await failure(kit.import({ sources: [path] }))
+      expect([error.code, error.message]).toEqual(['source/format', expect.stringContaining('more than one')])
+    }
+    // The footer counts into the first file, where it finds no pages.
+    const path = await kit.file('several.parquet', Buffer.concat([few, many]))
+    expect((await failure(kit.import({ sources: [path] }))).code).toMatch(/^source\//)
+    await expectNothingLeft()
+  })
+
   it('truncated Arrow, file and stream', async () => {
     const { tableFromArrays, tableToIPC } = await import('apache-arrow')
     const table = tableFromArrays({ id: Int32Array.from({ length: 5000 }, (_, at) => at) })
