@@ -38,6 +38,15 @@ describe('the library', () => {
     expect(await lake.sql`select id from geo.cities where city = ${'Genève'}`).toEqual([{ id: 2n }])
   })
 
+  it('many values are bound as one JSON text, as the refusal of a statement of many literals advises', async () => {
+    await using lake = await Lakehouse.open(lakeFolder)
+    await importCities(lake)
+    const ids = JSON.stringify(Array.from({ length: 300_000 }, (_, at) => at + 2))
+    const found = await lake.sql`
+      select city from geo.cities where id in (select unnest(from_json(${ids}, '["BIGINT"]'))) order by id`
+    expect(found).toEqual(CITIES.slice(1))
+  })
+
   it('an import gets its session beside more query loops than the engine has sessions', async () => {
     await using lake = await Lakehouse.open(lakeFolder)
     await importCities(lake)
