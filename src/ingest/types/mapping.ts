@@ -2,6 +2,7 @@ import { IceboxError } from '../../base/index.ts'
 import { type NestedField, type PrimitiveType, type Type, typeToString } from '../../iceberg/index.ts'
 import { quoteIdentifier } from '../sql.ts'
 import { type DuckDbType, parseDuckDbType } from './duckdb-type.ts'
+import { refuseDeepLists } from './list-levels.ts'
 
 /** An Iceberg type for one of DuckDB's, with a sentence where the two are not the same. */
 export interface MappedType {
@@ -28,6 +29,7 @@ export function toIcebergType(
 ): MappedType {
   const notes: string[] = []
   const type = convert(parseDuckDbType(text), options, notes)
+  refuseDeepLists(type, options.column)
   return notes.length === 0 ? { type } : { type, note: [...new Set(notes)].join('; ') }
 }
 
