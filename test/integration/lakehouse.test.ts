@@ -158,7 +158,7 @@ describe('the library', () => {
         () => {
           throw thrown
         },
-        () => Promise.reject(thrown),
+        (): unknown => Promise.reject(thrown),
       ]
       for (const onProgress of callbacks) {
         const long = 'select count(*) from range(100000000000) t(i) where i % 7 = 3'
