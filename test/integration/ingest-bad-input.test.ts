@@ -73,6 +73,32 @@ describe('bad input: a clear error, and nothing is left', () => {
     await kit.import({ table: { namespace: ['ok'], name: 'latin' }, sources: [path], csv: { encoding: 'latin-1' } })
   })
 
+  it.each([
+    [{ delimiter: '' }, 'delimiter'],
+    [{ delimiter: '\0' }, 'delimiter'],
+    [{ delimiter: '\n' }, 'delimiter'],
+    [{ delimiter: '-----' }, 'delimiter'],
+    [{ delimiter: '"' }, 'delimiter'],
+    [{ quote: 'abc' }, 'quote'],
+    [{ quote: '\0' }, 'quote'],
+    [{ quote: '«' }, 'quote'],
+    [{ escape: '' }, 'escape'],
+    [{ escape: '\n' }, 'escape'],
+    [{ nullText: 'a\0' }, 'nullText'],
+  ] as const)('what no reader of CSV takes is refused before the file is looked at: %j', async (csv, option) => {
+    // A quote of three characters took 2.4 GB, and an empty delimiter was an error of JavaScript.
+    const error = await failure(kit.import({ sources: [await kit.file('dialect.csv', 'a,b\n1,2\n')], csv }))
+    expect(error.code).toBe('usage/invalid')
+    expect(error.context).toHaveProperty(option)
+    await expectNothingLeft()
+  })
+
+  it('a delimiter of several bytes and no quote at all are taken', async () => {
+    const table = { namespace: ['ok'], name: 'dialect' }
+    const path = await kit.file('bytes.csv', 'a§§b\n"1§§2\n')
+    expect((await kit.import({ table, sources: [path], csv: { delimiter: '§§', quote: '' } })).rows).toBe(1)
+  })
+
   it('UTF-16 is recognised by its mark', async () => {
     const path = await kit.file(
       'utf16.csv',
