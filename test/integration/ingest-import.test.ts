@@ -7,6 +7,7 @@ import { commitTarget } from '../../src/catalog/index.ts'
 import { decodeValue, fieldByPath, printTableMetadata, Transaction } from '../../src/iceberg/index.ts'
 import { recoverWrites } from '../../src/ingest/index.ts'
 import { joinUri, localPath } from '../../src/storage/index.ts'
+import { arrowBatches } from '../../src/ingest/inspect/arrow.ts'
 import { failure, type Kit, openKit } from './ingest-kit.ts'
 
 let kit: Kit
@@ -332,6 +333,20 @@ describe('what gets into a table', () => {
       { id: 2n, name: null, ts: '1970-01-01T00:00:01' },
       { id: 3n, name: 'ccccccccccccccccccccc', ts: null },
     ])
+  })
+
+  it('an Arrow file is read block by block, and not held in memory as a whole', async () => {
+    const { RecordBatchFileWriter, tableFromArrays } = await import('apache-arrow')
+    const [batch] = tableFromArrays({ id: new Float64Array(125_000) }).batches
+    const writer = new RecordBatchFileWriter()
+    for (let count = 0; count < 64; count++) if (batch !== undefined) writer.write(batch)
+    writer.close()
+    const path = await kit.file('large.arrow', await writer.toUint8Array())
+    const before = process.memoryUsage().arrayBuffers
+    const batches = arrowBatches([path])
+    expect((await batches.next()).value).toMatchObject({ numRows: 125_000 })
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(16e6)
+    await batches.return(undefined)
   })
 
   it('Arrow streams that follow each other (cat) are read to the last, from a file and from standard input', async () => {
