@@ -38,10 +38,11 @@ class TypeReader {
   type(depth: number): DuckDbType {
     if (depth > MAX_DEPTH) throw this.#refuse(`is nested deeper than ${MAX_DEPTH} levels`)
     let type = this.#base(depth)
-    for (;;) {
+    for (let levels = depth + 1; ; levels++) {
       this.#spaces()
       const array = /^\[\d*\]/.exec(this.#text.slice(this.#at))
       if (array === null) return type
+      if (levels > MAX_DEPTH) throw this.#refuse(`is nested deeper than ${MAX_DEPTH} levels`)
       this.#at += array[0].length
       type = { kind: 'list', element: type }
     }

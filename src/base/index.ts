@@ -17,7 +17,23 @@ export { freeSpaceBytes, makeFolders } from './folders.ts'
 export { type Json, parseJson, printJson } from './json.ts'
 export { missingFolders, type MissingFolders } from './missing-folders.ts'
 export { nearestNames } from './nearest.ts'
+export {
+  aBoolean,
+  aCount,
+  aFunction,
+  anObject,
+  aSignal,
+  aText,
+  checkArgument,
+  checkOptions,
+  oneOf,
+  type OptionRules,
+  options,
+  texts,
+} from './options.ts'
 export { ownPackage } from './package.ts'
 export { packagedScript } from './packaged-script.ts'
 export { judgeProcess, ownProcess, type ProcessIdentity } from './process-identity.ts'
+export { shownValue } from './shown-value.ts'
 export { formatBytes, parseSize } from './sizes.ts'
+export { halfPairAt } from './text.ts'

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { IceboxError } from '../base/index.ts'
+import { halfPairAt, IceboxError } from '../base/index.ts'
 import type { Namespace, TableIdentifier } from './port.ts'
 
 /** Columns of the database are VARCHAR(255), which Postgres enforces and SQLite does not. */
@@ -55,6 +55,7 @@ function checkName(kind: 'namespace' | 'table', name: string): void {
   if (name.trim() === '') throw invalidName(kind, name, 'it is empty')
   if (name.length > MAX_NAME_LENGTH) throw invalidName(kind, name, `it is longer than ${MAX_NAME_LENGTH} characters`)
   if (/\p{Cc}/u.test(name)) throw invalidName(kind, name, 'it holds a control character')
+  if (halfPairAt(name) >= 0) throw invalidName(kind, name, 'it holds half of a surrogate pair')
 }
 
 function invalidName(kind: 'namespace' | 'table', name: string, why: string): IceboxError {

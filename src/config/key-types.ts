@@ -1,3 +1,5 @@
+import { homedir } from 'node:os'
+import { join } from 'node:path'
 import { parseDuration, parseSize } from '../base/index.ts'
 
 /** How a key's text is read. Sizes become bytes, durations milliseconds, fractions and counts numbers. */
@@ -53,7 +55,7 @@ function exampleText(type: KeyType): string {
     case 'boolean':
       return 'true or false'
     case 'path':
-      return 'a path, relative to the folder of the lakehouse'
+      return 'a path, relative to the folder of the lakehouse or from ~/'
     case 'cpus':
       return 'CPUs such as 0-3,6'
     default:
@@ -92,12 +94,19 @@ function parseTyped(type: KeyType, text: string): string | number | boolean | un
     case 'boolean':
       return text === 'true' ? true : text === 'false' ? false : undefined
     case 'path':
-      return text === '' || text.includes('\0') ? undefined : text
+      return pathOf(text)
     case 'cpus':
       return /^\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*$/.test(text) ? text : undefined
     default:
       return type satisfies never
   }
+}
+
+/** `~` is the home folder, as in a shell; somebody else's (`~name`) is not looked up. */
+function pathOf(text: string): string | undefined {
+  if (text === '' || text.includes('\0')) return undefined
+  if (!text.startsWith('~')) return text
+  return text === '~' || text.startsWith('~/') ? join(homedir(), text.slice(1)) : undefined
 }
 
 /** The parsers of base reject what they cannot read; here that is only an answer. */

@@ -3,6 +3,9 @@ import type { KeySpec } from './key-types.ts'
 const MONITORING = 'monitoring'
 const CPU = 'CPU and I/O tuning'
 
+/** What `performance.memory.max_usage` is called as a flag; people write it as a key and as a variable. */
+export const MEMORY_FLAG = 'memory'
+
 /** Every key of icebox.yaml, in the order of the file. docs/reference/configuration.md is this table; a test compares the two. */
 const KEYS = {
   'performance.memory.max_usage': {

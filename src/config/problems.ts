@@ -1,6 +1,6 @@
 import { type ErrorCode, IceboxError, nearestNames } from '../base/index.ts'
 import { allowedText } from './key-types.ts'
-import { KEY_NAMES, type KeyName, specOf } from './keys.ts'
+import { KEY_NAMES, type KeyName, MEMORY_FLAG, specOf } from './keys.ts'
 import { type Origin, originText, type Setting, variableOf } from './sources.ts'
 
 /** `config/unknown-key`: the key, where it stands, the nearest ones there are. */
@@ -61,6 +61,7 @@ function problem(
 
 /** By the whole key, and by its last part alone: people forget or mistake the sections. */
 function nearestKeys(key: string): string[] {
+  if (key === MEMORY_FLAG) return ['performance.memory.max_usage']
   const whole = nearestNames(key, KEY_NAMES)
   if (whole.length > 0) return whole
   const last = lastPart(key)

@@ -1,3 +1,6 @@
+import { nearestNames } from '../base/index.ts'
+import { KEY_NAMES, MEMORY_FLAG } from './keys.ts'
+
 /** Where a text came from, for errors and `config explain`. */
 export type Origin =
   | { readonly kind: 'default' }
@@ -29,6 +32,7 @@ export function originText(origin: Origin): string {
 }
 
 const PREFIX = 'ICEBOX_'
+const UNDERSCORED = KEY_NAMES.map((key) => key.replaceAll('.', '_'))
 
 /** The environment variable of a key: `ICEBOX_PERFORMANCE__MEMORY__MAX_USAGE`. */
 export function variableOf(key: string): string {
@@ -36,15 +40,23 @@ export function variableOf(key: string): string {
 }
 
 /**
- * Settings of the environment: variables that begin with ICEBOX_ and have a double underscore. Others (ICEBOX_HOME) are no
- * keys; an empty one is as good as unset, since Compose files and CI set variables to nothing.
+ * Settings of the environment: variables that begin with ICEBOX_ and have a double underscore, and those that can only have
+ * meant one (single underscores, the name of `--memory`), which are no keys and so are refused. Others (ICEBOX_HOME) are
+ * somebody else's; an empty one is as good as unset, since Compose files and CI set variables to nothing.
  */
 export function environmentSettings(environment: Readonly<Record<string, string | undefined>>): Setting[] {
   const settings: Setting[] = []
   for (const [variable, text] of Object.entries(environment)) {
-    if (!variable.startsWith(PREFIX) || !variable.includes('__') || text === undefined || text === '') continue
-    const key = variable.slice(PREFIX.length).toLowerCase().replaceAll('__', '.')
+    if (!variable.startsWith(PREFIX) || text === undefined || text === '') continue
+    const name = variable.slice(PREFIX.length).toLowerCase()
+    if (!name.includes('__') && !meansKey(name)) continue
+    const key = name.replaceAll('__', '.')
     settings.push({ key, text, origin: { kind: 'environment', variable } })
   }
   return settings
+}
+
+function meansKey(name: string): boolean {
+  if (name === MEMORY_FLAG) return true
+  return name.includes('_') && nearestNames(name, UNDERSCORED).length > 0
 }

@@ -1,4 +1,4 @@
-import { IceboxError } from '../base/index.ts'
+import { halfPairAt, IceboxError } from '../base/index.ts'
 import type { Binding, PreparedStatement } from './binding.ts'
 import type { SqlParameter } from './port.ts'
 
@@ -15,21 +15,25 @@ const INT128_MAX = (1n << 127n) - 1n
  * none of a {@link SqlParameter}: those of a library's user are checked by nobody before.
  */
 export function bindParameters(binding: Binding, statement: PreparedStatement, values: readonly SqlParameter[]): void {
+  requireParameters(values, binding.nparams(statement))
+  values.forEach((value, at) => bindOne(binding, statement, at + 1, value))
+}
+
+/** Refuses what is no array, and another number of values than the statement has parameters. Throws `usage/invalid`. */
+export function requireParameters(values: readonly SqlParameter[], expected: number): void {
   if (!Array.isArray(values)) {
     throw new IceboxError('usage/invalid', {
       message: `the parameters are ${described(values)}; they are bound by position, and names are not taken`,
       remedy: 'write $1, $2, … and give an array of the values in this order',
     })
   }
-  const expected = binding.nparams(statement)
   if (expected !== values.length) {
     throw new IceboxError('usage/invalid', {
       message: `the statement has ${expected} parameter${expected === 1 ? '' : 's'}, ${values.length} given`,
-      remedy: 'give a value for each of $1, $2, …',
+      remedy: expected === 0 ? 'write $1, $2, … where the values belong' : 'give a value for each of $1, $2, …',
       context: { expected, given: values.length },
     })
   }
-  values.forEach((value, at) => bindOne(binding, statement, at + 1, value))
 }
 
 function bindOne(binding: Binding, statement: PreparedStatement, index: number, value: SqlParameter): void {
@@ -38,6 +42,13 @@ function bindOne(binding: Binding, statement: PreparedStatement, index: number, 
     case 'boolean':
       return binding.bind_boolean(statement, index, value)
     case 'string':
+      if (halfPairAt(value) >= 0) {
+        throw new IceboxError('usage/invalid', {
+          message: `parameter $${index} holds half of a surrogate pair`,
+          remedy: 'give text that is whole, or the bytes as a Uint8Array',
+          context: { parameter: index },
+        })
+      }
       return binding.bind_varchar(statement, index, value)
     case 'number':
       if (Number.isInteger(value) && value >= INT32_MIN && value <= INT32_MAX && !Object.is(value, -0)) {

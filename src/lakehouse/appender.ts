@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { checkOptions } from '../base/index.ts'
 import type { TableIdentifier } from '../catalog/index.ts'
 import type { Configuration } from '../config/index.ts'
 import {
@@ -10,9 +11,9 @@ import {
   StreamHub,
   type StreamParts,
 } from '../ingest/index.ts'
-import { checkAppendOptions, checkAppenderOptions } from './append-options.ts'
 import type { LakeFolder } from './folder.ts'
 import { NumberedCalls } from './numbered-calls.ts'
+import { APPEND_OPTIONS } from './options.ts'
 
 /** A row: values by column name; a column that is left out is NULL. */
 export type AppendedRow = Readonly<Record<string, unknown>>
@@ -56,7 +57,7 @@ export class Appender implements AsyncDisposable {
    * `usage/invalid` for arguments of other kinds, `cancelled`.
    */
   async append(rows: readonly AppendedRow[], options: AppendOptions = {}): Promise<AppendResult> {
-    checkAppendOptions(options)
+    checkOptions('append()', options, APPEND_OPTIONS)
     const ack = options.ack ?? this.#options.ack ?? 'durable'
     const { key: prefix } = this.#options
     if (prefix === undefined || options.key !== undefined)
@@ -147,7 +148,6 @@ export class Appenders {
   }
 
   async open(table: TableIdentifier, options: AppenderOptions): Promise<Appender> {
-    checkAppenderOptions(options)
     return new Appender(await this.#hub.open(table), options)
   }
 

@@ -108,7 +108,10 @@ async function ownFolderIn(parent: string): Promise<string> {
   const uid = process.getuid?.()
   const path = join(parent, `icebox-${uid ?? 'user'}`)
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 })
+    await makeFolders(parent)
+    await mkdir(path, { mode: 0o700 }).catch((error: unknown) => {
+      if (systemCode(error) !== 'EEXIST') throw error
+    })
     const stats = await lstat(path)
     if (stats.isDirectory() && (uid === undefined || stats.uid === uid) && (stats.mode & 0o022) === 0) return path
   } catch (error) {

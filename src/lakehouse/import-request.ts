@@ -1,10 +1,13 @@
 import type { ImportRequest } from '../ingest/index.ts'
 import type { ImportOptions } from './api.ts'
 import { tableText } from '../catalog/index.ts'
+import { checkOptions } from '../base/index.ts'
 import { parseTableName } from './names.ts'
+import { IMPORT_OPTIONS } from './options.ts'
 
-/** The options of a caller as the request that ingest takes. Rejects `name/invalid`. */
-export function importRequest(options: ImportOptions): ImportRequest {
+/** The options of a caller as the request that ingest takes. Throws `usage/invalid`, `name/invalid`. */
+export function importRequest(call: string, options: ImportOptions): ImportRequest {
+  checkOptions(call, options, IMPORT_OPTIONS, ['table', 'source'])
   const { table: name, source, mode, ...rest } = options
   const { onProgress: _, ...request } = rest
   const table = parseTableName(name)

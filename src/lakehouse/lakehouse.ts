@@ -1,8 +1,14 @@
-import { IceboxError, isIceboxError } from '../base/index.ts'
+import { aText, checkArgument, checkOptions, IceboxError, isIceboxError, texts } from '../base/index.ts'
 import { type Catalog, type TableIdentifier, tableText } from '../catalog/index.ts'
 import type { Configuration } from '../config/index.ts'
 import type { ColumnarBatch, SqlParameter, SqlValue } from '../engine/index.ts'
-import { type ImportPlan, type ImportStep, planImport, type StreamRecovery } from '../ingest/index.ts'
+import {
+  type ImportPlan,
+  type ImportRequest,
+  type ImportStep,
+  planImport,
+  type StreamRecovery,
+} from '../ingest/index.ts'
 import { type BillMeter, type MemoryBill, ownMemory } from '../memory/index.ts'
 import type { QueryConnection } from '../query/index.ts'
 import { fileUri, type StorageCounters } from '../storage/index.ts'
@@ -21,10 +27,12 @@ import { allTables, brokenListing, describe, listing } from './describe.ts'
 import { importRequest } from './import-request.ts'
 import { startMeter } from './meter.ts'
 import { parseTableName } from './names.ts'
-import { closeParts, ingestServices, makeParts, openParts, type OpenOptions, type Parts } from './parts.ts'
+import { APPENDER_OPTIONS, DROP_OPTIONS, type OpenOptions, RUN_OPTIONS } from './options.ts'
+import { closeParts, ingestServices, makeParts, openParts, type Parts } from './parts.ts'
 import { planAndImport } from './plan-and-import.ts'
 import { relocateIfMoved } from './relocate.ts'
-import { Running } from './running.ts'
+import { register } from './register.ts'
+import { type Call, Running } from './running.ts'
 
 /** An open lakehouse: what it can do, over the parts that `parts.ts` wired. Close it, or write `await using`. */
 export class Lakehouse implements CommandLakehouse {
@@ -101,24 +109,32 @@ export class Lakehouse implements CommandLakehouse {
 
   /** What an import would do, without doing it: table, columns and why, partitions, memory and disk needed. */
   async planImport(options: ImportOptions): Promise<ImportPlan> {
-    const plan = await planImport(importRequest(options), await ingestServices(this.#parts, 'plan'))
-    await plan.details.documents?.remove()
-    await plan.details.spooled?.remove()
-    return plan
+    const request = importRequest('planImport()', options)
+    return this.#call(async ({ signal }) => {
+      const plan = await planImport({ ...request, signal }, await ingestServices(this.#parts, 'plan'))
+      await plan.details.documents?.remove()
+      await plan.details.spooled?.remove()
+      return plan
+    }, options.signal)
   }
 
   /**
    * Imports files into a table in one commit; a failed or cancelled import leaves the table as it was. Rejects `source/*`,
    * `schema/*`, `table/*`, `ingest/*`, `memory/*`, `storage/*`, `cancelled`.
    */
-  import(options: ImportOptions): Promise<ImportSummary> {
-    return this.#running.during(options.signal, (signal) => this.#import(options, signal))
+  async import(options: ImportOptions): Promise<ImportSummary> {
+    const request = importRequest('import()', options)
+    return this.#call((call) => this.#import(request, options.onProgress, call), options.signal)
   }
 
-  async #import(options: ImportOptions, signal: AbortSignal): Promise<ImportSummary> {
+  async #import(
+    request: ImportRequest,
+    callback: ImportOptions['onProgress'],
+    { signal, guard }: Call,
+  ): Promise<ImportSummary> {
     const { governor, budgetBytes } = this.#parts.process
     const operation = `import ${++this.#operations}`
-    const { onProgress } = options
+    const onProgress = callback === undefined ? undefined : guard('onProgress', callback)
     governor.tidy()
     // Everything beyond the process itself: an import that keeps its plan is over it only when the budget is.
     const planBytes = Math.max(0, budgetBytes - governor.heldBy('process'))
@@ -126,10 +142,9 @@ export class Lakehouse implements CommandLakehouse {
     const meter = startMeter(governor, operation, this.#parts.isProfiled)
     try {
       const services = await ingestServices(this.#parts, operation)
-      const request = importRequest(options)
       const report = (step: ImportStep) => onProgress?.({ ...step, rssBytes: ownMemory().rssBytes, budgetBytes })
       report({ phase: 'inspect', rows: undefined, bytesRead: undefined, bytesTotal: undefined, fraction: undefined })
-      const outcome = await planAndImport(request, services, {
+      const outcome = await planAndImport({ ...request, signal: running.signal }, services, {
         signal: running.signal,
         hold: (bytes, capacityBytes) => running.hold(bytes, capacityBytes),
         ...(onProgress !== undefined && { onProgress: report }),
@@ -149,90 +164,124 @@ export class Lakehouse implements CommandLakehouse {
    * A way to stream rows into a table that exists; appenders of a process on one table gather their rows together. Rejects
    * `table/not-found`, `storage/*`.
    */
-  async appender(table: string, options: AppenderOptions = {}): Promise<Appender> {
-    const found = await this.#parts.appenders.recover()
-    if (found.streams + found.failures.length > 0) this.#streamRecovery = found
-    return await this.#parts.appenders.open(parseTableName(table), options)
+  appender(table: string, options: AppenderOptions = {}): Promise<Appender> {
+    return this.#call(async () => {
+      const identifier = parseTableName(table)
+      checkOptions('appender()', options, APPENDER_OPTIONS)
+      const found = await this.#parts.appenders.recover()
+      if (found.streams + found.failures.length > 0) this.#streamRecovery = found
+      return await this.#parts.appenders.open(identifier, options)
+    })
   }
 
   /** Runs a script, statement by statement: each result is read or closed before the next statement begins. */
   run(sql: string, parameters?: readonly SqlParameter[], options: RunSqlOptions = {}): AsyncIterable<StatementResult> {
-    const { signal: own, ...rest } = options
-    const given = { ...rest, ...(parameters !== undefined && { parameters }) }
-    return this.#running.items(own, (signal) => this.#connection.run(sql, { ...given, signal }))
+    return this.#statements('run()', sql, parameters, options)
   }
 
   /** The batches of one query. `break` cancels it. Rejects `usage/invalid` for a script of several statements. */
   async *query(
     sql: string,
     parameters?: readonly SqlParameter[],
-    options?: RunSqlOptions,
+    options: RunSqlOptions = {},
   ): AsyncIterable<ColumnarBatch> {
-    let count = 0
-    for await (const statement of this.run(sql, parameters, options)) {
-      if (++count > 1) {
-        throw new IceboxError('usage/invalid', {
-          message: 'query() takes one statement; there are several',
-          remedy: 'use run(), which gives a result for each',
-        })
-      }
-      yield* statement.batches
-    }
+    for await (const statement of this.#statements('query()', sql, parameters, options)) yield* statement.batches
+  }
+
+  async *#statements(
+    call: 'run()' | 'query()',
+    sql: string,
+    parameters: readonly SqlParameter[] | undefined,
+    options: RunSqlOptions,
+  ): AsyncGenerator<StatementResult, void, undefined> {
+    checkArgument(call, 'the statement', sql, aText)
+    checkOptions(call, options, RUN_OPTIONS)
+    const { signal: own, onProgress, ...rest } = options
+    yield* this.#running.items(own, ({ signal, guard }) =>
+      this.#connection.run(sql, {
+        ...rest,
+        ...(parameters !== undefined && { parameters }),
+        ...(onProgress !== undefined && { onProgress: guard('onProgress', onProgress) }),
+        isSingle: call === 'query()',
+        signal,
+      }),
+    )
   }
 
   /** Rows of a query as objects; values in the template are bound as parameters, never pasted. */
   async sql(text: TemplateStringsArray, ...values: readonly SqlParameter[]): Promise<Record<string, SqlValue>[]> {
+    if (!Array.isArray(text)) {
+      throw new IceboxError('usage/invalid', {
+        message: 'sql is the tag of a template, and was called as a function',
+        remedy: 'write lake.sql`select …`, or use query() for a text',
+      })
+    }
     const statement = text.reduce((sql, part, at) => `${sql}$${at}${part}`)
     const rows: Record<string, SqlValue>[] = []
     for await (const batch of this.query(statement, values)) rows.push(...batch.rows())
     return rows
   }
 
-  async tableNames(): Promise<readonly string[]> {
-    const names: string[] = []
-    for await (const table of allTables(this.catalog)) names.push(tableText(table))
-    return names
+  tableNames(): Promise<readonly string[]> {
+    return this.#call(async () => {
+      const names: string[] = []
+      for await (const table of allTables(this.catalog)) names.push(tableText(table))
+      return names
+    })
   }
 
-  async tables(): Promise<readonly TableListing[]> {
-    const listings: TableListing[] = []
-    for await (const table of allTables(this.catalog)) listings.push(await this.#list(table))
-    return listings
+  tables(): Promise<readonly TableListing[]> {
+    return this.#call(async () => {
+      const listings: TableListing[] = []
+      for await (const table of allTables(this.catalog)) listings.push(await this.#list(table))
+      return listings
+    })
   }
 
-  async describeTable(table: string): Promise<TableDescription> {
-    const identifier = parseTableName(table)
-    return describe(identifier, await this.catalog.loadTable(identifier))
+  describeTable(table: string): Promise<TableDescription> {
+    return this.#call(async () => {
+      const identifier = parseTableName(table)
+      return describe(identifier, await this.catalog.loadTable(identifier))
+    })
   }
 
-  async registerTable(table: string, metadataFile: string): Promise<TableDescription> {
-    const identifier = parseTableName(table)
-    if (!(await this.catalog.namespaceExists(identifier.namespace)))
-      await this.catalog.createNamespace(identifier.namespace)
-    return describe(identifier, await this.catalog.registerTable(identifier, metadataFile))
+  registerTable(table: string, metadataFile: string): Promise<TableDescription> {
+    return this.#call(async () => {
+      const identifier = parseTableName(table)
+      checkArgument('registerTable()', 'the metadata file', metadataFile, aText)
+      return describe(identifier, await register(this.catalog, identifier, metadataFile))
+    })
   }
 
-  async relocate(tables?: readonly string[]): Promise<readonly RelocateSummary[]> {
-    const { catalog, store: io, folder } = this.#parts
-    const wanted: TableIdentifier[] = []
-    if (tables === undefined) for await (const table of allTables(catalog)) wanted.push(table)
-    else wanted.push(...tables.map(parseTableName))
-    const summaries: RelocateSummary[] = []
-    for (const table of wanted) {
-      const summary = await relocateIfMoved({ catalog, io, warehouse: fileUri(folder.warehouse) }, table)
-      if (summary !== undefined) summaries.push(summary)
-    }
-    return summaries
+  relocate(tables?: readonly string[]): Promise<readonly RelocateSummary[]> {
+    return this.#call(async () => {
+      const { catalog, store: io, folder } = this.#parts
+      const wanted: TableIdentifier[] = []
+      if (tables === undefined) for await (const table of allTables(catalog)) wanted.push(table)
+      else {
+        checkArgument('relocate()', 'the tables', tables, texts)
+        wanted.push(...tables.map(parseTableName))
+      }
+      const summaries: RelocateSummary[] = []
+      for (const table of wanted) {
+        const summary = await relocateIfMoved({ catalog, io, warehouse: fileUri(folder.warehouse) }, table)
+        if (summary !== undefined) summaries.push(summary)
+      }
+      return summaries
+    })
   }
 
-  async dropTable(table: string, options: { readonly purge?: boolean } = {}): Promise<void> {
-    const identifier = parseTableName(table)
-    await this.#parts.appenders.settle(identifier)
-    await this.catalog.dropTable(identifier, options)
+  dropTable(table: string, options: { readonly purge?: boolean } = {}): Promise<void> {
+    return this.#call(async () => {
+      checkOptions('dropTable()', options, DROP_OPTIONS)
+      const identifier = parseTableName(table)
+      await this.#parts.appenders.settle(identifier)
+      await this.catalog.dropTable(identifier, options)
+    })
   }
 
-  async renameTable(from: string, to: string): Promise<void> {
-    await this.catalog.renameTable(parseTableName(from), parseTableName(to))
+  renameTable(from: string, to: string): Promise<void> {
+    return this.#call(() => this.catalog.renameTable(parseTableName(from), parseTableName(to)))
   }
 
   /**
@@ -245,6 +294,11 @@ export class Lakehouse implements CommandLakehouse {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  /** Every method that works with the parts: none does once the lakehouse is closed, and closing waits for it. */
+  #call<T>(act: (call: Call) => Promise<T>, own?: AbortSignal): Promise<T> {
+    return this.#running.during(own, act)
   }
 
   async #close(): Promise<void> {

@@ -6,6 +6,12 @@ import type { TableIdentifier } from '../catalog/index.ts'
  * `"a.b".orders` is table orders of namespace a.b. Case is kept. Rejects `name/invalid`.
  */
 export function parseTableName(text: string): TableIdentifier {
+  if (typeof text !== 'string') {
+    throw new IceboxError('name/invalid', {
+      message: `a table was named by ${text === undefined ? 'undefined' : `what is no text (${typeof text})`}`,
+      remedy: 'write namespace.table, as in sales.orders',
+    })
+  }
   const parts: string[] = []
   const pattern = /\s*(?:"((?:[^"]|"")*)"|([^".\s][^".]*?))\s*(\.|$)/y
   while (pattern.lastIndex < text.length || parts.length === 0) {

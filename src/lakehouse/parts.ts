@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path'
-import { freeSpaceBytes } from '../base/index.ts'
+import { aText, checkArgument, checkOptions, freeSpaceBytes } from '../base/index.ts'
 import { type Catalog, openSqliteCatalog } from '../catalog/index.ts'
 import { type Configuration, loadConfiguration, renderDefaultFile } from '../config/index.ts'
 import { ManifestCache } from '../iceberg/index.ts'
@@ -12,22 +12,8 @@ import { findLake, folderError, type LakeFolder, makeLake, openState } from './f
 import { GovernedReads } from './governed-reads.ts'
 import { startMeter } from './meter.ts'
 import { referencedFiles } from './referenced-files.ts'
+import { engineOf, OPEN_OPTIONS, type OpenOptions } from './options.ts'
 import { type ProcessNeeds, SharedProcess } from './shared-process.ts'
-
-export interface OpenOptions {
-  /** `512MB` or `auto`: overrides performance.memory.max_usage. */
-  readonly memory?: string
-  /** Overrides of the configuration, as `--set` takes them: `['query.timeout=5s']`. */
-  readonly set?: readonly string[]
-  /** Where the engine runs: in this process (default), or in one of its own. ICEBOX_ENGINE=child says the same. */
-  readonly engine?: 'own' | 'child'
-  /** Bills of operations tell memory over time, garbage collection, and what would help. */
-  readonly profile?: boolean
-  /** Default: `process.env`. */
-  readonly env?: NodeJS.ProcessEnv
-  /** Default: the working folder. */
-  readonly cwd?: string
-}
 
 /** Parsed manifests kept between statements: a share of the budget, within bounds. */
 const MANIFEST_CACHE = { share: 0.04, minBytes: 2_000_000, maxBytes: 64_000_000 }
@@ -56,6 +42,8 @@ export interface Parts {
 
 /** Finds the lakehouse, joins the process's shared parts and opens its own. See `Lakehouse.open`. */
 export async function openParts(directory: string | undefined, options: OpenOptions): Promise<Parts> {
+  if (directory !== undefined) checkArgument('Lakehouse.open()', 'the folder', directory, aText)
+  checkOptions('Lakehouse.open()', options, OPEN_OPTIONS)
   const env = options.env ?? process.env
   const folder = await findLake(directory, env, options.cwd ?? process.cwd())
   const configuration = await loadConfiguration({
@@ -78,7 +66,7 @@ export async function openParts(directory: string | undefined, options: OpenOpti
     maxSpillBytes: maxSpill === 'auto' ? await autoSpillBytes(spillDirectory) : maxSpill,
     ...memoryWatch(configuration),
     launch: affinity === 'none' ? {} : { cpus: affinity },
-    engine: options.engine ?? (env['ICEBOX_ENGINE'] === 'child' ? 'child' : 'own'),
+    engine: engineOf(options.engine, env),
   }
   const shared = await SharedProcess.join(needs)
   try {
@@ -156,6 +144,8 @@ export async function openParts(directory: string | undefined, options: OpenOpti
 
 /** Makes folder, configuration file and catalog; answers with the folder's path. See `Lakehouse.init`. */
 export async function makeParts(directory: string, options: Omit<OpenOptions, 'env' | 'cwd'>): Promise<string> {
+  checkArgument('Lakehouse.init()', 'the folder', directory, aText)
+  checkOptions('Lakehouse.init()', options, OPEN_OPTIONS)
   // Checked before anything is made.
   const configuration = await loadConfiguration(flagSources(options))
   const folder = await makeLake(directory, renderDefaultFile(flagValues(configuration)))

@@ -1,8 +1,16 @@
-import { IceboxError } from '../base/index.ts'
+import { IceboxError, messageOf, throwIfCancelled } from '../base/index.ts'
 
 /** The signal of one call: aborted by the caller's own or by the end of the lakehouse. Disposed when the call is over. */
-interface Call extends Disposable {
+export interface Call {
   readonly signal: AbortSignal
+  /**
+   * A callback of the caller's that may be called from anywhere: what it throws cancels the call instead of ending the
+   * process, or leaving the work half done where it was called.
+   */
+  readonly guard: <Args extends readonly unknown[]>(
+    name: string,
+    callback: (...args: Args) => unknown,
+  ) => (...args: Args) => void
 }
 
 /** What runs in an open lakehouse, so that closing ends it instead of waiting for it or pulling the engine away below it. */
@@ -11,19 +19,21 @@ export class Running {
   readonly #waits = new Set<Promise<unknown>>()
   #end: IceboxError | undefined
 
-  /** What `act` answers with; {@link end} cancels it and waits for it. */
-  async during<T>(own: AbortSignal | undefined, act: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  /** What `act` answers with; {@link end} cancels it and waits for it. Rejects `cancelled` once that was called. */
+  async during<T>(own: AbortSignal | undefined, act: (call: Call) => Promise<T>): Promise<T> {
     using call = this.#begin(own)
-    return await this.#waitedFor(act(call.signal))
+    throwIfCancelled(call.signal)
+    return await this.#waitedFor(act(call))
   }
 
   /** The same items; {@link end} waits for the one that is being made, and not for a reader who takes no more. */
   async *items<T>(
     own: AbortSignal | undefined,
-    make: (signal: AbortSignal) => AsyncGenerator<T, void, undefined>,
+    make: (call: Call) => AsyncGenerator<T, void, undefined>,
   ): AsyncGenerator<T, void, undefined> {
     using call = this.#begin(own)
-    const source = make(call.signal)
+    throwIfCancelled(call.signal)
+    const source = make(call)
     try {
       for (;;) {
         const next = await this.#waitedFor(source.next())
@@ -46,7 +56,7 @@ export class Running {
   }
 
   /** Not AbortSignal.any, which leaves something of each call at the signal that lives as long as the lakehouse. */
-  #begin(own: AbortSignal | undefined): Call {
+  #begin(own: AbortSignal | undefined): Call & Disposable {
     const call = new AbortController()
     const follow = () => call.abort(own?.reason)
     if (this.#end !== undefined) call.abort(this.#end)
@@ -55,6 +65,17 @@ export class Running {
     own?.addEventListener('abort', follow, { once: true })
     return {
       signal: call.signal,
+      guard: (name, callback) => {
+        const fail = (error: unknown) => call.abort(callbackFailed(name, error))
+        return (...args) => {
+          try {
+            const answer = callback(...args)
+            if (answer instanceof Promise) answer.catch(fail)
+          } catch (error) {
+            fail(error)
+          }
+        }
+      },
       [Symbol.dispose]: () => {
         this.#calls.delete(call)
         own?.removeEventListener('abort', follow)
@@ -70,4 +91,12 @@ export class Running {
     this.#waits.add(settled)
     return call
   }
+}
+
+function callbackFailed(name: string, error: unknown): IceboxError {
+  return new IceboxError('cancelled', {
+    message: `${name} threw: ${messageOf(error)}`,
+    remedy: 'mend the callback: what it throws ends the call',
+    cause: error,
+  })
 }

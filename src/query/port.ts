@@ -121,4 +121,6 @@ export interface StatementOptions {
   readonly onProgress?: RunOptions['onProgress']
   /** The engine writes the rows of the query to this file; the result has none then. Other statements are refused. */
   readonly parquetFile?: string
+  /** The script must be one statement: several are `usage/invalid` before the first of them changes anything. */
+  readonly isSingle?: boolean
 }

@@ -141,7 +141,7 @@ for (const [kind, open] of Object.entries(kinds)) {
       })
 
       it('refuses names that the database could not tell apart or other tools not find', async () => {
-        for (const name of ['', ' ', 'a.b', ' a', 'a ', 'a\nb', 'x'.repeat(256)]) {
+        for (const name of ['', ' ', 'a.b', ' a', 'a ', 'a\nb', 'x'.repeat(256), 'a\ud800']) {
           expect(await codeOf(catalog.createNamespace([name]))).toBe('name/invalid')
         }
         expect(await codeOf(catalog.createNamespace([]))).toBe('name/invalid')

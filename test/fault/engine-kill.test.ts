@@ -209,6 +209,36 @@ describe('the process of the engine', () => {
     expect(readdirSync(spill)).toEqual([])
   })
 
+  it.each([
+    ['while it computes', 'select count(*) as n from range(100000000000) t(i) where i % 7 = 3'],
+    ['while its rows are read', 'select i from range(100000000) t(i)'],
+  ])('killed %s ends the command with an error that says so, and exit code 1', async (_, query) => {
+    await using lake = await faultLake()
+    const spill = join(lake.path, '.icebox/spill')
+    const command = spawn(join(import.meta.dirname, '../../bin/icebox'), ['sql', query, '--format', 'csv'], {
+      cwd: lake.path,
+      env: { ...process.env, ICEBOX_ENGINE: 'child' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    const closed = once(command, 'close')
+    let said = ''
+    command.stderr.setEncoding('utf8').on('data', (text: string) => {
+      said += text
+    })
+    command.stdout.resume()
+    let engine = 0
+    while (engine === 0) {
+      await after(20)
+      if (existsSync(spill)) engine = engineOf(spill)
+    }
+    await after(300)
+    process.kill(engine, 'SIGKILL')
+    expect((await closed)[0]).toBe(1)
+    expect(said).toContain('engine/crashed')
+    expect(said).toContain(`process ${engine} ended by SIGKILL`)
+    expect(await lake.remains()).toEqual([])
+  })
+
   it('has a limit of data; a statement that wants more memory than there is fails, and the process lives', async (context) => {
     const pid = engineOf(bench.spillDirectory)
     const limit = /^Max data size +(\w+)/m.exec(readFileSync(`/proc/${pid}/limits`, 'utf8'))?.[1]

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,6 +18,26 @@ describe('makeFolders', () => {
     expect(await makeFolders(join(path, 'd'))).toEqual([path])
     expect(await makeFolders(path)).toEqual([])
   })
+
+  it('many at once make the same folders, and each is new to one', async () => {
+    const paths = ['m/a/b', 'm/a/b', 'm/a/c', 'm'].map((path) => join(root, path))
+    const made = await Promise.all(paths.map((path) => makeFolders(path)))
+    expect(made.flat().sort()).toEqual([root, join(root, 'm'), join(root, 'm/a'), join(root, 'm/a')].sort())
+  })
+
+  it('a file in the way is an error', async () => {
+    await writeFile(join(root, 'file'), '')
+    await expect(makeFolders(join(root, 'file'))).rejects.toMatchObject({ code: 'EEXIST' })
+    await expect(makeFolders(join(root, 'file/below'))).rejects.toMatchObject({ code: 'ENOTDIR' })
+  })
+
+  // Only where there is such a file system.
+  it.runIf(existsSync('/proc/self'))(
+    'a folder that takes no new one is an error instead of a loop without end',
+    async () => {
+      await expect(makeFolders('/proc/icebox/spill')).rejects.toMatchObject({ code: 'ENOENT' })
+    },
+  )
 })
 
 describe('missingFolders', () => {

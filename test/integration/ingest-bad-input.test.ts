@@ -81,6 +81,32 @@ describe('bad input: a clear error, and nothing is left', () => {
     await kit.import({ table: { namespace: ['ok'], name: 'latin' }, sources: [path], csv: { encoding: 'latin-1' } })
   })
 
+  it.each([
+    [{ delimiter: '' }, 'delimiter'],
+    [{ delimiter: '\0' }, 'delimiter'],
+    [{ delimiter: '\n' }, 'delimiter'],
+    [{ delimiter: '-----' }, 'delimiter'],
+    [{ delimiter: '"' }, 'delimiter'],
+    [{ quote: 'abc' }, 'quote'],
+    [{ quote: '\0' }, 'quote'],
+    [{ quote: '«' }, 'quote'],
+    [{ escape: '' }, 'escape'],
+    [{ escape: '\n' }, 'escape'],
+    [{ nullText: 'a\0' }, 'nullText'],
+  ] as const)('what no reader of CSV takes is refused before the file is looked at: %j', async (csv, option) => {
+    // A quote of three characters took 2.4 GB, and an empty delimiter was an error of JavaScript.
+    const error = await failure(kit.import({ sources: [await kit.file('dialect.csv', 'a,b\n1,2\n')], csv }))
+    expect(error.code).toBe('usage/invalid')
+    expect(error.context).toHaveProperty(option)
+    await expectNothingLeft()
+  })
+
+  it('a delimiter of several bytes and no quote at all are taken', async () => {
+    const table = { namespace: ['ok'], name: 'dialect' }
+    const path = await kit.file('bytes.csv', 'a§§b\n"1§§2\n')
+    expect((await kit.import({ table, sources: [path], csv: { delimiter: '§§', quote: '' } })).rows).toBe(1)
+  })
+
   it('UTF-16 is recognised by its mark', async () => {
     const path = await kit.file(
       'utf16.csv',
@@ -246,6 +272,27 @@ describe('bad input: a clear error, and nothing is left', () => {
     await expectNothingLeft()
   })
 
+  it('Parquet files one behind the other, of which the last footer would be read alone', async () => {
+    const [small, large] = [await kit.file('small.parquet', ''), await kit.file('large.parquet', '')]
+    await using session = await kit.engine.session()
+    await session.run(`COPY (SELECT range AS id FROM range(10)) TO '${small}' (FORMAT parquet)`)
+    await session.run(`COPY (SELECT range AS id FROM range(100000)) TO '${large}' (FORMAT parquet)`)
+    const [few, many] = [await readFile(small), await readFile(large)]
+    for (const parts of [
+      [few, few],
+      [many, many],
+      [many, few],
+    ]) {
+      const path = await kit.file('several.parquet', Buffer.concat(parts))
+      const error = await failure(kit.import({ sources: [path] }))
+      expect([error.code, error.message]).toEqual(['source/format', expect.stringContaining('more than one')])
+    }
+    // The footer counts into the first file, where it finds no pages.
+    const path = await kit.file('several.parquet', Buffer.concat([few, many]))
+    expect((await failure(kit.import({ sources: [path] }))).code).toMatch(/^source\//)
+    await expectNothingLeft()
+  })
+
   it('truncated Arrow, file and stream', async () => {
     const { tableFromArrays, tableToIPC } = await import('apache-arrow')
     const table = tableFromArrays({ id: Int32Array.from({ length: 5000 }, (_, at) => at) })
@@ -258,6 +305,28 @@ describe('bad input: a clear error, and nothing is left', () => {
       }
     }
     await expectNothingLeft()
+  })
+
+  it('Arrow streams with other columns behind the first, one that is cut, and files one behind the other', async () => {
+    const { tableFromArrays, tableToIPC } = await import('apache-arrow')
+    const ids = tableFromArrays({ id: Int32Array.of(1, 2, 3) })
+    const texts = tableFromArrays({ id: ['a', 'b'] })
+    const none = tableFromArrays({ id: Int32Array.of() })
+    const cases = [
+      ['schema/mismatch', 'number 2', tableToIPC(ids, 'stream'), tableToIPC(texts, 'stream')],
+      ['source/truncated', 'whole', tableToIPC(ids, 'stream'), tableToIPC(ids, 'stream').subarray(0, -16)],
+      ['source/truncated', 'whole', tableToIPC(ids, 'stream'), Buffer.from('\0\0garbage')],
+      ['source/format', 'more than one', tableToIPC(ids, 'file'), tableToIPC(ids, 'file')],
+      ['source/format', 'more than one', tableToIPC(ids, 'file'), tableToIPC(none, 'file')],
+    ] as const
+    for (const [code, text, ...parts] of cases) {
+      const path = await kit.file('several.arrow', Buffer.concat(parts))
+      const error = await failure(kit.import({ sources: [path] }))
+      expect([error.code, error.message]).toEqual([code, expect.stringContaining(text)])
+      await expectNothingLeft()
+    }
+    const single = await kit.file('none.arrow', tableToIPC(none, 'file'))
+    expect((await failure(kit.import({ sources: [single] }))).code).toBe('source/empty')
   })
 
   it('dates that read two ways are refused with the option to say which', async () => {

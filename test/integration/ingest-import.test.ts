@@ -7,6 +7,7 @@ import { commitTarget } from '../../src/catalog/index.ts'
 import { decodeValue, fieldByPath, printTableMetadata, Transaction } from '../../src/iceberg/index.ts'
 import { recoverWrites } from '../../src/ingest/index.ts'
 import { joinUri, localPath } from '../../src/storage/index.ts'
+import { arrowBatches } from '../../src/ingest/inspect/arrow.ts'
 import { failure, type Kit, openKit } from './ingest-kit.ts'
 
 let kit: Kit
@@ -337,6 +338,37 @@ describe('what gets into a table', () => {
       { id: 2n, name: null, ts: '1970-01-01T00:00:01' },
       { id: 3n, name: 'ccccccccccccccccccccc', ts: null },
     ])
+  })
+
+  it('an Arrow file is read block by block, and not held in memory as a whole', async () => {
+    const { RecordBatchFileWriter, tableFromArrays } = await import('apache-arrow')
+    const [batch] = tableFromArrays({ id: new Float64Array(125_000) }).batches
+    const writer = new RecordBatchFileWriter()
+    for (let count = 0; count < 64; count++) if (batch !== undefined) writer.write(batch)
+    writer.close()
+    const path = await kit.file('large.arrow', await writer.toUint8Array())
+    const before = process.memoryUsage().arrayBuffers
+    const batches = arrowBatches([path])
+    expect((await batches.next()).value).toMatchObject({ numRows: 125_000 })
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(16e6)
+    await batches.return(undefined)
+  })
+
+  it('Arrow streams that follow each other (cat) are read to the last, from a file and from standard input', async () => {
+    const { tableFromArrays, tableToIPC } = await import('apache-arrow')
+    const stream = (...ids: number[]) => tableToIPC(tableFromArrays({ id: Int32Array.from(ids) }), 'stream')
+    const whole = Buffer.concat([stream(1, 2), stream(), stream(3), stream(4, 5)])
+    const table = fresh()
+    const sources = [await kit.file('cat-1.arrows', whole), await kit.file('cat-2.arrows', whole)]
+    expect((await kit.import({ table, sources })).rows).toBe(10)
+    expect(await kit.read('SELECT id, count(*)::INT AS n FROM $T GROUP BY id ORDER BY id', table.name)).toEqual(
+      [1, 2, 3, 4, 5].map((id) => ({ id, n: 2 })),
+    )
+    const input = (async function* () {
+      yield await Promise.resolve(whole)
+    })()
+    const piped = await kit.import({ table: fresh(), sources: ['-'], format: 'arrow', standardInput: input })
+    expect(piped.rows).toBe(5)
   })
 
   it('a given schema rules: types, requiredness, leading zeros', async () => {

@@ -147,6 +147,30 @@ describe('standard input that is imported while it is read', () => {
     expect(await failure(refused)).toMatchObject({ code: 'ingest/duplicate-key' })
   })
 
+  it.each(['csv', 'ndjson'] as const)(
+    'gzip of %s that is cut or damaged is told as that, of standard input',
+    async (format) => {
+      const gzip = gzipSync(format === 'csv' ? 'a,b\n1,2\n3,4\n' : '{"a":1}\n{"a":2}\n')
+      const damaged = [
+        [gzip.subarray(0, 20), 'ends in the middle'],
+        [Buffer.concat([gzip, Buffer.from('garbage')]), 'damaged'],
+        [Buffer.concat([gzip.subarray(0, 10), Buffer.from('garbage garbage')]), 'damaged'],
+      ] as const
+      for (const [bytes, text] of damaged) {
+        // Imported while it is read, told by its beginning, and spooled as a whole first.
+        for (const options of [{ format }, {}, { format, onError: 'reject' as const }]) {
+          const standardInput = Readable.from([bytes])
+          const error = await failure(kit.import({ sources: ['-'], standardInput, ...options }))
+          expect(error).toMatchObject({ code: 'source/truncated', context: { file: 'standard input' } })
+          expect(error.message).toMatch(/^standard input /)
+          expect(error.message).toContain(text)
+          expect(error.remedy).toBeDefined()
+        }
+      }
+      expect(await spooled()).toEqual([])
+    },
+  )
+
   it('what cannot be cut is spooled as a whole: a JSON array, a partitioned table, rows set aside', async () => {
     const array = `[${Array.from({ length: 100 }, (_, id) => `{"id":${id}}`).join(',\n')}]`
     expect(await kit.import({ sources: ['-'], standardInput: Readable.from([Buffer.from(array)]) })).toMatchObject({

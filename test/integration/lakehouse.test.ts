@@ -19,6 +19,12 @@ afterEach(async () => {
 
 const importCities = (lake: Lakehouse) => lake.import({ table: 'geo.cities', source: join(folder, 'cities.csv') })
 const cities = (lake: Lakehouse) => lake.sql`select city from geo.cities order by id`
+/** The rows of query(). */
+async function answer(lake: Lakehouse, ...call: Parameters<Lakehouse['query']>): Promise<unknown[]> {
+  const rows: unknown[] = []
+  for await (const batch of lake.query(...call)) rows.push(...batch.rows())
+  return rows
+}
 const CITIES = [{ city: 'Bern' }, { city: 'Genève' }, { city: 'Basel' }]
 
 describe('the library', () => {
@@ -30,6 +36,15 @@ describe('the library', () => {
     const pasted = "x' or true --"
     expect(await lake.sql`select city from geo.cities where city = ${pasted}`).toEqual([])
     expect(await lake.sql`select id from geo.cities where city = ${'Genève'}`).toEqual([{ id: 2n }])
+  })
+
+  it('many values are bound as one JSON text, as the refusal of a statement of many literals advises', async () => {
+    await using lake = await Lakehouse.open(lakeFolder)
+    await importCities(lake)
+    const ids = JSON.stringify(Array.from({ length: 300_000 }, (_, at) => at + 2))
+    const found = await lake.sql`
+      select city from geo.cities where id in (select unnest(from_json(${ids}, '["BIGINT"]'))) order by id`
+    expect(found).toEqual(CITIES.slice(1))
   })
 
   it('an import gets its session beside more query loops than the engine has sessions', async () => {
@@ -80,6 +95,120 @@ describe('the library', () => {
       for await (const batch of lake.query('select 1; select 2')) expect(batch.rowCount).toBe(1)
     }
     await expect(read()).rejects.toMatchObject({ code: 'usage/invalid' })
+  })
+
+  it('a script that query() does not take changes nothing: it is refused before its first statement', async () => {
+    await using lake = await Lakehouse.open(lakeFolder)
+    await importCities(lake)
+    await expect(answer(lake, 'delete from geo.cities; drop table geo.cities')).rejects.toMatchObject({
+      code: 'usage/invalid',
+      context: { statements: 2 },
+    })
+    expect(await cities(lake)).toEqual(CITIES)
+  })
+
+  it('a NUL or half a surrogate pair in a statement is refused: what follows the one was dropped, the other changed', async () => {
+    await using lake = await Lakehouse.open(lakeFolder)
+    for (const sql of ['select 1 \0 where false', "select 'a\ud800b'"]) {
+      await expect(answer(lake, sql)).rejects.toMatchObject({ code: 'sql/syntax', context: { line: 1, column: 10 } })
+    }
+    const pair = '\u{1f9ca}'
+    expect(await answer(lake, `select '${pair}' as ice`)).toEqual([{ ice: pair }])
+  })
+
+  it('half a surrogate pair in a parameter is refused: the engine would make another character of it', async () => {
+    await using lake = await Lakehouse.open(lakeFolder)
+    const sent = lake.sql`select ${'whole'}, ${'a\ud800b'}`
+    await expect(sent).rejects.toMatchObject({ code: 'usage/invalid', context: { parameter: 2 } })
+  })
+
+  it('parameters that no statement has are refused before anything runs; of a script each takes all or none', async () => {
+    await using lake = await Lakehouse.open(lakeFolder)
+    await importCities(lake)
+    for (const sql of ['select 1', "insert into geo.cities values (4, 'Chur')", 'show tables']) {
+      await expect(answer(lake, sql, [1, 2])).rejects.toMatchObject({
+        code: 'usage/invalid',
+        context: { expected: 0, given: 2 },
+      })
+    }
+    expect(await cities(lake)).toEqual(CITIES)
+    const found: unknown[] = []
+    for await (const statement of lake.run('select $1 as one; select 2 as two; select $1 + 2 as three', [1])) {
+      for await (const batch of statement.batches) found.push(...batch.rows())
+    }
+    expect(found).toEqual([{ one: 1 }, { two: 2 }, { three: 3 }])
+  })
+
+  it.each([{ batchRows: 0 }, { batchRows: -5 }, { batchRows: Number.NaN }, { batchRows: 1.5 }, { batchBytes: 0 }])(
+    'Arrow batches of %o are refused instead of coming empty without an end',
+    async (options) => {
+      await using lake = await Lakehouse.open(lakeFolder)
+      for await (const statement of lake.run('select 1 as one')) {
+        await expect(statement.arrow(options)).rejects.toMatchObject({ code: 'usage/invalid' })
+      }
+    },
+  )
+
+  it.each(['own', 'child'] as const)(
+    'a callback that throws ends its call and not the process: engine %s',
+    async (engine) => {
+      await using lake = await Lakehouse.open(lakeFolder, { engine })
+      const thrown = new Error('no more')
+      const callbacks = [
+        () => {
+          throw thrown
+        },
+        (): unknown => Promise.reject(thrown),
+      ]
+      for (const onProgress of callbacks) {
+        const long = 'select count(*) from range(100000000000) t(i) where i % 7 = 3'
+        await expect(answer(lake, long, [], { onProgress })).rejects.toMatchObject({
+          code: 'cancelled',
+          message: 'onProgress threw: no more',
+          cause: thrown,
+        })
+        const options = { table: 'geo.cities', source: join(folder, 'cities.csv'), onProgress }
+        await expect(lake.import(options)).rejects.toMatchObject({ code: 'cancelled', cause: thrown })
+      }
+      expect(await lake.tableNames()).toEqual([])
+      expect(await lake.sql`select 1 as one`).toEqual([{ one: 1 }])
+    },
+  )
+
+  it('every method of a closed lakehouse says that it was closed, and none blames the catalog', async () => {
+    const lake = await Lakehouse.open(lakeFolder)
+    await importCities(lake)
+    await lake.close()
+    const options = { table: 'geo.more', source: join(folder, 'cities.csv') }
+    const calls: Record<string, () => Promise<unknown>> = {
+      import: () => lake.import(options),
+      planImport: () => lake.planImport(options),
+      query: () => answer(lake, 'select 1'),
+      sql: () => lake.sql`select 1`,
+      appender: () => lake.appender('geo.cities'),
+      tableNames: () => lake.tableNames(),
+      tables: () => lake.tables(),
+      describeTable: () => lake.describeTable('geo.cities'),
+      registerTable: () => lake.registerTable('geo.more', '/nowhere.json'),
+      relocate: () => lake.relocate(),
+      dropTable: () => lake.dropTable('geo.cities'),
+      renameTable: () => lake.renameTable('geo.cities', 'geo.towns'),
+    }
+    for (const [name, call] of Object.entries(calls)) {
+      await expect(call(), name).rejects.toMatchObject({ code: 'cancelled', message: 'the lakehouse was closed' })
+    }
+    await using again = await Lakehouse.open(lakeFolder)
+    expect(await cities(again)).toEqual(CITIES)
+  })
+
+  it('a table that could not be adopted leaves no namespace behind, and takes none away', async () => {
+    await using lake = await Lakehouse.open(lakeFolder)
+    await importCities(lake)
+    for (const table of ['fresh.cities', 'geo.more']) {
+      const registered = lake.registerTable(table, join(folder, 'cities.csv'))
+      await expect(registered).rejects.toMatchObject({ code: 'iceberg/invalid-metadata' })
+    }
+    expect(await answer(lake, 'show schemas')).toEqual([{ namespace: 'geo' }])
   })
 
   it('query.timeout ends a statement that runs too long, and the next one works', async () => {
@@ -155,6 +284,89 @@ describe('the library', () => {
       code: 'memory/budget-too-small',
       context: { budgetBytes: 1_000_000 },
     })
+  })
+})
+
+describe('a call that is wrong, as JavaScript can make it', () => {
+  /** Types would not let these through. */
+  const untyped = (value: unknown): never => value as never
+  const invalid = (text: string) => ({ code: 'usage/invalid', message: expect.stringContaining(text) as unknown })
+
+  it.each([
+    [{ memroy: '512MB' }, 'memroy'],
+    [{ memory: 536_870_912 }, 'memory: 536870912'],
+    [{ memory: null }, 'memory: null'],
+    [{ set: 'query.timeout=5s' }, 'set:'],
+    [{ engine: 'chld' }, "engine: 'chld'"],
+    [null, 'null'],
+  ])('open(%o) names it', async (options, text) => {
+    await expect(Lakehouse.open(lakeFolder, untyped(options))).rejects.toMatchObject(invalid(text))
+    await expect(Lakehouse.init(join(folder, 'other'), untyped(options))).rejects.toMatchObject(invalid(text))
+  })
+
+  it('ICEBOX_ENGINE that names no engine is refused instead of meaning this process', async () => {
+    const opened = Lakehouse.open(lakeFolder, { env: { ICEBOX_ENGINE: 'childs' } })
+    await expect(opened).rejects.toMatchObject({ code: 'config/invalid-value', remedy: 'did you mean child?' })
+    await using lake = await Lakehouse.open(lakeFolder, { env: { ICEBOX_ENGINE: '' } })
+    expect(await lake.tableNames()).toEqual([])
+  })
+
+  it.each([
+    [{ mode: 'upsert' }, "mode: 'upsert'"],
+    [{ onError: 'skip' }, "onError: 'skip'"],
+    [{ format: 'xlsx' }, "format: 'xlsx'"],
+    [{ newColumns: true }, 'newColumns: true'],
+    [{ csv: { header: 'no' } }, "csv.header: 'no'"],
+    [{ csv: { delim: ';' } }, 'csv.delim'],
+    [{ patritionBy: 'id' }, 'patritionBy'],
+    [{ source: undefined }, 'source'],
+    [{ source: new URL('file:///cities.csv') }, 'source'],
+    [{ table: 5 }, 'table: 5'],
+    [{ signal: {} }, 'signal'],
+    [{ onProgress: 'yes' }, 'onProgress'],
+  ])('import() with %o names it, and changes nothing', async (wrong, text) => {
+    await using lake = await Lakehouse.open(lakeFolder)
+    await importCities(lake)
+    const options = { table: 'geo.cities', source: join(folder, 'cities.csv'), mode: 'append' }
+    for (const call of [
+      lake.import(untyped({ ...options, ...wrong })),
+      lake.planImport(untyped({ ...options, ...wrong })),
+    ])
+      await expect(call).rejects.toMatchObject(invalid(text))
+    expect(await cities(lake)).toEqual(CITIES)
+  })
+
+  it('undefined is as good as left out', async () => {
+    await using lake = await Lakehouse.open(lakeFolder, untyped({ memory: undefined }))
+    const options = { table: 'geo.cities', source: join(folder, 'cities.csv'), csv: undefined, signal: undefined }
+    expect((await lake.import(untyped(options))).rows).toBe(3)
+  })
+
+  it('what is no statement, no name and no option is refused by every method with an error of ours', async () => {
+    await using lake = await Lakehouse.open(lakeFolder)
+    await importCities(lake)
+    const sql = async (text: unknown): Promise<unknown> => lake.sql(untyped(text))
+    const calls: readonly (readonly [string, () => Promise<unknown>])[] = [
+      ['usage/invalid', () => lake.import(untyped(undefined))],
+      ['usage/invalid', () => answer(lake, untyped(undefined))],
+      ['usage/invalid', () => answer(lake, untyped(5))],
+      ['usage/invalid', () => answer(lake, 'select 1', untyped({ id: 1 }))],
+      ['usage/invalid', () => answer(lake, 'select 1', [], untyped({ signal: {} }))],
+      ['usage/invalid', () => answer(lake, 'select 1', [], untyped({ onprogress: () => undefined }))],
+      ['usage/invalid', () => answer(lake, 'select 1', [], untyped(null))],
+      ['usage/invalid', () => sql('select 1')],
+      ['usage/invalid', () => lake.appender('geo.cities', untyped({ ack: 'comitted' }))],
+      ['usage/invalid', () => lake.dropTable('geo.cities', untyped({ pruge: true }))],
+      ['usage/invalid', () => lake.relocate(untyped('geo.cities'))],
+      ['usage/invalid', () => lake.registerTable('geo.more', untyped(undefined))],
+      ['name/invalid', () => lake.appender(untyped(undefined))],
+      ['name/invalid', () => lake.describeTable(untyped(undefined))],
+      ['name/invalid', () => lake.dropTable(untyped(undefined))],
+      ['name/invalid', () => lake.renameTable('geo.cities', untyped(undefined))],
+    ]
+    for (const [at, [code, call]] of calls.entries())
+      await expect(call(), `call ${at}`).rejects.toMatchObject({ name: 'IceboxError', code })
+    expect(await cities(lake)).toEqual(CITIES)
   })
 })
 

@@ -68,3 +68,34 @@ describe('asking the optimizer what a statement needs', () => {
     }
   })
 })
+
+describe('lists and maps inside each other', () => {
+  let lake: QueryLake
+  beforeAll(async () => {
+    lake = await openQueryLake()
+    await lake.run('CREATE SCHEMA x')
+  })
+  afterAll(() => lake[Symbol.asyncDispose]())
+
+  it('are taken up to 16 deep, and refused beyond: each level doubles what reading the column takes', async () => {
+    const lists = (levels: number) => `INTEGER${'[]'.repeat(levels)}`
+    const value = (levels: number) => `${'['.repeat(levels)}1${']'.repeat(levels)}`
+    await lake.run(`CREATE TABLE x.deep (v ${lists(16)}, s STRUCT(a ${lists(16)}))`)
+    await lake.run(`INSERT INTO x.deep VALUES (${value(16)}, NULL)`)
+    expect(await lake.rows('SELECT count(*) FROM x.deep WHERE v IS NOT NULL')).toEqual([[1n]])
+    for (const sql of [
+      `CREATE TABLE x.deeper (v ${lists(17)})`,
+      `CREATE TABLE x.deeper (v STRUCT(a ${lists(17)}))`,
+      `CREATE TABLE x.deeper (v ${'MAP(VARCHAR, '.repeat(9)}${lists(8)}${')'.repeat(9)})`,
+      `CREATE TABLE x.deeper AS SELECT ${value(17)} AS v`,
+      `ALTER TABLE x.deep ADD COLUMN v2 ${lists(17)}`,
+    ]) {
+      const refused = expect(lake.run(sql), sql.slice(0, 60)).rejects
+      await refused.toMatchObject({ code: 'schema/unsupported-type', context: { levels: 17, most: 16 } })
+    }
+    await expect(lake.run(`CREATE TABLE x.deeper (v ${lists(50_000)})`)).rejects.toMatchObject({
+      code: 'sql/syntax',
+      message: expect.stringContaining('deeper than 100'),
+    })
+  })
+})

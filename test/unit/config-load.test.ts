@@ -1,5 +1,5 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import {
@@ -31,6 +31,16 @@ const usage = 'performance.memory.max_usage'
 const yamlOf = (value: string) => `performance:\n  memory:\n    max_usage: ${value}\n`
 
 describe('values', () => {
+  it('~ in a path is the home folder, not a folder of that name; another user’s is refused', async () => {
+    const spill = 'performance.memory.spill_directory'
+    const spillAt = (text: string) => loadConfiguration({ set: [`${spill}=${text}`] })
+    expect((await spillAt('~/spill')).values[spill]).toBe(join(homedir(), 'spill'))
+    expect((await spillAt('~')).values[spill]).toBe(homedir())
+    expect((await spillAt('~/spill')).texts[spill].text).toBe('~/spill')
+    expect((await spillAt('./~x')).values[spill]).toBe('./~x')
+    await expect(spillAt('~nobody/spill')).rejects.toMatchObject({ code: 'config/invalid-value' })
+  })
+
   it('have the defaults of the mission, in bytes and milliseconds', () => {
     // mission.md, "The configuration it must honour".
     expect(defaultConfiguration().values).toEqual({
@@ -171,6 +181,26 @@ describe('sources', () => {
     })
   })
 
+  it.each([
+    ['ICEBOX_PERFORMANCE_MEMORY_MAX_USAGE', 'ICEBOX_PERFORMANCE__MEMORY__MAX_USAGE'],
+    ['ICEBOX_PERFORMANCE_MEMORY_MAXUSAGE', 'ICEBOX_PERFORMANCE__MEMORY__MAX_USAGE'],
+    ['ICEBOX_QUERY_TIMEOUT', 'ICEBOX_QUERY__TIMEOUT'],
+    ['ICEBOX_MEMORY', 'ICEBOX_PERFORMANCE__MEMORY__MAX_USAGE'],
+  ])('refuse %s, which was passed over without a word', async (variable, meant) => {
+    await expect(loadConfiguration({ environment: { [variable]: '1GB' } })).rejects.toMatchObject({
+      code: 'config/unknown-key',
+      message: expect.stringContaining(variable),
+      remedy: `did you mean ${meant}?`,
+    })
+  })
+
+  it('leave variables alone that are not keys: ours of other uses, and other people’s', async () => {
+    const names = ['HOME', 'ENGINE', 'DEBUG', 'DETECT_LEAKS', 'LAUNCHER', 'TEST_SEED', 'TEST_RESULTS', 'WRITE_DOCS']
+    const others = ['IMAGE', 'STORAGE_PATH', 'QUERY_LOG', 'PERFORMANCE', 'MEMORY_LIMIT', 'DATA_DIR']
+    const environment = Object.fromEntries([...names, ...others].map((name) => [`ICEBOX_${name}`, '1']))
+    expect(await findConfigurationProblems({ environment })).toEqual([])
+  })
+
   it('refuse an unknown key of the environment by its variable, and of a flag', async () => {
     await expect(
       loadConfiguration({ environment: { ICEBOX_PERFORMANCE__MEMORY__MAXUSAGE: '1GB' } }),
@@ -258,8 +288,8 @@ describe('explain and the default file', () => {
     'write a value that reads back as it was given: %s',
     async (text) => {
       const key = 'performance.memory.spill_directory'
-      const { values } = await load(renderDefaultFile({ [key]: text, 'performance.cpu.affinity': '0-3,6' }))
-      expect(values[key]).toBe(text)
+      const { values, texts } = await load(renderDefaultFile({ [key]: text, 'performance.cpu.affinity': '0-3,6' }))
+      expect(texts[key].text).toBe(text)
       expect(values['performance.cpu.affinity']).toBe('0-3,6')
     },
   )

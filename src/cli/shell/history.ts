@@ -1,6 +1,6 @@
-import { appendFile, mkdir, open, rename, writeFile } from 'node:fs/promises'
+import { appendFile, open, rename, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { systemCode } from '../../base/index.ts'
+import { makeFolders, systemCode } from '../../base/index.ts'
 
 /** Entries that are kept. */
 export const MAX_HISTORY_ENTRIES = 1_000
@@ -39,7 +39,7 @@ export class ShellHistory {
     const line = entry.trim()
     if (line === '' || line.length > MAX_ENTRY_CHARS || this.#isBroken) return
     try {
-      await mkdir(dirname(this.#path), { recursive: true })
+      await makeFolders(dirname(this.#path))
       await appendFile(this.#path, `${line}\n`, { mode: 0o600 })
     } catch (error) {
       this.#fail(error)

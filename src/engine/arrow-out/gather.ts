@@ -1,3 +1,4 @@
+import { aCount, checkOptions, type OptionRules } from '../../base/index.ts'
 import type { ArrowOptions } from '../port.ts'
 import type { BufferAllocator } from '../../memory/index.ts'
 import type { Binding, DataChunk } from '../binding.ts'
@@ -19,7 +20,11 @@ const BATCH_BYTES = 1_048_576
 /** A chunk with more than this is not kept for its last rows, and its values are decoded in parts. */
 export const WIDE_CHUNK_BYTES = 4 * 1024 * 1024
 
+const ARROW_OPTIONS: OptionRules<ArrowOptions> = { batchRows: aCount, batchBytes: aCount }
+
+/** Throws `usage/invalid` for what is no count: no rows would be empty batches without an end. */
 export function batchLimits(options: ArrowOptions): BatchLimits {
+  checkOptions('arrow()', options, ARROW_OPTIONS)
   return { rows: options.batchRows ?? BATCH_ROWS, bytes: options.batchBytes ?? BATCH_BYTES }
 }
 

@@ -46,6 +46,7 @@ export class Channel {
   readonly #streams = new Map<number, StreamReceiver>()
   readonly #hooks: ChannelHooks
   #lost: IceboxError | undefined
+  #isKilled = false
   #nextId = 1
 
   constructor(launched: Launched, buffers: BufferAllocator, hooks: ChannelHooks) {
@@ -83,6 +84,9 @@ export class Channel {
 
   /** Ends the process at once. */
   kill(): void {
+    // Its end is told soon, and somebody may wait for it.
+    this.#isKilled = true
+    this.#refer()
     this.#launched.process.kill('SIGKILL')
   }
 
@@ -119,11 +123,19 @@ export class Channel {
     this.#refer()
   }
 
-  /** The process is waited for as long as somebody waits for an answer of it. */
+  /**
+   * The process is waited for as long as somebody waits for an answer of it: the socket for the answer, and the process for
+   * its end, since the socket of one that dies closes before that is told, and Node would leave with nobody answered.
+   */
   #refer(): void {
-    const { socket } = this.#launched
-    if (this.#pending.size + this.#streams.size > 0) socket.ref()
-    else socket.unref()
+    const { socket, process: child } = this.#launched
+    if (this.#pending.size + this.#streams.size > 0 || this.#isKilled) {
+      socket.ref()
+      child.ref()
+    } else {
+      socket.unref()
+      child.unref()
+    }
   }
 
   #begin(message: unknown, payloadBytes: number): { target: Uint8Array | undefined; done: () => void } {

@@ -1,5 +1,5 @@
-import { createReadStream } from 'node:fs'
-import type { DataType, RecordBatch, Schema } from 'apache-arrow'
+import { open } from 'node:fs/promises'
+import type { DataType, RecordBatch, RecordBatchReader, Schema } from 'apache-arrow'
 import { IceboxError, isIceboxError, messageOf } from '../../base/index.ts'
 import { arrowSqlType } from '../../engine/index.ts'
 import type { Inspection } from '../read/description.ts'
@@ -10,15 +10,14 @@ import { checkNames } from './names.ts'
 export async function inspectArrow(files: readonly SourceFile[]): Promise<Inspection> {
   const first = files[0]
   if (first === undefined) throw new IceboxError('source/empty', { message: 'no Arrow file', remedy: 'name one' })
-  let columns: { name: string; type: string }[] | undefined
+  let columns: ArrowColumn[] | undefined
   for (const file of files) {
-    const schema = await schemaOf(file.path)
-    const here = schema.fields.map((field) => ({ name: field.name, type: duckDbType(field.type, field.name) }))
+    const here = columnsOf(await schemaOf(file.path))
     checkNames(
       here.map((column) => column.name),
       file.path,
     )
-    if (columns !== undefined && JSON.stringify(columns) !== JSON.stringify(here)) {
+    if (columns !== undefined && !isSame(columns, here)) {
       throw new IceboxError('schema/mismatch', {
         message: `${file.path} has other columns than ${first.path}`,
         remedy: 'import the files apart',
@@ -41,41 +40,113 @@ export async function inspectArrow(files: readonly SourceFile[]): Promise<Inspec
 }
 
 async function schemaOf(path: string): Promise<Schema> {
-  const arrow = await import('apache-arrow')
-  const stream = createReadStream(path)
   try {
-    const reader = await arrow.RecordBatchReader.from(stream)
+    await using source = await openArrow(path)
+    const { reader } = source
     await reader.open()
+    await checkOneFile(path, reader)
     return reader.schema
   } catch (error) {
     throw arrowError(path, error)
-  } finally {
-    stream.destroy()
   }
 }
 
-/** The record batches of files, one after another; memory is that of one batch. */
+interface ArrowSource extends AsyncDisposable {
+  readonly reader: RecordBatchReader
+}
+
+/**
+ * By a handle, and not by a stream of Node's: a file in the file format would be held in memory as a whole (320 MB took 750
+ * at 512MB), and streams leave more garbage.
+ */
+async function openArrow(path: string): Promise<ArrowSource> {
+  const { RecordBatchReader: Reader } = await import('apache-arrow')
+  const handle = await open(path, 'r')
+  try {
+    return { reader: await Reader.from(handle), [Symbol.asyncDispose]: () => handle.close() }
+  } catch (error) {
+    await handle.close()
+    throw error
+  }
+}
+
+/**
+ * The record batches of files, one after another; memory is that of one batch. Streams that follow each other in a file
+ * (`cat`) are read to the last; one with other columns than the first is `schema/mismatch`.
+ */
 export async function* arrowBatches(paths: readonly string[]): AsyncGenerator<RecordBatch> {
-  const arrow = await import('apache-arrow')
   for (const path of paths) {
-    const stream = createReadStream(path)
-    let isWhole = false
     try {
-      const reader = await arrow.RecordBatchReader.from(stream)
-      for await (const batch of reader) yield batch
-      isWhole = true
+      await using source = await openArrow(path)
+      const { reader } = source
+      await reader.open({ autoDestroy: false })
+      const first = columnsOf(reader.schema)
+      for (let count = 1; ; count++) {
+        if (!isSame(first, columnsOf(reader.schema))) throw otherStream(path, count)
+        for await (const batch of reader) yield batch
+        if (reader.isFile() || (await reader.reset().open()).closed) break
+      }
+      await checkEnd(path)
     } catch (error) {
       throw arrowError(path, error)
-    } finally {
-      stream.destroy()
     }
-    if (isWhole) await checkEnd(path)
   }
+}
+
+interface ArrowColumn {
+  readonly name: string
+  readonly type: string
+}
+
+function columnsOf(schema: Schema): ArrowColumn[] {
+  return schema.fields.map((field) => ({ name: field.name, type: duckDbType(field.type, field.name) }))
+}
+
+function isSame(some: readonly ArrowColumn[], others: readonly ArrowColumn[]): boolean {
+  return JSON.stringify(some) === JSON.stringify(others)
+}
+
+function otherStream(path: string, count: number): IceboxError {
+  return new IceboxError('schema/mismatch', {
+    message: `${path} holds several Arrow streams, and number ${count} has other columns than the first`,
+    remedy: 'write each to a file of its own, and import the files apart',
+    context: { file: path, stream: count },
+  })
+}
+
+/** EOS marker (8 bytes) and padding between the last batch and the footer. */
+const MOST_BEFORE_FOOTER = 64
+
+/**
+ * Files in the file format cannot be put one behind the other: the last footer is the one that is read, and counts from
+ * the beginning. Between what it names and itself is then at least one file that nobody would read.
+ */
+async function checkOneFile(path: string, { footer }: RecordBatchReader): Promise<void> {
+  if (footer === null) return
+  const handle = await open(path, 'r')
+  try {
+    const { size } = await handle.stat()
+    const int32At = async (at: number) => (await handle.read(Buffer.alloc(4), 0, 4, at)).buffer.readInt32LE()
+    // Arrow format, "IPC File Format": magic and padding (8), the stream, the footer, its length (4), magic (6).
+    const footerStart = size - 10 - (await int32At(size - 10))
+    let end = 16 + (await int32At(12))
+    const ends = [...footer.recordBatches(), ...footer.dictionaryBatches()].map(
+      (block) => block.offset + block.metaDataLength + block.bodyLength,
+    )
+    for (const blockEnd of ends) end = Math.max(end, blockEnd)
+    if (footerStart - end <= MOST_BEFORE_FOOTER) return
+  } finally {
+    await handle.close()
+  }
+  throw new IceboxError('source/format', {
+    message: `${path} holds more than one Arrow file, one behind the other, and only the last could be read`,
+    remedy: 'import the files apart; what is written as a stream may be concatenated',
+    context: { file: path },
+  })
 }
 
 /** A stream that was cut between two messages reads as a shorter one: its end marker (or the file's magic) must be there. */
 export async function checkEnd(path: string): Promise<void> {
-  const { open } = await import('node:fs/promises')
   const handle = await open(path, 'r')
   try {
     const { size } = await handle.stat()

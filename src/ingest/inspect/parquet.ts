@@ -1,5 +1,5 @@
 import { formatBytes, IceboxError, isIceboxError } from '../../base/index.ts'
-import { readTail } from '../source/bytes.ts'
+import { readRange, readTail } from '../source/bytes.ts'
 import { hiveColumns } from '../source/hive.ts'
 import type { SourceFile } from '../source/locate.ts'
 import type { FoundColumn, Inspection, ParquetGroup } from '../read/description.ts'
@@ -28,10 +28,11 @@ export async function inspectParquet(files: readonly SourceFile[], scene: Inspec
       for (const name of await checkFooter(file.path, scene)) finer.add(name)
       const footer = (
         await scene.session.all(
-          `SELECT coalesce(sum(n), 0) AS n, coalesce(sum(b), 0) AS b FROM (SELECT row_group_id, any_value(row_group_num_rows) AS n, any_value(row_group_bytes) AS b FROM parquet_metadata(${quoteText(file.path)}) GROUP BY row_group_id)`,
+          `SELECT coalesce(sum(n), 0) AS n, coalesce(sum(b), 0) AS b, coalesce(max(e), 0) AS e FROM (SELECT row_group_id, any_value(row_group_num_rows) AS n, any_value(row_group_bytes) AS b, max(coalesce(nullif(dictionary_page_offset, 0), data_page_offset) + total_compressed_size) AS e FROM parquet_metadata(${quoteText(file.path)}) GROUP BY row_group_id)`,
           options,
         )
       )[0]
+      await checkOneFile(file, Number(footer?.['e'] ?? 0))
       rows += Number(footer?.['n'] ?? 0)
       uncompressedBytes += Number(footer?.['b'] ?? 0)
       const key = JSON.stringify(columns)
@@ -82,6 +83,26 @@ async function sizeOfFooter(path: string, memoryLimitBytes: number): Promise<num
 }
 
 const FOOTER_FACTOR = 13
+const LOOK_BYTES = 1 << 20
+/** The end of one file and the beginning of the next. */
+const SEAM = 'PAR1PAR1'
+
+/**
+ * Parquet files cannot be put one behind the other (`cat`): the last footer is the one that is read, and counts from the
+ * beginning, so that the rows of the rest would be dropped without a word. Behind the last page are indexes, bloom filters
+ * and the footer; a seam there is that of another file.
+ */
+async function checkOneFile({ path, sizeBytes }: SourceFile, endOfPages: number): Promise<void> {
+  for (let at = Math.max(4, endOfPages); at < sizeBytes; at += LOOK_BYTES) {
+    const bytes = await readRange(path, at, LOOK_BYTES + SEAM.length)
+    if (!bytes.includes(SEAM, 0, 'latin1')) continue
+    throw new IceboxError('source/format', {
+      message: `${path} holds more than one Parquet file, one behind the other, and only the last could be read`,
+      remedy: 'import the files apart',
+      context: { file: path },
+    })
+  }
+}
 
 function nanosecondsNote(names: readonly string[]): string {
   return `${names.map((name) => `'${name}'`).join(', ')}: stored in nanoseconds and read in microseconds, what is below one is cut off`

@@ -1,4 +1,4 @@
-import { IceboxError } from '../../base/index.ts'
+import { halfPairAt, IceboxError } from '../../base/index.ts'
 import type { Catalog, TableIdentifier } from '../../catalog/index.ts'
 import { isUnpartitioned, type LoadedTable } from '../../iceberg/index.ts'
 import type { CsvOptions } from '../inspect/csv.ts'
@@ -31,21 +31,50 @@ export function checkRequest(request: ImportRequest): void {
   const reject = request.onError === 'reject'
   if (reject && request.format !== undefined && ['parquet', 'arrow', 'json'].includes(request.format))
     throw noRejects(request.format)
-  const escape = request.csv?.escape
-  if (escape !== undefined && escape.length !== 1) {
-    throw new IceboxError('usage/invalid', {
-      message: `'${escape}' is no escape: it is one character`,
-      remedy: 'give a backslash, or the quote itself for quotes that are doubled',
-      context: { escape },
-    })
-  }
-  if (request.key !== undefined && (request.key === '' || request.key.length > 512)) {
+  checkCsv(request.csv ?? {})
+  const { key } = request
+  if (key === undefined) return
+  if (key === '' || key.length > 512) {
     throw new IceboxError('usage/invalid', {
       message: 'a key has 1 to 512 characters',
       remedy: 'choose another key',
-      context: { key: request.key.slice(0, 80) },
+      context: { key: key.slice(0, 80) },
     })
   }
+  if (halfPairAt(key) >= 0) {
+    throw new IceboxError('usage/invalid', {
+      message: 'the key holds half of a surrogate pair',
+      remedy: 'choose another key',
+    })
+  }
+}
+
+/** One byte that is no line end: what the engine's reader takes as a quote or an escape. */
+const ONE_BYTE = /^[\u0001-\u0009\u000b\u000c\u000e-\u007f]$/
+const MOST_DELIMITER_BYTES = 4
+
+function checkCsv({ delimiter, quote, escape, nullText }: CsvOptions): void {
+  const refuse = (what: string, value: string, remedy: string, context: Readonly<Record<string, string>>) => {
+    const shown = value.length > 20 ? `${value.slice(0, 20)}…` : value
+    return new IceboxError('usage/invalid', { message: `'${shown}' is no ${what}`, remedy, context })
+  }
+  if (delimiter !== undefined && (!isDelimiter(delimiter) || delimiter === (quote ?? '"'))) {
+    const remedy = `give 1 to ${MOST_DELIMITER_BYTES} bytes that are no line end and not the quote, or leave it out to have it found`
+    throw refuse('delimiter', delimiter, remedy, { delimiter })
+  }
+  if (quote !== undefined && quote !== '' && !ONE_BYTE.test(quote))
+    throw refuse('quote: it is one character of ASCII', quote, 'give one, or an empty text for none', { quote })
+  if (escape !== undefined && !ONE_BYTE.test(escape)) {
+    const remedy = 'give a backslash, or the quote itself for quotes that are doubled'
+    throw refuse('escape: it is one character of ASCII', escape, remedy, { escape })
+  }
+  if (nullText?.includes('\0') === true)
+    throw refuse('text that means NULL: it holds a NUL character', nullText, 'give another', { nullText })
+}
+
+function isDelimiter(text: string): boolean {
+  const bytes = Buffer.byteLength(text)
+  return bytes > 0 && bytes <= MOST_DELIMITER_BYTES && !/[\0\r\n]/.test(text) && halfPairAt(text) < 0
 }
 
 /** The table that is asked for; undefined where there is none. Rejects `table/exists` where a new one is asked for. */

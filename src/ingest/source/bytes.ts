@@ -6,11 +6,16 @@ import type { Compression } from './format.ts'
 
 /** The first bytes of a file as they lie on disk. Rejects `source/not-found`, `source/unreadable`. */
 export async function readHead(path: string, bytes: number): Promise<Uint8Array> {
+  return readRange(path, 0, bytes)
+}
+
+/** The same from `offset` on; fewer where the file ends. */
+export async function readRange(path: string, offset: number, bytes: number): Promise<Buffer> {
   try {
     const handle = await open(path, 'r')
     try {
       const buffer = Buffer.alloc(bytes)
-      const { bytesRead } = await handle.read(buffer, 0, bytes, 0)
+      const { bytesRead } = await handle.read(buffer, 0, bytes, offset)
       return buffer.subarray(0, bytesRead)
     } finally {
       await handle.close()

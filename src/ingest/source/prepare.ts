@@ -5,6 +5,7 @@ import type { WriteJournal } from '../write/journal.ts'
 import { readGzipHead, readHead } from './bytes.ts'
 import { type Compression, compressionOf, detectFormat, type SourceFormat } from './format.ts'
 import { locate, type SourceFile } from './locate.ts'
+import { fromStart, ofStandardInput } from './pipe-errors.ts'
 import { type CutOptions, type Spooled, spoolStandardInput } from './standard-input.ts'
 import { standardInput } from './wide-pipe.ts'
 
@@ -93,7 +94,7 @@ export async function prepareSource(sources: readonly string[], options: Prepare
     return { files, format: format?.name ?? 'csv', fingerprint: spooled?.fingerprint ?? digest.digest('hex'), spooled }
   } catch (error) {
     await spooled?.remove()
-    throw error
+    throw spooled === undefined ? error : ofStandardInput(error, [fromStart(spooled.path)])
   }
 }
 

@@ -8,6 +8,7 @@ import { IceboxError, makeFolders, throwIfCancelled } from '../../base/index.ts'
 import type { GivenDialect } from '../inspect/dialect.ts'
 import { fileError } from '../write/files.ts'
 import type { WriteJournal } from '../write/journal.ts'
+import { readError } from './bytes.ts'
 import { compressionOf, detectFormat, type SourceFormat } from './format.ts'
 import { Pipe, type RawBytes, STANDARD_INPUT } from './pipe.ts'
 import { shapeOf } from './pipe-shape.ts'
@@ -143,8 +144,8 @@ class Input {
   async head(least: number): Promise<Buffer> {
     let length = this.#looked.reduce((sum, chunk) => sum + chunk.length, 0)
     while (length < least) {
-      const { value, done } = await this.#chunks.next()
-      if (done === true || !Buffer.isBuffer(value)) break
+      const value = await nextOf(this.#chunks)
+      if (value === undefined) break
       this.#looked.push(value)
       length += value.length
     }
@@ -185,9 +186,19 @@ class Input {
 async function* joined(looked: readonly Buffer[], chunks: AsyncIterator<unknown>): AsyncGenerator<Buffer> {
   for (const chunk of looked) if (chunk.length > 0) yield chunk
   for (;;) {
-    const { value, done } = await chunks.next()
-    if (done === true || !Buffer.isBuffer(value)) return
+    const value = await nextOf(chunks)
+    if (value === undefined) return
     yield value
+  }
+}
+
+/** What fails here is the source (damaged gzip, say) and not the spool that it is written to. */
+async function nextOf(chunks: AsyncIterator<unknown>): Promise<Buffer | undefined> {
+  try {
+    const { value, done } = await chunks.next()
+    return done === true || !Buffer.isBuffer(value) ? undefined : value
+  } catch (error) {
+    throw readError(STANDARD_INPUT, error)
   }
 }
 

@@ -1,11 +1,10 @@
 import { crc32 } from 'node:zlib'
-import { formatBytes, IceboxError, isIceboxError, messageOf, nearestNames } from '../../base/index.ts'
+import { formatBytes, IceboxError, isIceboxError, messageOf, nearestNames, shownValue } from '../../base/index.ts'
 import { type Schema, typeToString } from '../../iceberg/index.ts'
 import type { Lease } from '../../memory/index.ts'
 import { encoderOf, type EncodeValue, isMissing } from './encode-value.ts'
 import { type EncodedRows, HeldRows, leaseText, PassingRows, releaseAll, type RowBuffers } from './encoded-rows.ts'
 import { INHERITED, isPlain, isRecord, type NamedValues, RecordName, unknownName } from './record.ts'
-import { shown } from './shown.ts'
 
 /** What one append may hold. It is kept as a whole or not at all. */
 export const MAX_APPEND_BYTES = 64_000_000
@@ -113,7 +112,9 @@ export class RowEncoder {
 
   #row(row: unknown, at: number): string {
     if (!isRecord(row)) {
-      throw badRow(at, `row ${at} is ${shown(row)}, not an object with a value for each column`, { value: shown(row) })
+      throw badRow(at, `row ${at} is ${shownValue(row)}, not an object with a value for each column`, {
+        value: shownValue(row),
+      })
     }
     const isPlainRow = isPlain(row)
     let line = '{'
@@ -129,8 +130,8 @@ export class RowEncoder {
       if (typeof text !== 'string') {
         throw badRow(
           at,
-          `row ${at}, column '${name.text}${text.path}': ${shown(text.value)} ${text.rule} (the column is ${type})`,
-          { column: name.text, value: shown(text.value), expected: type, rule: text.rule },
+          `row ${at}, column '${name.text}${text.path}': ${shownValue(text.value)} ${text.rule} (the column is ${type})`,
+          { column: name.text, value: shownValue(text.value), expected: type, rule: text.rule },
         )
       }
       line += (line === '{' ? '' : ',') + start + text
@@ -212,9 +213,9 @@ function inherited(at: number, column: string): IceboxError {
 function checkRows(rows: unknown): void {
   if (Array.isArray(rows)) return
   throw new IceboxError('usage/invalid', {
-    message: `append was given ${shown(rows)}, not an array of rows`,
+    message: `append was given ${shownValue(rows)}, not an array of rows`,
     remedy: arrayOf(rows),
-    context: { value: shown(rows) },
+    context: { value: shownValue(rows) },
   })
 }
 

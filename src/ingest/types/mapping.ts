@@ -1,6 +1,7 @@
 import { type DuckDbType, IceboxError, parseDuckDbType } from '../../base/index.ts'
 import { type NestedField, type PrimitiveType, type Type, typeToString } from '../../iceberg/index.ts'
 import { quoteIdentifier } from '../sql.ts'
+import { refuseDeepLists } from './list-levels.ts'
 
 /** An Iceberg type for one of DuckDB's, with a sentence where the two are not the same. */
 export interface MappedType {
@@ -27,6 +28,7 @@ export function toIcebergType(
 ): MappedType {
   const notes: string[] = []
   const type = convert(parseDuckDbType(text), options, notes)
+  refuseDeepLists(type, options.column)
   return notes.length === 0 ? { type } : { type, note: [...new Set(notes)].join('; ') }
 }
 

@@ -1,5 +1,6 @@
 import { IceboxError, nearestNames } from '../../base/index.ts'
 import type { NestedField, PrimitiveType, Type } from '../../iceberg/index.ts'
+import { refuseDeepLists } from '../../ingest/index.ts'
 import { statementError } from '../text/statements.ts'
 import { isKeyword } from '../text/tokenizer.ts'
 import type { Cursor } from './cursor.ts'
@@ -82,9 +83,16 @@ export class FieldIds {
  * `MAP(VARCHAR, INTEGER)`. Rejects `sql/syntax`, `schema/unsupported-type`.
  */
 export function parseTypeAt(cursor: Cursor, ids: FieldIds, column: string, depth = 0): Type {
+  const type = typeAt(cursor, ids, column, depth)
+  if (depth === 0) refuseDeepLists(type, column)
+  return type
+}
+
+function typeAt(cursor: Cursor, ids: FieldIds, column: string, depth: number): Type {
   if (depth > MAX_TYPE_DEPTH) throw cursor.error(`types nest deeper than ${MAX_TYPE_DEPTH}`)
   let type = baseType(cursor, ids, column, depth)
-  for (;;) {
+  for (let levels = depth + 1; ; levels++) {
+    if (levels > MAX_TYPE_DEPTH) throw cursor.error(`types nest deeper than ${MAX_TYPE_DEPTH}`)
     if (cursor.acceptText('[')) {
       if (!cursor.acceptText(']'))
         throw cursor.unsupported('arrays of a fixed length have no partner in Iceberg', 'use a list: []')

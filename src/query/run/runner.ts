@@ -1,8 +1,10 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { IceboxError } from '../../base/index.ts'
+import { requireParameters } from '../../engine/index.ts'
 import type { QueryServices, StatementOptions, StatementResult } from '../port.ts'
 import { quoteText } from '../text/names.ts'
-import { splitStatements } from '../text/statements.ts'
+import { splitStatements, type StatementText } from '../text/statements.ts'
 import { ShapeCache } from '../views/shape.ts'
 import { Spaces } from '../views/space.ts'
 import { execute } from './execute.ts'
@@ -119,11 +121,12 @@ export class QueryConnection {
    */
   async *run(script: string, options: StatementOptions = {}): AsyncGenerator<StatementResult, void, undefined> {
     using room = await scriptRoom(script, this.#services, options)
-    for (const statement of splitStatements(script, room?.grow)) {
+    const statements = splitStatements(script, room?.grow)
+    checkCall(statements, options)
+    for (const statement of statements) {
       await using _planning = await planRoom(statement, this.#services, options)
-      const takesParameters = statement.tokens.of('parameter').next().done !== true
       const { parameters, ...rest } = options
-      const own = takesParameters && parameters !== undefined ? { ...rest, parameters } : rest
+      const own = takesParameters(statement) && parameters !== undefined ? { ...rest, parameters } : rest
       const { result, state } = await execute(statement, this.#state, own, this.#parts, this.#services)
       if (state !== undefined) this.#state = state
       try {
@@ -133,4 +136,21 @@ export class QueryConnection {
       }
     }
   }
+}
+
+/** What is wrong with a call is said before its first statement changes anything. */
+function checkCall(statements: readonly StatementText[], { parameters, isSingle }: StatementOptions): void {
+  if (isSingle === true && statements.length > 1) {
+    throw new IceboxError('usage/invalid', {
+      message: `query() takes one statement; there are ${statements.length}`,
+      remedy: 'use run(), which gives a result for each',
+      context: { statements: statements.length },
+    })
+  }
+  // Of several statements each that has parameters takes all of them.
+  if (parameters !== undefined && !statements.some(takesParameters)) requireParameters(parameters, 0)
+}
+
+function takesParameters({ tokens }: StatementText): boolean {
+  return tokens.of('parameter').next().done !== true
 }

@@ -63,7 +63,7 @@ export async function planRoom(
     throw new IceboxError('memory/refused', {
       message: `the statement of ${formatBytes(sql.length)} and ${formatCount(tokens.length)} words, values and signs takes about ${formatBytes(bytes)} to parse and plan: ${error.message}`,
       remedy:
-        'import the values as a file and join with them or insert from it, bind them as one list ($1), write several statements, or raise performance.memory.max_usage',
+        'import the values as a file and join with them or insert from it, bind them as one JSON text (unnest(from_json($1, \'["BIGINT"]\'))), write several statements, or raise performance.memory.max_usage',
       context: { ...error.context, neededBytes: bytes, tokens: tokens.length, textBytes: sql.length },
       cause: error,
     })

@@ -1,4 +1,4 @@
-import { IceboxError } from '../../base/index.ts'
+import { halfPairAt, IceboxError } from '../../base/index.ts'
 import { placeOf, syntaxError } from './place.ts'
 import { nextSignificant, previousSignificant } from './names.ts'
 import { type Token, tokenize, type TokenRoom, type Tokens } from './tokenizer.ts'
@@ -21,7 +21,7 @@ const MAX_DEPTH = 1000
 
 /**
  * Splits a script at the semicolons that stand outside strings, comments and brackets; empty statements are dropped.
- * Rejects `sql/syntax` for what has no end, with the place where it begins, and what `room` throws.
+ * Rejects `sql/syntax` for what has no end, with the place where it begins, for NUL and half surrogate pairs, and what `room` throws.
  */
 export function splitStatements(script: string, room?: TokenRoom): StatementText[] {
   if (script.length > MAX_SCRIPT_BYTES) {
@@ -30,6 +30,7 @@ export function splitStatements(script: string, room?: TokenRoom): StatementText
       remedy: 'import large data with icebox import, or split the script',
     })
   }
+  checkCharacters(script)
   const tokens = tokenize(script, room)
   const statements: StatementText[] = []
   let from = 0
@@ -49,6 +50,15 @@ export function splitStatements(script: string, room?: TokenRoom): StatementText
   }
   end(tokens.length)
   return statements
+}
+
+/** The engine's text would end at a NUL, whatever follows, and half of a pair would be another character. */
+function checkCharacters(script: string): void {
+  const nul = script.indexOf('\0')
+  if (nul >= 0)
+    throw syntaxError(script, nul, 'the text holds a NUL character', 'write chr(0), or bind the value as $1')
+  const half = halfPairAt(script)
+  if (half >= 0) throw syntaxError(script, half, 'the text holds half of a surrogate pair', 'write text that is whole')
 }
 
 /** A part of a script as a statement, from its first significant token to its last. */

@@ -2,8 +2,8 @@ const MOST_CHARACTERS = 200
 /** Larger ones are not printed: what has millions of digits would take seconds. */
 const SHOWN_INTEGERS = 2n ** 256n
 
-/** A value of a row for an error, however large it is. */
-export function shown(value: unknown): string {
+/** A value that a program gave, for an error, however large it is. */
+export function shownValue(value: unknown): string {
   switch (typeof value) {
     case 'string':
       return value.length > MOST_CHARACTERS ? `'${value.slice(0, MOST_CHARACTERS)}…'` : `'${value}'`
