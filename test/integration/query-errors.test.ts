@@ -102,6 +102,8 @@ describe('errors of statements', () => {
     ['values (1, 2), (3)', 'sql/syntax', 'line 1, column 17', 'as many values as the first'],
     ['select * from (values (1), (2, 3)) v', 'sql/syntax', 'line 1, column 29', 'as many values as the first'],
     ['select * from (values (1), (default)) v', 'sql/type', 'line 1, column 29', 'or NULL'],
+    ['select default', 'sql/type', 'line 1, column 8', 'or NULL'],
+    ['insert into s.orders by name values (1)', 'sql/syntax', 'line 1, column 30', 'INSERT INTO t (a, b)'],
     ['with w as (select 1) from w at (version => 1)', 'sql/unsupported', 'line 1, column 29', 'inside the WITH'],
     ['with w as (select 1) from w a at (version => 1)', 'sql/unsupported', 'line 1, column 31', 'inside the WITH'],
     ['from information_schema.tables at (version => 1)', 'sql/type', 'line 1, column 32', 'a table of the lakehouse'],

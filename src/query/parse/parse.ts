@@ -179,6 +179,8 @@ function insert(cursor: Cursor, withClause: StatementText | undefined): Statemen
   if (!isKeyword(rest.tokens.at(0), ...QUERIES) && rest.tokens.at(0)?.text !== '(')
     throw cursor.error('expected VALUES or a query')
   const values = valuesListOf(rest)
+  if (values !== undefined && byName)
+    throw cursor.error('VALUES have no names to go by', 'name the columns: INSERT INTO t (a, b) VALUES …')
   const behind = withClause?.sql.length ?? 0
   const result: Insert = {
     kind: 'insert',

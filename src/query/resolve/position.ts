@@ -42,8 +42,6 @@ export function isTablePosition(tokens: Tokens, index: number): boolean {
   const token = tokens.at(before)
   if (token === undefined) return false
   if (isKeyword(token, ...BEFORE_TABLE)) return true
-  // FROM alias: table
-  if (token.text === ':') return isTablePosition(tokens, previousSignificant(tokens, before))
   if (isKeyword(token, 'FROM')) return !isFromOfExpression(tokens, before)
   if (token.text === ',' || token.text === '(') {
     // A comma of a FROM list, or brackets around its first table: FROM (a JOIN b …).

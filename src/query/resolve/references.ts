@@ -2,7 +2,14 @@ import type { StatementText } from '../text/statements.ts'
 import { statementError, unsupported } from '../text/statements.ts'
 import { type NameChain, nameChains } from '../text/names.ts'
 import { isKeyword, nameOf, stringValue, type Tokens } from '../text/tokenizer.ts'
-import { closingBracket, isAlias, isTablePosition, nextSignificant, significantBetween } from './position.ts'
+import {
+  closingBracket,
+  isAlias,
+  isTablePosition,
+  nextSignificant,
+  previousSignificant,
+  significantBetween,
+} from './position.ts'
 
 /** What a time travel clause asks for, as text still: `AT (VERSION => 'v1')`. */
 export interface TravelClause {
@@ -49,7 +56,7 @@ export function findReferences(statement: StatementText): References {
     }
     // A call is no table; its arguments are chains of their own.
     if (tokens.at(next)?.text === '(') continue
-    const isTable = isTablePosition(tokens, chain.firstToken)
+    const isTable = isTablePosition(tokens, beforePrefixAlias(tokens, chain.firstToken))
     tables.push({ chain, isTablePosition: isTable, travel: isTable ? travelClause(statement, next) : undefined })
   }
   return { tables, scans }
@@ -95,6 +102,12 @@ function travelClause(statement: StatementText, next: number): TravelClause | un
     end: closeToken.end,
     isBehindAlias,
   }
+}
+
+/** Index of the alias in `a: t`; the token itself where there is none. */
+function beforePrefixAlias(tokens: Tokens, at: number): number {
+  const colon = previousSignificant(tokens, at)
+  return tokens.at(colon)?.text === ':' ? previousSignificant(tokens, colon) : at
 }
 
 /** Index of what follows `AS a` or `a (b, c)` at this token; the token itself where that is no alias. */

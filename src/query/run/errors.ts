@@ -73,7 +73,7 @@ function faultWithoutPlace(
   if (message.startsWith('VALUES lists must all be the same length')) {
     return { offset: unequalRow(statement), remedy: 'give every row of VALUES as many values as the first has' }
   }
-  if (message.startsWith('DEFAULT is not allowed here')) {
+  if (/^(DEFAULT is not allowed here|SELECT clause cannot contain DEFAULT)/.test(message)) {
     const word = tokens.findWord((token) => isKeyword(token, 'DEFAULT'))
     return { offset: word?.start, remedy: 'DEFAULT is a value of INSERT INTO … VALUES only: write the value, or NULL' }
   }
@@ -138,7 +138,7 @@ function worded(text: string): string {
       /^Referenced column "(.*?)" was not found because the FROM clause is missing/,
       "there is no column '$1': the query has no FROM",
     )
-    .replace(/^DEFAULT is not allowed here!?/, 'DEFAULT is no value here')
+    .replace(/^(DEFAULT is not allowed here!?|SELECT clause cannot contain DEFAULT clause)/, 'DEFAULT is no value here')
     .replace(/^Catalog type does not support time travel/, 'AT (…) needs a table that keeps its snapshots')
     .replace(/^Values list "(.*?)" does not have a column named "(.*?)"/, "'$1' has no column '$2'")
     .replace(/^(Scalar|Table|Aggregate) Function with name (\S+) does not exist!?/, 'there is no function $2')
