@@ -129,7 +129,9 @@ async function checkOneFile(path: string, { footer }: RecordBatchReader): Promis
     const int32At = async (at: number) => (await handle.read(Buffer.alloc(4), 0, 4, at)).buffer.readInt32LE()
     // Arrow format, "IPC File Format": magic and padding (8), the stream, the footer, its length (4), magic (6).
     const footerStart = size - 10 - (await int32At(size - 10))
-    let end = 16 + (await int32At(12))
+    // The schema's message: a mark and its length (4 each), before Arrow 0.15 the length alone.
+    const hasMark = (await int32At(8)) === -1
+    let end = hasMark ? 16 + (await int32At(12)) : 12 + (await int32At(8))
     const ends = [...footer.recordBatches(), ...footer.dictionaryBatches()].map(
       (block) => block.offset + block.metaDataLength + block.bodyLength,
     )

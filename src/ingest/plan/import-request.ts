@@ -49,8 +49,6 @@ export function checkRequest(request: ImportRequest): void {
   }
 }
 
-/** One byte that is no line end: what the engine's reader takes as a quote or an escape. */
-const ONE_BYTE = /^[\u0001-\u0009\u000b\u000c\u000e-\u007f]$/
 const MOST_DELIMITER_BYTES = 4
 
 function checkCsv({ delimiter, quote, escape, nullText }: CsvOptions): void {
@@ -62,14 +60,19 @@ function checkCsv({ delimiter, quote, escape, nullText }: CsvOptions): void {
     const remedy = `give 1 to ${MOST_DELIMITER_BYTES} bytes that are no line end and not the quote, or leave it out to have it found`
     throw refuse('delimiter', delimiter, remedy, { delimiter })
   }
-  if (quote !== undefined && quote !== '' && !ONE_BYTE.test(quote))
+  if (quote !== undefined && quote !== '' && !isOneByte(quote))
     throw refuse('quote: it is one character of ASCII', quote, 'give one, or an empty text for none', { quote })
-  if (escape !== undefined && !ONE_BYTE.test(escape)) {
+  if (escape !== undefined && !isOneByte(escape)) {
     const remedy = 'give a backslash, or the quote itself for quotes that are doubled'
     throw refuse('escape: it is one character of ASCII', escape, remedy, { escape })
   }
   if (nullText?.includes('\0') === true)
     throw refuse('text that means NULL: it holds a NUL character', nullText, 'give another', { nullText })
+}
+
+/** What the engine's reader takes as a quote or an escape. */
+function isOneByte(text: string): boolean {
+  return text.length === 1 && Buffer.byteLength(text) === 1 && !/[\0\r\n]/.test(text)
 }
 
 function isDelimiter(text: string): boolean {
