@@ -74,7 +74,7 @@ export async function planSource(
   refuseTooManyColumns(prepared.format, columns.mapping, services.engine.memoryLimitBytes)
   const fields: Schema = { schemaId: 0, fields: columns.fields, identifierFieldIds: [] }
   const layout = layoutOf(request, existing, fields)
-  const notes = [...inspection.notes, ...columns.notes]
+  const notes = [...repeatedNotes(prepared.files), ...inspection.notes, ...columns.notes]
   const partitions =
     layout.spec === undefined || isUnpartitioned(layout.spec)
       ? undefined
@@ -173,4 +173,14 @@ async function hasSpace(folder: string, bytes: number): Promise<boolean> {
 
 async function givenSchema(request: ImportRequest, session: EngineSession): Promise<Schema | undefined> {
   return request.schemaFile === undefined ? undefined : readSchemaFile(request.schemaFile, session)
+}
+
+/** So many files are named. */
+const MOST_NAMED = 5
+
+function repeatedNotes(files: PreparedSource['files']): string[] {
+  const paths = files.filter((file) => file.isRepeated === true).map((file) => file.path)
+  if (paths.length === 0) return []
+  const more = paths.length > MOST_NAMED ? ` and ${paths.length - MOST_NAMED} more` : ''
+  return [`named more than once and imported once: ${paths.slice(0, MOST_NAMED).join(', ')}${more}`]
 }
