@@ -1,4 +1,5 @@
 import { gzipSync } from 'node:zlib'
+import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { failure, type Kit, openKit } from './ingest-kit.ts'
 
@@ -40,6 +41,21 @@ it('blank lines before the header of CSV are passed over, and lines counted with
   }
   const bad = await kit.file('bad.csv', `${text}${'5,6\r\n'.repeat(2000)}x,7\r\n`)
   expect(await failure(kit.import({ sources: [bad] }))).toMatchObject({ context: { line: 2007 } })
+})
+
+it('a file that is named twice is imported once, and said to be', async () => {
+  const path = await kit.file('twice.csv', 'id,v\n1,2\n')
+  const glob = join(kit.folder, 'in', '*.csv')
+  for (const sources of [
+    [path, path],
+    [glob, path],
+    [path, `${kit.folder}/in/./twice.csv`],
+  ]) {
+    const { files, notes } = await kit.plan({ sources })
+    expect(files).toHaveLength(1)
+    expect(notes).toEqual([`named more than once and imported once: ${path}`])
+  }
+  expect((await kit.plan({ sources: [glob] })).notes).toEqual([])
 })
 
 it('every CSV file is read by its own header, whatever its first line is', async () => {

@@ -334,7 +334,7 @@ describe('partitioned imports', () => {
   it.each([
     ['month(id)', 'cannot be applied'],
     ['weekly(ts)', 'is not a transform'],
-    ['bucket(id)', 'is not a transform'],
+    ['bucket(id)', 'has no number'],
     ['nope', 'which is not there'],
   ])('%s is refused before anything is read', async (partitionBy, message) => {
     const path = await kit.file('refused.csv', 'id,ts\n1,2023-01-01 00:00:00\n')

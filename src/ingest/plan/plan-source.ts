@@ -76,7 +76,7 @@ export async function planSource(
   // What the commit would refuse is refused before rows are read.
   checkSchema(fields, existing?.metadata.formatVersion ?? 2)
   const layout = layoutOf(request, existing, fields)
-  const notes = [...inspection.notes, ...columns.notes]
+  const notes = [...repeatedNotes(prepared.files), ...inspection.notes, ...columns.notes]
   const partitions =
     layout.spec === undefined || isUnpartitioned(layout.spec)
       ? undefined
@@ -175,4 +175,14 @@ async function hasSpace(folder: string, bytes: number): Promise<boolean> {
 
 async function givenSchema(request: ImportRequest, session: EngineSession): Promise<Schema | undefined> {
   return request.schemaFile === undefined ? undefined : readSchemaFile(request.schemaFile, session)
+}
+
+/** So many files are named. */
+const MOST_NAMED = 5
+
+function repeatedNotes(files: PreparedSource['files']): string[] {
+  const paths = files.filter((file) => file.isRepeated === true).map((file) => file.path)
+  if (paths.length === 0) return []
+  const more = paths.length > MOST_NAMED ? ` and ${paths.length - MOST_NAMED} more` : ''
+  return [`named more than once and imported once: ${paths.slice(0, MOST_NAMED).join(', ')}${more}`]
 }

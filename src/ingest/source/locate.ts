@@ -1,6 +1,6 @@
 import type { Dirent } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
-import { join, normalize, relative } from 'node:path'
+import { join, normalize, relative, resolve } from 'node:path'
 import { IceboxError, messageOf, systemCode, throwIfCancelled } from '../../base/index.ts'
 import { formatOfName } from './format.ts'
 import { globExpression, globRoot, isGlob } from './glob.ts'
@@ -13,6 +13,8 @@ export interface SourceFile {
   readonly modifiedMs: number
   /** `year=2021/month=11` of its path below the source; null for the null partition. */
   readonly hive: ReadonlyMap<string, string | null>
+  /** Several sources name it, or one does several times: it is one file all the same. */
+  readonly isRepeated?: boolean
 }
 
 const MAX_FILES = 100_000
@@ -28,7 +30,9 @@ export async function locate(sources: readonly string[], signal?: AbortSignal): 
     const files = await filesOf(source, signal)
     if (files.length === 0) throw nothing(source)
     for (const file of files) {
-      found.set(file.path, file)
+      const place = resolve(file.path)
+      const before = found.get(place)
+      found.set(place, before === undefined ? file : { ...before, isRepeated: true })
       if (found.size > MAX_FILES) throw tooMany(source)
     }
   }

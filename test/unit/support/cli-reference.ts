@@ -22,6 +22,7 @@ export function cliReference(program: Command): string {
     '| 2 | wrong usage or configuration (`usage/*`, `config/*`) |',
     '| 3 | memory: refused or exhausted (`memory/*`) |',
     '| 130 | cancelled (Ctrl-C); a second Ctrl-C ends the process at once |',
+    '| 141 | the reader of the output closed it (`head -1`), without a message: what a shell says of programs that end by SIGPIPE |',
     '',
     'Errors are printed on standard error as code, message and remedy; with `--json` on standard output as `{"error":{"code","message","remedy","context"}}`. Colours and progress appear on a terminal only and never with `NO_COLOR`. `ICEBOX_DEBUG=1` adds stack traces.',
     '',
