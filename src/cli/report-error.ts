@@ -22,12 +22,12 @@ export function shownError(error: unknown): ShownError {
   }
 }
 
-/** 1 failed, 2 wrong usage (arguments and configuration), 3 any `memory/*`, 130 cancelled (Ctrl-C), 141 a reader that went (128 + SIGPIPE, by which other programs end there). */
+/** 1 failed, 2 wrong usage (arguments and configuration), 3 any `memory/*`, 130 cancelled (Ctrl-C). A reader that closed the output is 1, of the codes that scripts are promised. */
 export function exitCodeOf(error: unknown): number {
   const { code, context } = shownError(error)
   if (code.startsWith('memory/')) return 3
   if (code.startsWith('usage/') || code.startsWith('config/')) return 2
-  if (code === 'cancelled') return context.outputClosed === true ? 141 : 130
+  if (code === 'cancelled') return context.outputClosed === true ? 1 : 130
   return 1
 }
 
