@@ -13,28 +13,10 @@ import {
 } from '../ingest/index.ts'
 import type { LakeFolder } from './folder.ts'
 import { NumberedCalls } from './numbered-calls.ts'
-import { APPEND_OPTIONS } from './options.ts'
+import { APPEND_OPTIONS, type AppenderOptions, type AppendOptions } from './options.ts'
 
 /** A row: values by column name; a column that is left out is NULL. */
 export type AppendedRow = Readonly<Record<string, unknown>>
-
-export interface AppenderOptions {
-  /** What `append` waits for: `durable` (default), on disk and committed soon; `committed`, in the table. */
-  readonly ack?: 'durable' | 'committed'
-  /**
-   * Makes the whole appender repeatable: its calls of `append` are numbered under this key, one after the other, so that a
-   * program that starts again and makes the same calls adds what is missing. A call that fails has taken its number, too;
-   * the same rows again are the same call.
-   */
-  readonly key?: string
-}
-
-export interface AppendOptions {
-  /** The same key twice is one append, also after a restart, as long as a snapshot of the table holds the first. */
-  readonly key?: string
-  readonly ack?: 'durable' | 'committed'
-  readonly signal?: AbortSignal
-}
 
 /** Streams rows into a table: small appends gather on disk, and are committed together by size, by time, or when asked. */
 export class Appender implements AsyncDisposable {

@@ -21,9 +21,9 @@ export type {
   TableDescription,
   TableListing,
 } from './api.ts'
-export type { Appender, AppenderOptions, AppendOptions, AppendedRow } from './appender.ts'
+export type { Appender, AppendedRow } from './appender.ts'
 export { inspectEnvironment, resolveBudget } from './environment.ts'
 export { findLake } from './folder.ts'
 export { IceboxError } from '../base/index.ts'
 export { Lakehouse } from './lakehouse.ts'
-export type { OpenOptions } from './options.ts'
+export type { AppenderOptions, AppendOptions, OpenOptions } from './options.ts'

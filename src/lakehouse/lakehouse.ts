@@ -22,12 +22,12 @@ import type {
   TableDescription,
   TableListing,
 } from './api.ts'
-import { type Appender, type AppenderOptions } from './appender.ts'
+import type { Appender } from './appender.ts'
 import { allTables, brokenListing, describe, listing } from './describe.ts'
 import { importRequest } from './import-request.ts'
 import { startMeter } from './meter.ts'
 import { parseTableName } from './names.ts'
-import { APPENDER_OPTIONS, DROP_OPTIONS, type OpenOptions, RUN_OPTIONS } from './options.ts'
+import { APPENDER_OPTIONS, type AppenderOptions, DROP_OPTIONS, type OpenOptions, RUN_OPTIONS } from './options.ts'
 import { closeParts, ingestServices, makeParts, openParts, type Parts } from './parts.ts'
 import { planAndImport } from './plan-and-import.ts'
 import { relocateIfMoved } from './relocate.ts'

@@ -12,7 +12,6 @@ import {
   texts,
 } from '../base/index.ts'
 import type { ImportOptions, RunSqlOptions } from './api.ts'
-import type { AppenderOptions, AppendOptions } from './appender.ts'
 
 export interface OpenOptions {
   /** `512MB` or `auto`: overrides performance.memory.max_usage. */
@@ -27,6 +26,24 @@ export interface OpenOptions {
   readonly env?: NodeJS.ProcessEnv
   /** Default: the working folder. */
   readonly cwd?: string
+}
+
+export interface AppenderOptions {
+  /** What `append` waits for: `durable` (default), on disk and committed soon; `committed`, in the table. */
+  readonly ack?: 'durable' | 'committed'
+  /**
+   * Makes the whole appender repeatable: its calls of `append` are numbered under this key, one after the other, so that a
+   * program that starts again and makes the same calls adds what is missing. A call that fails has taken its number, too;
+   * the same rows again are the same call.
+   */
+  readonly key?: string
+}
+
+export interface AppendOptions {
+  /** The same key twice is one append, also after a restart, as long as a snapshot of the table holds the first. */
+  readonly key?: string
+  readonly ack?: 'durable' | 'committed'
+  readonly signal?: AbortSignal
 }
 
 const ENGINES = ['own', 'child'] as const
