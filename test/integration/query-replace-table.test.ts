@@ -381,7 +381,9 @@ describe('a table that was replaced', () => {
       await house.sql`CREATE TABLE a.t (id BIGINT, name VARCHAR)`
       const waiting = await house.appender('a.t')
       await waiting.append([{ id: 1, name: 'abc' }])
-      await house.sql`CREATE OR REPLACE TABLE a.t AS SELECT 'x0' AS id, 6 AS name`
+      // By another lakehouse: this one would have the rows go in before it.
+      await using other = await Lakehouse.open(join(folder, 'lake'))
+      await other.sql`CREATE OR REPLACE TABLE a.t AS SELECT 'x0' AS id, 6 AS name`
       await expect(waiting.commit()).rejects.toMatchObject({
         code: 'stream/uncommitted',
         message: expect.stringContaining('the table was replaced after these rows were appended'),

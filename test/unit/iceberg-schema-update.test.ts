@@ -199,19 +199,19 @@ describe('SchemaUpdate', () => {
     expect(update((u) => u.addColumn('n', long), withRows).dependsOnRows).toBe(false)
   })
 
-  it('finds a column whose name has a dot before a path', () => {
+  it('finds columns and fields whose names have dots', () => {
     const dotted = newTable({
       schema: {
         schemaId: 0,
         identifierFieldIds: [],
         fields: [
           column(1, 'a.b', long),
-          column(2, 'a', { kind: 'struct', fields: [column(3, 'b', long), column(4, 'c.d', long)] }),
+          column(2, 'a', { kind: 'struct', fields: [column(3, 'e', long), column(4, 'c.d', long)] }),
         ],
       },
     })
     expect(update((u) => u.rename('a.b', 'x'), dotted).result().fields[0]?.name).toBe('x')
-    expect(columnName(update((u) => u.rename(['a', 'b'], 'x'), dotted).result(), 3)).toBe('a.x')
+    expect(columnName(update((u) => u.rename(['a', 'e'], 'x'), dotted).result(), 3)).toBe('a.x')
     expect(columnName(update((u) => u.rename('a.c.d', 'x'), dotted).result(), 4)).toBe('a.x')
   })
 })

@@ -94,9 +94,10 @@ describe('the structure of JSON objects together', () => {
 
   it('mixes what has no type in common, and makes reals of whole numbers beside them', () => {
     expect(merged(leaf('integer'), leaf('real'))).toEqual(leaf('real'))
-    expect(merged(leaf('integer'), leaf('text'))).toEqual(leaf('mixed'))
-    expect(merged(leaf('boolean'), leaf('integer'))).toEqual(leaf('mixed'))
-    expect(merged(struct({ a: leaf('text') }), leaf('text'))).toEqual(leaf('mixed'))
+    const mixed = (...kinds: string[]) => ({ ...leaf('mixed'), kinds })
+    expect(merged(leaf('integer'), leaf('text'))).toEqual(mixed('numbers', 'text'))
+    expect(merged(leaf('boolean'), leaf('integer'))).toEqual(mixed('true and false', 'numbers'))
+    expect(merged(struct({ a: leaf('text') }), leaf('text'))).toEqual(mixed('objects', 'text'))
     expect(merged(struct({ a: leaf('text') }), leaf('none'))).toEqual(struct({ a: leaf('text') }))
     expect(merged({ kind: 'list', element: leaf('none') }, { kind: 'list', element: leaf('real') })).toEqual({
       kind: 'list',

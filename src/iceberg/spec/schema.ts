@@ -107,12 +107,9 @@ export interface FreshSchema {
 export function assignFreshIds(schema: Schema, startAfter = 0, known?: Schema): FreshSchema {
   let last = startAfter
   const idMap = new Map<number, number>()
-  const used = new Set<number>()
   const next = (old: number) => {
     const same = known === undefined ? undefined : fieldByPath(known, columnName(schema, old))?.id
-    // Names with dots can make one path of two fields: the first has the id.
-    const id = same === undefined || used.has(same) ? ++last : same
-    used.add(id)
+    const id = same ?? ++last
     idMap.set(old, id)
     return id
   }
