@@ -21,15 +21,16 @@ export const texts: OptionRule = {
   takes: (value) => Array.isArray(value) && value.every((item) => typeof item === 'string'),
 }
 export const anObject: OptionRule = { allowed: 'an object', takes: isObject }
-/** Of this realm or another, or a library's own. */
+/** Of this realm or another, or a library's own; `null` is none, as for `fetch`. */
 export const aSignal: OptionRule = {
   allowed: 'the signal of an AbortController',
   takes: (value) =>
-    isObject(value) &&
-    'aborted' in value &&
-    typeof value.aborted === 'boolean' &&
-    'addEventListener' in value &&
-    typeof value.addEventListener === 'function',
+    value === null ||
+    (isObject(value) &&
+      'aborted' in value &&
+      typeof value.aborted === 'boolean' &&
+      'addEventListener' in value &&
+      typeof value.addEventListener === 'function'),
 }
 export const aCount: OptionRule = {
   allowed: 'a whole number above 0',
@@ -80,6 +81,7 @@ function check(
     throw invalid(call, `needs ${within}${name}`, `give ${rules[name]?.allowed}`, { option: within + name })
   }
   for (const [name, value] of Object.entries(given)) {
+    if (value === undefined) continue
     const option = within + name
     const rule = Object.hasOwn(rules, name) ? rules[name] : undefined
     if (rule === undefined) {
@@ -88,7 +90,6 @@ function check(
         near.length > 0 ? `did you mean ${near.join(' or ')}?` : `there are: ${Object.keys(rules).join(', ')}`
       throw invalid(call, `has no option ${option}`, remedy, { option })
     }
-    if (value === undefined) continue
     if (!rule.takes(value))
       throw invalid(call, `was given ${option}: ${shownValue(value)}`, `write ${rule.allowed}`, { option })
     if (rule.inside !== undefined) check(call, `${option}.`, value, rule.inside, [])

@@ -1,4 +1,3 @@
-import { nearestNames } from '../base/index.ts'
 import { KEY_NAMES, MEMORY_FLAG } from './keys.ts'
 
 /** Where a text came from, for errors and `config explain`. */
@@ -58,5 +57,5 @@ export function environmentSettings(environment: Readonly<Record<string, string 
 
 function meansKey(name: string): boolean {
   if (name === MEMORY_FLAG) return true
-  return name.includes('_') && nearestNames(name, UNDERSCORED).length > 0
+  return UNDERSCORED.includes(name)
 }

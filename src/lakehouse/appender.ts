@@ -46,7 +46,8 @@ export class Appender implements AsyncDisposable {
       return await this.#handle.stream.append(rows, { ...options, ack })
     const number = this.#calls.take(rows)
     const appended = this.#handle.stream.append(rows, { ...options, ack, key: `${prefix}/${number}` })
-    this.#underWay = Promise.allSettled([this.#underWay, appended])
+    // Of its results nothing is kept.
+    this.#underWay = Promise.allSettled([this.#underWay, appended]).then(() => undefined)
     try {
       return await appended
     } catch (error) {

@@ -70,7 +70,8 @@ export class Running {
         return (...args) => {
           try {
             const answer = callback(...args)
-            if (answer instanceof Promise) answer.catch(fail)
+            // A promise of any kind, of this realm or another.
+            Promise.resolve(answer).catch(fail)
           } catch (error) {
             fail(error)
           }

@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Lakehouse } from '../../src/lakehouse/index.ts'
 
 let folder: string
@@ -91,6 +91,10 @@ describe('rows that wait when this process changes their table', () => {
     await using writer = await lake.appender('s.t')
     await writer.append([{ i: 1 }])
     await expect(lake.sql`alter table s.t alter column a set not null`).rejects.toThrow(/may hold null/)
+    // Given, and not yet taken.
+    const taken = writer.append([{ i: 3 }])
+    await expect(lake.sql`alter table s.t alter column a set not null`).rejects.toThrow(/may hold null/)
+    await taken
     await writer.append([{ i: 2, a: 2 }])
     await run(lake, 'create or replace table s.t (b int)')
     await writer.append([{ b: 3 }])
@@ -111,6 +115,33 @@ describe('rows that wait when this process changes their table', () => {
     await run(lake, 'alter table s.t alter column a drop not null')
     await writer.close()
     expect(await lake.sql`select * from s.t`).toEqual([{ i: 1, a: null }])
+  })
+})
+
+describe('two names of one table', () => {
+  it('have streams of their own: rows go where the appender was opened', async () => {
+    await run(lake, 'create table s.t (i int)')
+    await using first = await lake.appender('s.t')
+    await first.append([{ i: 1 }], { ack: 'committed' })
+    const { metadataLocation } = await lake.catalog.loadTable({ namespace: ['s'], name: 't' })
+    await lake.registerTable('s.copy', metadataLocation)
+    await using copy = await lake.appender('s.copy')
+    await copy.append([{ i: 2 }], { ack: 'committed' })
+    await first.append([{ i: 3 }], { ack: 'committed' })
+    expect(await lake.sql`select i from s.t order by i`).toEqual([{ i: 1 }, { i: 3 }])
+    expect(await lake.sql`select i from s.copy order by i`).toEqual([{ i: 1 }, { i: 2 }])
+  })
+})
+
+describe('many appends at once', () => {
+  it('read a table that others changed once, and not each', async () => {
+    await run(lake, 'create table s.t (i int)')
+    await using writer = await lake.appender('s.t')
+    await writer.append([{ i: 0 }], { ack: 'committed' })
+    await run(other, 'insert into s.t values (1)')
+    const reads = vi.spyOn(lake.catalog, 'loadTable')
+    await Promise.all(Array.from({ length: 200 }, (_, at) => writer.append([{ i: at }])))
+    expect(reads.mock.calls.length).toBeLessThan(5)
   })
 })
 

@@ -338,7 +338,13 @@ describe('a call that is wrong, as JavaScript can make it', () => {
 
   it('undefined is as good as left out', async () => {
     await using lake = await Lakehouse.open(lakeFolder, untyped({ memory: undefined }))
-    const options = { table: 'geo.cities', source: join(folder, 'cities.csv'), csv: undefined, signal: undefined }
+    const options = {
+      table: 'geo.cities',
+      source: join(folder, 'cities.csv'),
+      csv: undefined,
+      signal: null,
+      other: undefined,
+    }
     expect((await lake.import(untyped(options))).rows).toBe(3)
   })
 

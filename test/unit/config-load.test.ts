@@ -183,7 +183,6 @@ describe('sources', () => {
 
   it.each([
     ['ICEBOX_PERFORMANCE_MEMORY_MAX_USAGE', 'ICEBOX_PERFORMANCE__MEMORY__MAX_USAGE'],
-    ['ICEBOX_PERFORMANCE_MEMORY_MAXUSAGE', 'ICEBOX_PERFORMANCE__MEMORY__MAX_USAGE'],
     ['ICEBOX_QUERY_TIMEOUT', 'ICEBOX_QUERY__TIMEOUT'],
     ['ICEBOX_MEMORY', 'ICEBOX_PERFORMANCE__MEMORY__MAX_USAGE'],
   ])('refuse %s, which was passed over without a word', async (variable, meant) => {
@@ -196,7 +195,16 @@ describe('sources', () => {
 
   it('leave variables alone that are not keys: ours of other uses, and other people’s', async () => {
     const names = ['HOME', 'ENGINE', 'DEBUG', 'DETECT_LEAKS', 'LAUNCHER', 'TEST_SEED', 'TEST_RESULTS', 'WRITE_DOCS']
-    const others = ['IMAGE', 'STORAGE_PATH', 'QUERY_LOG', 'PERFORMANCE', 'MEMORY_LIMIT', 'DATA_DIR']
+    const others = [
+      'IMAGE',
+      'STORAGE_PATH',
+      'QUERY_LOG',
+      'PERFORMANCE',
+      'MEMORY_LIMIT',
+      'DATA_DIR',
+      'TEST_TIMEOUT',
+      'REST_TIMEOUT',
+    ]
     const environment = Object.fromEntries([...names, ...others].map((name) => [`ICEBOX_${name}`, '1']))
     expect(await findConfigurationProblems({ environment })).toEqual([])
   })

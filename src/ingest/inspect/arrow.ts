@@ -83,7 +83,13 @@ export async function* arrowBatches(paths: readonly string[]): AsyncGenerator<Re
       const first = columnsOf(reader.schema)
       for (let count = 1; ; count++) {
         if (!isSame(first, columnsOf(reader.schema))) throw otherStream(path, count)
-        for await (const batch of reader) yield batch
+        let schema = reader.schema
+        for await (const batch of reader) {
+          // A stream without its end marker: the next one's schema is a message among the others.
+          if (batch.schema !== schema && !isSame(first, columnsOf(batch.schema))) throw otherStream(path, count + 1)
+          schema = batch.schema
+          yield batch
+        }
         if (reader.isFile() || (await reader.reset().open()).closed) break
       }
       await checkEnd(path)

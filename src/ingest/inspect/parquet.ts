@@ -84,23 +84,28 @@ async function sizeOfFooter(path: string, memoryLimitBytes: number): Promise<num
 
 const FOOTER_FACTOR = 13
 const LOOK_BYTES = 1 << 20
-/** The end of one file and the beginning of the next. */
-const SEAM = 'PAR1PAR1'
+/** The end of one file and the beginning of the next; before it stands the length of the first one's footer. */
+const SEAM = Buffer.from('PAR1PAR1')
+const LENGTH_BYTES = 4
 
 /**
  * Parquet files cannot be put one behind the other (`cat`): the last footer is the one that is read, and counts from the
  * beginning, so that the rows of the rest would be dropped without a word. Behind the last page are indexes, bloom filters
- * and the footer; a seam there is that of another file.
+ * and the footer; a seam there is that of another file, if a length stands before it, and not a value in a bound.
  */
 async function checkOneFile({ path, sizeBytes }: SourceFile, endOfPages: number): Promise<void> {
-  for (let at = Math.max(4, endOfPages); at < sizeBytes; at += LOOK_BYTES) {
-    const bytes = await readRange(path, at, LOOK_BYTES + SEAM.length)
-    if (!bytes.includes(SEAM, 0, 'latin1')) continue
-    throw new IceboxError('source/format', {
-      message: `${path} holds more than one Parquet file, one behind the other, and only the last could be read`,
-      remedy: 'import the files apart',
-      context: { file: path },
-    })
+  for (let at = Math.max(LENGTH_BYTES, endOfPages); at < sizeBytes; at += LOOK_BYTES) {
+    const bytes = await readRange(path, at - LENGTH_BYTES, LOOK_BYTES + LENGTH_BYTES + SEAM.length)
+    for (let seam = bytes.indexOf(SEAM); seam >= 0; seam = bytes.indexOf(SEAM, seam + 1)) {
+      const footerBytes = seam < LENGTH_BYTES ? 0 : bytes.readUInt32LE(seam - LENGTH_BYTES)
+      const end = at - LENGTH_BYTES + seam
+      if (footerBytes === 0 || footerBytes + LENGTH_BYTES + SEAM.length / 2 > end) continue
+      throw new IceboxError('source/format', {
+        message: `${path} holds more than one Parquet file, one behind the other, and only the last could be read`,
+        remedy: 'import the files apart',
+        context: { file: path },
+      })
+    }
   }
 }
 

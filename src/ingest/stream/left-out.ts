@@ -1,4 +1,5 @@
 import { rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { IceboxError } from '../../base/index.ts'
 import { fileError, syncPath } from '../write/files.ts'
 import type { Frame } from './frame.ts'
@@ -42,6 +43,8 @@ export async function setAside(
     if (copy !== undefined) {
       await syncPath(copy)
       await rename(copy, file)
+      // The segment, which has them too, goes after the commit.
+      await syncPath(dirname(file))
     }
     await rm(folder, { recursive: true, force: true })
     return places

@@ -16,6 +16,7 @@ export interface StreamHandle {
 }
 
 interface Shared {
+  readonly uuid: string
   readonly stream: Promise<TableStream>
   users: number
 }
@@ -24,14 +25,16 @@ interface Shared {
 const SIGN_OF_LIFE_MS = 60_000
 
 /**
- * The streams of a lakehouse in this process: one a table, whatever its name is by now, shared by all that append to it, so
- * that their rows gather.
+ * The streams of a lakehouse in this process: one a table, shared by all that append to it, so that their rows gather. A table
+ * is its uuid under a name: two names may have one uuid (a copy that was registered), and one name two after another.
  */
 export class StreamHub {
   readonly #parts: StreamParts
   readonly #shared: SharedLimits
-  /** By the uuid of the table. */
+  /** By uuid and name of the table when it was opened. */
   readonly #streams = new Map<string, Shared>()
+  /** Those whose last handle was closed, until they ended. */
+  readonly #ending = new Set<Shared>()
   #cancelSign: (() => void) | undefined
 
   constructor(parts: StreamParts) {
@@ -50,8 +53,9 @@ export class StreamHub {
   /** Rejects `table/not-found`, `storage/*`, `iceberg/unsupported` for a table with types that cannot be written. */
   async open(table: TableIdentifier): Promise<StreamHandle> {
     const loaded = await this.#parts.catalog.loadTable(table)
-    const key = loaded.metadata.tableUuid
-    const shared = this.#streams.get(key) ?? { stream: this.#start(table, loaded), users: 0 }
+    const { tableUuid: uuid } = loaded.metadata
+    const key = JSON.stringify([uuid, table.namespace, table.name])
+    const shared = this.#streams.get(key) ?? { uuid, stream: this.#start(table, loaded), users: 0 }
     this.#streams.set(key, shared)
     shared.users++
     const leave = () => {
@@ -77,7 +81,7 @@ export class StreamHub {
           },
         },
         close: () => {
-          closing ??= leave() ? stream.close() : stream.commit()
+          closing ??= leave() ? this.#end(shared, stream) : stream.commit()
           return closing
         },
       }
@@ -87,16 +91,26 @@ export class StreamHub {
     }
   }
 
+  async #end(shared: Shared, stream: TableStream): Promise<void> {
+    this.#ending.add(shared)
+    try {
+      await stream.close()
+    } finally {
+      this.#ending.delete(shared)
+    }
+  }
+
   /**
    * Rows that wait for the table go into it, before it is changed so that they might not fit. Where they cannot, they wait on,
    * and who waits for them is told.
    */
   async settle(table: TableIdentifier): Promise<void> {
-    if (this.#streams.size === 0) return
+    const open = [...this.#streams.values(), ...this.#ending]
+    if (open.length === 0) return
     try {
       const { metadata } = await this.#parts.catalog.loadTable(table)
-      const shared = this.#streams.get(metadata.tableUuid)
-      await (await shared?.stream)?.commit()
+      const own = open.filter(({ uuid }) => uuid === metadata.tableUuid)
+      await Promise.allSettled(own.map(async ({ stream }) => (await stream).settle()))
     } catch (error) {
       if (!isIceboxError(error)) throw error
     }

@@ -96,6 +96,7 @@ export class TableStream {
   /** The table's name when it was last looked at, and its metadata then. */
   #identifier: TableIdentifier
   #metadataLocation = ''
+  #reading: Promise<void> | undefined
   #keysAppended = 0
   #closing: Promise<void> | undefined
 
@@ -182,6 +183,12 @@ export class TableStream {
   /** Resolves when all that was acknowledged before the call is in the table. Rejects `stream/uncommitted`. */
   commit(): Promise<void> {
     return this.#committer.commit(this.#spool.lastSequence)
+  }
+
+  /** The same for all that was given before the call. */
+  async settle(): Promise<void> {
+    await Promise.allSettled(this.#underWay)
+    await this.commit()
   }
 
   signOfLife(): Promise<void> {
@@ -294,22 +301,38 @@ export class TableStream {
   }
 
   /**
-   * For the table's columns as they are: one lookup in the catalog, and a reading where it names other metadata than the
-   * last one. A row that was made for columns of before would lie in others that have their names now. Rejects `table/gone`.
+   * For the table's columns as they are when it is called, or later: one lookup in the catalog, and a reading where it names
+   * other metadata than the last one, for all appends that wait. A row that was made for columns of before would lie in
+   * others that have their names now. Rejects `table/gone`.
    */
   async #encoderOfNow(): Promise<RowEncoder> {
-    const { catalog } = this.#parts
-    const location = await catalog.metadataLocation(this.#identifier).catch((error: unknown) => {
+    const location = await this.#parts.catalog.metadataLocation(this.#identifier).catch((error: unknown) => {
       if (isIceboxError(error, 'table/not-found') || isIceboxError(error, 'namespace/not-found')) return undefined
       throw error
     })
-    // What another append learned meanwhile may be older: compared and taken in one turn.
-    if (location === undefined || location !== this.#metadataLocation) {
-      const { identifier, table } = await findTable(catalog, { ...this.#stream.table, identifier: this.#identifier })
-      this.#identifier = identifier
-      this.#refresh(table)
-    }
+    const isKnown = (): boolean => location !== undefined && location === this.#metadataLocation
+    if (isKnown()) return this.#encoder
+    // One that began before the lookup may have seen less.
+    await this.#reading?.catch(() => undefined)
+    if (isKnown()) return this.#encoder
+    this.#reading ??= this.#read().finally(() => {
+      this.#reading = undefined
+    })
+    await this.#reading
     return this.#encoder
+  }
+
+  async #read(): Promise<void> {
+    for (;;) {
+      const before = this.#metadataLocation
+      const sought = { ...this.#stream.table, identifier: this.#identifier }
+      const { identifier, table } = await findTable(this.#parts.catalog, sought)
+      this.#identifier = identifier
+      // A commit of the stream may have brought in what is newer meanwhile.
+      if (this.#metadataLocation !== before) continue
+      this.#refresh(table)
+      return
+    }
   }
 
   #refresh(table: LoadedTable): void {
