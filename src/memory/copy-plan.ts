@@ -68,7 +68,7 @@ export function planCopy(input: CopyPlanInput): CopyPlan {
     rowGroupSize: rowGroupSize({ rowWidthBytes: input.rowWidthBytes, targetBytes: perThread }),
     rowGroupBytes: Math.floor(perThread * ROW_GROUP_SLACK),
     fileSizeBytes: input.targetFileBytes,
-    csvBufferBytes: csvBufferBytes(memoryLimitBytes),
+    csvBufferBytes: csvBufferBytes(memoryLimitBytes - heldByColumns(input)),
     memoryLimitBytes,
   }
 }
@@ -86,6 +86,15 @@ export function rowGroupSize(input: { readonly rowWidthBytes: number; readonly t
 /** `buffer_size` of a CSV file that a person's SQL reads; undefined where the engine has room for DuckDB's own. */
 export function csvBufferOfQuery({ memoryLimitBytes }: Pick<EnginePlan, 'memoryLimitBytes'>): number | undefined {
   return memoryLimitBytes * CSV_BUFFER_SHARE < DEFAULT_CSV_BUFFER ? csvBufferBytes(memoryLimitBytes) : undefined
+}
+
+/**
+ * Of the limit, what hundreds of columns hold: buffers are of the rest (300 columns at 256MB ran out of memory by less than
+ * 1 MB, or not). Fewer are left to the shares.
+ */
+function heldByColumns({ columns = 0, engine }: CopyPlanInput): number {
+  const bytes = columns * COLUMN_BYTES
+  return bytes * 2 > engine.memoryLimitBytes ? bytes : 0
 }
 
 function csvBufferBytes(memoryLimitBytes: number): number {

@@ -94,6 +94,8 @@ describe('a COPY fits the limit of its engine', () => {
   })
 
   it('has CSV buffers of 2 to 16 MiB: smaller ones are slow, larger ones were most of what an import held', () => {
+    expect(copy(85, 2_400, { columns: 300 }).csvBufferBytes).toBe(2 * MiB)
+    expect(copy(85, 2_400, { columns: 30 }).csvBufferBytes).toBe(copy(85, 2_400).csvBufferBytes)
     expect(copy(40, 272).csvBufferBytes).toBeGreaterThanOrEqual(2 * MiB)
     expect(copy(4000, 272).csvBufferBytes).toBeLessThanOrEqual(16 * MiB)
   })

@@ -147,6 +147,7 @@ async function write(
       engine: engine.plan,
       rowWidthBytes: plan.estimate.rowWidthBytes,
       targetFileBytes: services.settings.targetFileSizeBytes,
+      columns: mapping.length,
     }).csvBufferBytes
     let read: SelectOptions = { bufferBytes }
     const copy = (parsesNumbers: boolean) => {
