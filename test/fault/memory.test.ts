@@ -38,6 +38,13 @@ beforeAll(async () => {
   await writeLines('tiny1000.csv', 5_000, names(1_000), (at) => numbers(at, 1_000))
   // 48,000 column chunks: the footer takes 40 MB when it is read.
   await writeParquet('footer.parquet', 409_600, 240)
+  // Numbers below a column are looked at apart.
+  await writeLines('nested200.ndjson', 3_000, '', (at) =>
+    JSON.stringify({
+      id: at,
+      o: Object.fromEntries(Array.from({ length: 200 }, (_, key) => [`k${key}`, at + key + 0.5])),
+    }),
+  )
   await writeLines('keys200.ndjson', 10_000, '', (at) =>
     JSON.stringify(
       Object.fromEntries(Array.from({ length: 200 }, (_, key) => [`k${key}`, (at * 7 + key * 13) % 99_991])),
@@ -197,6 +204,7 @@ const WIDE: readonly (readonly [budget: number, file: string, outcome: Outcome, 
   // Line 1 is the header, row 1,200 the first that is bad.
   [256, 'bad40k.csv', { code: /^source\/row$/, message: /line 1202, column 'id': 'x1200'/ }],
   [256, 'keys200.ndjson', { rows: 10_000 }],
+  [256, 'nested200.ndjson', { rows: 3_000 }],
   [400, 'keys200.ndjson', { rows: 10_000 }],
   [225, 'long40k.ndjson', { rows: 3_000 }],
   [256, 'long40k.ndjson', { rows: 3_000 }],

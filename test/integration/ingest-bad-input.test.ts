@@ -51,8 +51,8 @@ describe('bad input: a clear error, and nothing is left', () => {
     await expectNothingLeft()
   })
 
-  it('a header without rows is no table', async () => {
-    const error = await failure(kit.import({ sources: [await kit.file('header.csv', 'id,name\n')] }))
+  it.each(['id,name\n', '\n\r\nid,name\n'])('a header without rows is no table: %j', async (text) => {
+    const error = await failure(kit.import({ sources: [await kit.file('header.csv', text)] }))
     expect(error.code).toBe('source/empty')
     expect(error.message).toContain('header')
     await expectNothingLeft()
@@ -315,7 +315,10 @@ describe('bad input: a clear error, and nothing is left', () => {
     const ids = tableFromArrays({ id: Int32Array.of(1, 2, 3) })
     const texts = tableFromArrays({ id: ['a', 'b'] })
     const none = tableFromArrays({ id: Int32Array.of() })
+    // Cut between two batches, the first of which ends in zeros.
+    const zeros = tableToIPC(tableFromArrays({ id: new Int32Array(100) }), 'stream').subarray(0, -8)
     const cases = [
+      ['source/truncated', 'its end is missing', zeros],
       ['schema/mismatch', 'number 2', tableToIPC(ids, 'stream'), tableToIPC(texts, 'stream')],
       ['schema/mismatch', 'number 2', tableToIPC(ids, 'stream').subarray(0, -8), tableToIPC(texts, 'stream')],
       ['source/truncated', 'whole', tableToIPC(ids, 'stream'), tableToIPC(ids, 'stream').subarray(0, -16)],

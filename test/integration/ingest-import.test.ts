@@ -354,6 +354,21 @@ describe('what gets into a table', () => {
     await batches.return(undefined)
   })
 
+  it('whole numbers that no double holds stay text beside NaN', async () => {
+    const table = fresh()
+    await kit.import({ table, sources: [await csv('ids-nan.csv', 'id,v', '9007199254740993,1', 'NaN,2')] })
+    expect(await kit.read('SELECT id FROM $T ORDER BY v', table.name)).toEqual([
+      { id: '9007199254740993' },
+      { id: 'NaN' },
+    ])
+  })
+
+  it('keys of JSON that end in a backslash are columns', async () => {
+    const table = fresh()
+    await kit.import({ table, sources: [await kit.file('backslash.ndjson', '{"c\\\\":1.5}\n')] })
+    expect(await kit.read('SELECT * FROM $T', table.name)).toEqual([{ 'c\\': 1.5 }])
+  })
+
   it('Arrow streams that follow each other (cat) are read to the last, from a file and from standard input', async () => {
     const { tableFromArrays, tableToIPC } = await import('apache-arrow')
     const stream = (...ids: number[]) => tableToIPC(tableFromArrays({ id: Int32Array.from(ids) }), 'stream')

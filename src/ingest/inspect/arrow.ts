@@ -163,9 +163,12 @@ export async function checkEnd(path: string): Promise<void> {
     await handle.read(head, 0, head.length, 0)
     await handle.read(tail, 0, tail.length, size - tail.length)
     const isFile = head.toString('latin1') === 'ARROW1'
+    // Before Arrow 0.15 messages, and the end, had no mark. Of newer ones bodies end in zeros, too.
+    const isOld = head.length >= 4 && head.readInt32LE(0) !== -1
     const isWhole = isFile
       ? tail.toString('latin1').endsWith('ARROW1')
-      : tail.equals(Buffer.from([0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0])) || tail.subarray(4).equals(Buffer.alloc(4))
+      : tail.equals(Buffer.from([0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0])) ||
+        (isOld && tail.subarray(4).equals(Buffer.alloc(4)))
     if (!isWhole) throw truncated(path, 'its end is missing')
   } finally {
     await handle.close()

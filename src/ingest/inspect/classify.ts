@@ -67,6 +67,8 @@ const TIMESTAMP = /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?$/
 const TIMESTAMPTZ = /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)? ?(?:Z|[+-]\d\d(?::?\d\d)?)$/
 const TIME = /^([01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?$/
 const LOCAL = /^(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?:[ T](\d{1,2}:\d\d(?::\d\d)?)( ?[AaPp][Mm])?)?$/
+/** Whole numbers of so many digits are exact in a double. */
+const EXACT_DIGITS = 15
 /** Iceberg spec, "Primitive Types": of a decimal. */
 const MOST_DIGITS = 38
 const LARGEST_LONG = 9_223_372_036_854_775_807n
@@ -190,6 +192,11 @@ export function decide(evidence: Evidence): TextDecision {
     return { type: 'VARCHAR', why: note, note }
   }
   if (only('integer', 'large-integer', 'real') && kinds.has('large-integer')) return largeNumbers(evidence)
+  const special = examples.get('no-number')
+  if (special !== undefined && kinds.has('integer') && evidence.wholeDigits > EXACT_DIGITS) {
+    const note = `'${special}' is in no whole number, and a double does not hold ${evidence.wholeDigits} digits: kept as text`
+    return { type: 'VARCHAR', why: note, note }
+  }
   if (only('integer', 'real', 'no-number') && (kinds.has('integer') || kinds.has('real'))) return doubles(evidence)
   if (only('boolean')) return { type: 'BOOLEAN', why: `${n} sampled values are true or false` }
   if (only('date')) return { type: 'DATE', why: `${n} sampled values are dates (ISO 8601)` }

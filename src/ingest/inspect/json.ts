@@ -18,7 +18,7 @@ import { quoteIdentifier, quoteList, textOf } from '../sql.ts'
 import { decide, newEvidence, type TextDecision } from './classify.ts'
 import { emptySource, foundInPath, type InspectScene } from './csv.ts'
 import { checkNames, checkSpelling } from './names.ts'
-import { decideNumbers, mixedNote, NO_FIELDS, notesBelow, numberLeaves } from './json-leaves.ts'
+import { decideNumbers, LOOKED_AT_BYTES, mixedNote, NO_FIELDS, notesBelow, numberLeaves } from './json-leaves.ts'
 import { MAX_LEVELS, MAX_LIST_LEVELS, sampleStructure } from './json-structure.ts'
 import { inspectTexts, type TextColumn, whyOf } from './text-columns.ts'
 import { scanText } from '../source/text-scan.ts'
@@ -92,7 +92,7 @@ async function inspectObjects(
     await checkFiles(shape, empty, scene)
     checkNames([...shape.fields.map((field) => field.name), ...hive.map((column) => column.name)], where)
     const description: JsonDescription = { ...base, shape }
-    const columns = await decideColumns({ ...description, isTolerant }, shape, sample.rows, scene)
+    const columns = await decideColumns({ ...description, isTolerant }, shape, sample, scene)
     const width = sample.averageBytes
     const totalBytes = used.reduce((sum, file) => sum + file.sizeBytes * (file.compression === 'none' ? 1 : 8), 0)
     // For the import only: the reader looks further than the sample.
@@ -175,6 +175,16 @@ async function checkFiles(shape: JsonStruct, description: JsonDescription, scene
   checkSpelling(found)
 }
 
+/** What a leaf is where nothing more was decided: as JSON has it. */
+const UNDECIDED: Readonly<Record<JsonLeaf['values'], string>> = {
+  boolean: 'BOOLEAN',
+  integer: 'BIGINT',
+  real: 'DOUBLE',
+  text: 'VARCHAR',
+  none: 'VARCHAR',
+  mixed: 'VARCHAR',
+}
+
 /** DuckDB's type of a nested shape; numbers are what was decided of them. */
 function typeOfShape(shape: JsonShape, decided: ReadonlyMap<JsonLeaf, TextDecision>): string {
   switch (shape.kind) {
@@ -185,7 +195,7 @@ function typeOfShape(shape: JsonShape, decided: ReadonlyMap<JsonLeaf, TextDecisi
         ? 'VARCHAR'
         : `STRUCT(${shape.fields.map((field) => `${quoteIdentifier(field.name)} ${typeOfShape(field.shape, decided)}`).join(', ')})`
     case 'leaf':
-      return shape.values === 'boolean' ? 'BOOLEAN' : (decided.get(shape)?.type ?? 'VARCHAR')
+      return decided.get(shape)?.type ?? UNDECIDED[shape.values]
     default:
       return shape satisfies never
   }
@@ -194,7 +204,7 @@ function typeOfShape(shape: JsonShape, decided: ReadonlyMap<JsonLeaf, TextDecisi
 async function decideColumns(
   description: JsonDescription,
   shape: JsonStruct,
-  sampled: number,
+  { rows: sampled, averageBytes }: { readonly rows: number; readonly averageBytes: number },
   scene: InspectScene,
 ): Promise<FoundColumn[]> {
   const scalars = shape.fields.filter(
@@ -219,8 +229,10 @@ async function decideColumns(
   })
   const seen = new Map(columns.map((column) => [column.name, column]))
   const nested: JsonStruct = { kind: 'struct', fields: shape.fields.filter((field) => field.shape.kind !== 'leaf') }
-  const rows = sampledRows({ ...description, hive: [], shape: nested }, sampled)
-  const decided = await decideNumbers(scene.session, numberLeaves(nested), rows, scene.signal)
+  const leaves = numberLeaves(nested)
+  const looked = Math.min(sampled, Math.ceil(LOOKED_AT_BYTES / Math.max(1, averageBytes)))
+  const rows = sampledRows({ ...description, hive: [], shape: nested }, looked)
+  const decided = await decideNumbers(scene.session, leaves, rows, scene.signal)
   return shape.fields.map((field) => foundColumn(field.name, field.shape, seen.get(field.name), decided))
 }
 

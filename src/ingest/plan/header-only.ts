@@ -25,7 +25,10 @@ export async function headerOnly(prepared: PreparedSource): Promise<IceboxError>
 async function hasTextBelowHeader({ path, compression }: PreparedFile): Promise<boolean> {
   if (compression === 'zstd') return false
   const head = compression === 'gzip' ? await readGzipHead(path, HEADER_BYTES) : await readHead(path, HEADER_BYTES)
-  const text = Buffer.from(head).toString('latin1')
+  // Blank lines before the header are passed over.
+  const text = Buffer.from(head)
+    .toString('latin1')
+    .replace(/^[\r\n]+/, '')
   const end = text.search(/[\r\n]/)
   return end >= 0 && text.slice(end).trim() !== ''
 }

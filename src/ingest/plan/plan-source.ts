@@ -73,8 +73,9 @@ export async function planSource(
   const inspection = { ...found, description: fittedSource(found.description, columns.mapping) }
   refuseTooManyColumns(prepared.format, columns.mapping, services.engine.memoryLimitBytes)
   const fields: Schema = { schemaId: 0, fields: columns.fields, identifierFieldIds: [] }
-  // What the commit would refuse is refused before rows are read.
-  checkSchema(fields, existing?.metadata.formatVersion ?? 2)
+  // What the commit would refuse is refused before rows are read. An append adds no schema.
+  if (existing === undefined || request.mode === 'replace' || columns.changes.length > 0)
+    checkSchema(fields, existing?.metadata.formatVersion ?? 2)
   const layout = layoutOf(request, existing, fields)
   const notes = [...repeatedNotes(prepared.files), ...inspection.notes, ...columns.notes]
   const partitions =

@@ -1,4 +1,5 @@
 import { IceboxError, isIceboxError } from '../../base/index.ts'
+import type { SqlParameter } from '../../engine/index.ts'
 import { isPrimitive, type NestedField, type Type } from '../../iceberg/index.ts'
 import { castableText, type DescribedColumn } from '../../ingest/index.ts'
 import { rowsOf, type Span, type ValuesList } from '../parse/values-list.ts'
@@ -6,7 +7,7 @@ import type { StatementOptions } from '../port.ts'
 import { originalOffset, replaceSpans } from '../resolve/replace.ts'
 import { nextSignificant, quoteText } from '../text/names.ts'
 import type { StatementText } from '../text/statements.ts'
-import { isKeyword } from '../text/tokenizer.ts'
+import { isKeyword, type Token } from '../text/tokenizer.ts'
 import { readType } from '../views/read-type.ts'
 import { offsetOf } from './errors.ts'
 import { refuseLostFields } from './lost-fields.ts'
@@ -103,9 +104,9 @@ export async function refuseLostFieldsOfValues(
   const types: string[] = []
   for (const row of rowsOf(query, valuesWord(values, query))) {
     const elements = nested.flatMap(({ source }) => row[source] ?? [])
-    types.push(`(${elements.map((span) => `typeof(${textAsSent(query, span, prepared)})`).join(', ')})`)
+    types.push(`(${elements.map((span) => `typeof(${textAsSent(query, span, prepared, options)})`).join(', ')})`)
   }
-  const withClause = textAsSent(query, { start: 0, end: values.start }, prepared)
+  const withClause = textAsSent(query, { start: 0, end: values.start }, prepared, options)
   const { signal } = options
   const found = await prepared.lease.session
     .all(`${withClause} SELECT DISTINCT * FROM (VALUES ${types.join(', ')})`, signal === undefined ? {} : { signal })
@@ -119,17 +120,34 @@ export async function refuseLostFieldsOfValues(
   }
 }
 
-/** An element as the engine gets it. DEFAULT and parameters have no fields of their own. */
-function textAsSent(query: StatementText, { start, end }: Span, { replacements }: Prepared): string {
+/** An element as the engine gets it, with values in place of parameters: a type may follow from them. DEFAULT has no fields. */
+function textAsSent(
+  query: StatementText,
+  { start, end }: Span,
+  { replacements }: Prepared,
+  { parameters: given = [] }: StatementOptions,
+): string {
   const tokens = query.tokens.within(start, end)
-  if (isKeyword(tokens.at(0), 'DEFAULT') && tokens.length === 1) return 'NULL'
+  if (/^[\s(]*DEFAULT[\s)]*$/i.test(query.sql.slice(start, end))) return 'NULL'
   const parameters = [...tokens.of('parameter')].flatMap((at) => tokens.at(at) ?? [])
   return replaceSpans(query.sql.slice(start, end), [
     ...replacements
       .filter((span) => span.start >= start && span.end <= end && span.end > span.start)
       .map((span) => ({ ...span, start: span.start - start, end: span.end - start })),
-    ...parameters.map((token) => ({ start: token.start, end: token.end, text: 'NULL' })),
+    ...parameters.map((token) => ({ start: token.start, end: token.end, text: literalOf(given, token, query) })),
   ])
+}
+
+/** Longer texts are values and say nothing of a type. */
+const MOST_TEXT = 10_000
+
+function literalOf(given: readonly SqlParameter[], token: Token, query: StatementText): string {
+  const number = /^\$(\d+)$/.exec(token.text)?.[1]
+  const before = [...query.tokens.of('parameter')].filter((at) => (query.tokens.at(at)?.start ?? 0) < token.start)
+  const value = given[number === undefined ? before.length : Number(number) - 1] ?? null
+  if (typeof value === 'string') return value.length > MOST_TEXT ? 'NULL' : quoteText(value)
+  if (typeof value === 'number' && !Number.isFinite(value)) return 'NULL::DOUBLE'
+  return value === null || value instanceof Uint8Array ? 'NULL' : String(value)
 }
 
 function hasStruct(type: Type): boolean {
