@@ -254,18 +254,18 @@ describe('INSERT', () => {
   })
 
   it.each([
-    ['s', "{'a': 1, 'lost': 3}", "column 's' of w.parametric has no field 'lost'"],
-    ['s', "{'a': 1, 'n': {'x': 1, 'lost of it': 2}}", "column 's.n' of w.parametric has no field 'lost of it'"],
-    ['l', "[{'a': 1, 'lost': 3}]::struct(a int, lost int)[1]", "column 'l.element' of w.parametric has no field 'lost'"],
-    ['m', "map {'k': [{'a': 1, 'lost': 3}]}", "column 'm.value.element' of w.parametric has no field 'lost'"],
-    ['s', "{'a': 1, 'lost': ['x'::enum('x', ')')]}", "column 's' of w.parametric has no field 'lost'"],
-    ['s', "{'u': 1, 'a': union_value(k := 1.5)}", "column 's' of w.parametric has no field 'u'"],
+    ['s', "{'a': 1, 'lost': 3}", "column 's' of w.fields has no field 'lost'"],
+    ['s', "{'a': 1, 'n': {'x': 1, 'lost of it': 2}}", "column 's.n' of w.fields has no field 'lost of it'"],
+    ['l', "[{'a': 1, 'lost': 3}]::struct(a int, lost int)[1]", "column 'l.element' of w.fields has no field 'lost'"],
+    ['m', "map {'k': [{'a': 1, 'lost': 3}]}", "column 'm.value.element' of w.fields has no field 'lost'"],
+    ['s', "{'a': 1, 'lost': ['x'::enum('x', ')')]}", "column 's' of w.fields has no field 'lost'"],
+    ['s', "{'u': 1, 'a': union_value(k := 1.5)}", "column 's' of w.fields has no field 'u'"],
   ])('refuses fields that the table has not: %s, %s', async (column, value, text) => {
     await lake.run(
-      'CREATE TABLE IF NOT EXISTS w.parametric (s STRUCT(a INT, n STRUCT(x INT)), l STRUCT(a INT)[], m MAP(VARCHAR, STRUCT(a INT)[]))',
+      'CREATE TABLE IF NOT EXISTS w.fields (s STRUCT(a INT, n STRUCT(x INT)), l STRUCT(a INT)[], m MAP(VARCHAR, STRUCT(a INT)[]))',
     )
     for (const verb of ['INTO', 'OVERWRITE']) {
-      await expect(lake.run(`INSERT ${verb} w.parametric BY NAME SELECT ${value} AS ${column}`)).rejects.toMatchObject({
+      await expect(lake.run(`INSERT ${verb} w.fields BY NAME SELECT ${value} AS ${column}`)).rejects.toMatchObject({
         code: 'schema/mismatch',
         message: expect.stringContaining(text),
       })
@@ -389,13 +389,13 @@ describe('CREATE and DROP', () => {
   })
 
   it('INSERT … VALUES refuses fields that the column does not have, also where a parameter says which there are', async () => {
-    await lake.run('CREATE TABLE w.parametric (id INTEGER, v STRUCT(a INTEGER, b VARCHAR))')
+    await lake.run('CREATE TABLE w.said (id INTEGER, v STRUCT(a INTEGER, b VARCHAR))')
     const insert = (structure: string) =>
-      lake.run(`INSERT INTO w.parametric VALUES (1, from_json('{"a":5,"c":9}', $1))`, [structure])
+      lake.run(`INSERT INTO w.said VALUES (1, from_json('{"a":5,"c":9}', $1))`, [structure])
     await expect(insert('{"a":"INTEGER","c":"INTEGER"}')).rejects.toMatchObject({ code: 'schema/mismatch' })
     await insert('{"a":"INTEGER"}')
-    await lake.run('INSERT INTO w.parametric VALUES (2, (DEFAULT))')
-    expect(await lake.rows('SELECT id, v FROM w.parametric ORDER BY id')).toEqual([
+    await lake.run('INSERT INTO w.said VALUES (2, (DEFAULT))')
+    expect(await lake.rows('SELECT id, v FROM w.said ORDER BY id')).toEqual([
       [1, { a: 5, b: null }],
       [2, null],
     ])
