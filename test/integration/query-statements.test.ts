@@ -393,6 +393,10 @@ describe('CREATE and DROP', () => {
     const insert = (structure: string) =>
       lake.run(`INSERT INTO w.said VALUES (1, from_json('{"a":5,"c":9}', $1))`, [structure])
     await expect(insert('{"a":"INTEGER","c":"INTEGER"}')).rejects.toMatchObject({ code: 'schema/mismatch' })
+    const row = `(?, from_json('{"a":5,"c":9}', ?))`
+    const structures = [1, '{"a":"INTEGER"}', 2, '{"a":"INTEGER","c":"INTEGER"}']
+    const placed = lake.run(`INSERT INTO w.said VALUES ${row}, ${row}`, structures)
+    await expect(placed).rejects.toMatchObject({ code: 'schema/mismatch' })
     await insert('{"a":"INTEGER"}')
     await lake.run('INSERT INTO w.said VALUES (2, (DEFAULT))')
     expect(await lake.rows('SELECT id, v FROM w.said ORDER BY id')).toEqual([

@@ -7,7 +7,7 @@ import type { StatementOptions } from '../port.ts'
 import { originalOffset, replaceSpans } from '../resolve/replace.ts'
 import { nextSignificant, quoteText } from '../text/names.ts'
 import type { StatementText } from '../text/statements.ts'
-import { isKeyword, type Token } from '../text/tokenizer.ts'
+import { isKeyword } from '../text/tokenizer.ts'
 import { readType } from '../views/read-type.ts'
 import { offsetOf } from './errors.ts'
 import { refuseLostFields } from './lost-fields.ts'
@@ -101,12 +101,13 @@ export async function refuseLostFieldsOfValues(
 ): Promise<void> {
   const nested = targets.filter(({ field }) => hasStruct(field.type))
   if (nested.length === 0) return
+  const literals = literalsOf(query, options.parameters ?? [])
   const types: string[] = []
   for (const row of rowsOf(query, valuesWord(values, query))) {
     const elements = nested.flatMap(({ source }) => row[source] ?? [])
-    types.push(`(${elements.map((span) => `typeof(${textAsSent(query, span, prepared, options)})`).join(', ')})`)
+    types.push(`(${elements.map((span) => `typeof(${textAsSent(query, span, prepared, literals)})`).join(', ')})`)
   }
-  const withClause = textAsSent(query, { start: 0, end: values.start }, prepared, options)
+  const withClause = textAsSent(query, { start: 0, end: values.start }, prepared, literals)
   const { signal } = options
   const found = await prepared.lease.session
     .all(`${withClause} SELECT DISTINCT * FROM (VALUES ${types.join(', ')})`, signal === undefined ? {} : { signal })
@@ -125,7 +126,7 @@ function textAsSent(
   query: StatementText,
   { start, end }: Span,
   { replacements }: Prepared,
-  { parameters: given = [] }: StatementOptions,
+  literals: ReadonlyMap<number, string>,
 ): string {
   const tokens = query.tokens.within(start, end)
   if (/^[\s(]*DEFAULT[\s)]*$/i.test(query.sql.slice(start, end))) return 'NULL'
@@ -134,17 +135,30 @@ function textAsSent(
     ...replacements
       .filter((span) => span.start >= start && span.end <= end && span.end > span.start)
       .map((span) => ({ ...span, start: span.start - start, end: span.end - start })),
-    ...parameters.map((token) => ({ start: token.start, end: token.end, text: literalOf(given, token, query) })),
+    ...parameters.map((token) => ({
+      start: token.start,
+      end: token.end,
+      text: literals.get(start + token.start) ?? 'NULL',
+    })),
   ])
 }
 
 /** Longer texts are values and say nothing of a type. */
 const MOST_TEXT = 10_000
 
-function literalOf(given: readonly SqlParameter[], token: Token, query: StatementText): string {
-  const number = /^\$(\d+)$/.exec(token.text)?.[1]
-  const before = [...query.tokens.of('parameter')].filter((at) => (query.tokens.at(at)?.start ?? 0) < token.start)
-  const value = given[number === undefined ? before.length : Number(number) - 1] ?? null
+/** What stands for each parameter, by its offset in the query: `$2` is the second value, and so is the second `?`. */
+function literalsOf({ tokens }: StatementText, given: readonly SqlParameter[]): Map<number, string> {
+  const literals = new Map<number, string>()
+  for (const at of tokens.of('parameter')) {
+    const token = tokens.at(at)
+    if (token === undefined) continue
+    const number = /^\$(\d+)$/.exec(token.text)?.[1]
+    literals.set(token.start, literalOf(given[number === undefined ? literals.size : Number(number) - 1] ?? null))
+  }
+  return literals
+}
+
+function literalOf(value: SqlParameter): string {
   if (typeof value === 'string') return value.length > MOST_TEXT ? 'NULL' : quoteText(value)
   if (typeof value === 'number' && !Number.isFinite(value)) return 'NULL::DOUBLE'
   return value === null || value instanceof Uint8Array ? 'NULL' : String(value)
