@@ -54,8 +54,8 @@ const ROWS_TO_PARQUET = 0.5
 /**
  * Puts the rows of segments into their table by one commit, which also says how far the stream is in the table (invariant
  * N10): whatever was committed before, by this process or one that died, is left out. Appends whose key a snapshot of the
- * table holds are left out, too; where it holds the key for other rows, theirs are put into a file. Rejects `table/gone`, `storage/*`, `memory/*`, `catalog/*`; the table is as it was then,
- * `catalog/commit-unknown` excepted.
+ * table holds are left out, too; where it holds the key for other rows, theirs are put into a file. Rejects `table/gone`,
+ * `storage/*`, `memory/*`, `catalog/*`; the table is as it was then, `catalog/commit-unknown` excepted.
  */
 export async function commitSegments(batch: SegmentBatch, services: IngestServices): Promise<SegmentsCommitted> {
   for (let tries = 1; ; tries++) {

@@ -1,3 +1,4 @@
+import { halfPairAt } from '../../base/index.ts'
 import {
   type ListType,
   type MapType,
@@ -166,7 +167,7 @@ function decimal(value: unknown, precision: number, scale: number): string | Mis
 function string(value: unknown): string | Misfit {
   if (typeof value !== 'string') return fail(value, 'is not a string')
   // Half a surrogate pair has no UTF-8.
-  return /\p{Surrogate}/u.test(value) ? fail(value, 'holds half of a surrogate pair') : JSON.stringify(value)
+  return halfPairAt(value) >= 0 ? fail(value, 'holds half of a surrogate pair') : JSON.stringify(value)
 }
 
 const DAY_MS = 86_400_000

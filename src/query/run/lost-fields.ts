@@ -1,6 +1,6 @@
-import { IceboxError } from '../../base/index.ts'
+import { type DuckDbType, IceboxError, parseDuckDbType } from '../../base/index.ts'
 import type { Type } from '../../iceberg/index.ts'
-import { type DescribedColumn, type DuckDbType, parseDuckDbType } from '../../ingest/index.ts'
+import type { DescribedColumn } from '../../ingest/index.ts'
 import type { Assignment } from './write.ts'
 
 /**
