@@ -4,7 +4,8 @@ import { commitSegments } from './commit.ts'
 import { type LeftOut, refusedLate } from './left-out.ts'
 import type { SealedSegment } from './segment-file.ts'
 import { segmentsOf, type StreamFolder, streamsIn, takeStream } from './stream-folder.ts'
-import { finishStream, type StreamParts } from './table-stream.ts'
+import { finishStream } from './finish-stream.ts'
+import type { StreamParts } from './table-stream.ts'
 
 export interface StreamRecovery {
   /** Rows that were on disk, and now are in their table. */

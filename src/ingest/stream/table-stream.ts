@@ -1,23 +1,21 @@
 import { formatBytes, IceboxError, isIceboxError } from '../../base/index.ts'
-import { commitTarget, type TableIdentifier } from '../../catalog/index.ts'
 import type { Gate } from '../../engine/index.ts'
-import { type LoadedTable, type Schema, schemaOf, Transaction } from '../../iceberg/index.ts'
+import type { LoadedTable, Schema } from '../../iceberg/index.ts'
 import type { BufferAllocator } from '../../memory/index.ts'
 import type { IngestServices } from '../plan/services.ts'
 import { cancellable } from './cancellable.ts'
 import type { Clock } from './clock.ts'
 import { Committer } from './committer.ts'
-import { RowEncoder } from './encode-rows.ts'
 import type { EncodedRows } from './encoded-rows.ts'
-import { findTable } from './find-table.ts'
+import { finishStream } from './finish-stream.ts'
 import type { Frame } from './frame.ts'
 import { heldKeys, keyDigest } from './keys.ts'
 import { LeftOuts } from './left-out.ts'
-import { markOf, markProperty } from './mark.ts'
 import type { RowWindow } from './row-window.ts'
 import { hadChecksum } from './same-rows.ts'
 import { Spool } from './spool.ts'
-import { removeSegments, removeStream, type StreamFolder } from './stream-folder.ts'
+import type { StreamFolder } from './stream-folder.ts'
+import { TableInView } from './table-in-view.ts'
 
 /** What pauses streams while memory is short. */
 export interface SourcesPort {
@@ -92,11 +90,7 @@ export class TableStream {
   readonly leftOut = new LeftOuts()
   readonly #keys = new Map<string, KnownKey>()
   readonly #underWay = new Set<Promise<unknown>>()
-  #encoder: RowEncoder
-  /** The table's name when it was last looked at, and its metadata then. */
-  #identifier: TableIdentifier
-  #metadataLocation = ''
-  #reading: Promise<void> | undefined
+  readonly #table: TableInView
   #keysAppended = 0
   #closing: Promise<void> | undefined
 
@@ -105,9 +99,10 @@ export class TableStream {
     this.#parts = parts
     this.#window = shared.window
     this.#stream = stream
-    this.#identifier = stream.table.identifier
     this.#consumer = `stream ${[...namespace, name].join('.')}`
-    this.#encoder = new RowEncoder(schemaOf(table.metadata), parts.mostRowBytes)
+    this.#table = new TableInView(stream.table, table, parts, (now) => {
+      this.#refreshKeys(now)
+    })
     this.#spool = new Spool({ folder: stream.path, segmentBytes: parts.commitBytes })
     this.#committer = new Committer({
       ...parts,
@@ -117,10 +112,10 @@ export class TableStream {
       services: () => parts.services(this.#consumer),
       onCommitted: (now, leftOut, last) => {
         this.leftOut.committed(leftOut, last)
-        this.#refresh(now)
+        this.#table.refresh(now)
       },
     })
-    this.#refresh(table)
+    this.#refreshKeys(table)
   }
 
   /** The last snapshot that this stream made. */
@@ -176,8 +171,8 @@ export class TableStream {
 
   /** Columns may have been moved or widened since the rows were first appended. */
   async #hadChecksum(rows: readonly unknown[], crc: number): Promise<boolean> {
-    const { table } = await findTable(this.#parts.catalog, { ...this.#stream.table, identifier: this.#identifier })
-    return hadChecksum(rows, crc, table.metadata)
+    const { metadata } = await this.#table.find()
+    return hadChecksum(rows, crc, metadata)
   }
 
   /** Resolves when all that was acknowledged before the call is in the table. Rejects `stream/uncommitted`. */
@@ -271,7 +266,7 @@ export class TableStream {
     signal: AbortSignal | undefined,
   ): Promise<{ encoded: EncodedRows; held: Disposable; schema: Schema }> {
     for (let refusals = 0; ; ) {
-      const encoder = await this.#encoderOfNow()
+      const encoder = await this.#table.encoderOfNow()
       if (this.#window.isFull) {
         await this.#window.changed(signal)
         continue
@@ -300,77 +295,11 @@ export class TableStream {
     reservation.release()
   }
 
-  /**
-   * For the table's columns as they are when it is called, or later: one lookup in the catalog, and a reading where it names
-   * other metadata than the last one, for all appends that wait. A row that was made for columns of before would lie in
-   * others that have their names now. Rejects `table/gone`.
-   */
-  async #encoderOfNow(): Promise<RowEncoder> {
-    const location = await this.#parts.catalog.metadataLocation(this.#identifier).catch((error: unknown) => {
-      if (isIceboxError(error, 'table/not-found') || isIceboxError(error, 'namespace/not-found')) return undefined
-      throw error
-    })
-    const isKnown = (): boolean => location !== undefined && location === this.#metadataLocation
-    if (isKnown()) return this.#encoder
-    // One that began before the lookup may have seen less.
-    await this.#reading?.catch(() => undefined)
-    if (isKnown()) return this.#encoder
-    this.#reading ??= this.#read().finally(() => {
-      this.#reading = undefined
-    })
-    await this.#reading
-    return this.#encoder
-  }
-
-  async #read(): Promise<void> {
-    for (;;) {
-      const before = this.#metadataLocation
-      const sought = { ...this.#stream.table, identifier: this.#identifier }
-      const { identifier, table } = await findTable(this.#parts.catalog, sought)
-      this.#identifier = identifier
-      // A commit of the stream may have brought in what is newer meanwhile.
-      if (this.#metadataLocation !== before) continue
-      this.#refresh(table)
-      return
-    }
-  }
-
-  #refresh(table: LoadedTable): void {
-    this.#metadataLocation = table.metadataLocation
-    this.#useSchema(table)
-    // Keys of snapshots that expired are forgotten; those of appends that are not in the table are kept.
+  /** Keys of snapshots that expired are forgotten; those of appends that are not in the table are kept. */
+  #refreshKeys({ metadata }: LoadedTable): void {
     for (const [digest, { frame }] of this.#keys) if (frame === undefined) this.#keys.delete(digest)
-    for (const [digest, crc] of heldKeys(table.metadata)) this.#keys.set(digest, { crc, frame: undefined })
+    for (const [digest, crc] of heldKeys(metadata)) this.#keys.set(digest, { crc, frame: undefined })
   }
-
-  #useSchema({ metadata }: LoadedTable): void {
-    const schema = schemaOf(metadata)
-    if (schema.schemaId !== this.#encoder.schema.schemaId)
-      this.#encoder = new RowEncoder(schema, this.#parts.mostRowBytes)
-  }
-}
-
-/**
- * Ends a stream that is in the table as a whole. Its segments go first, for good: without the mark in the table they would
- * be new rows.
- */
-export async function finishStream(
-  stream: StreamFolder,
-  { catalog, io }: Pick<StreamParts, 'catalog' | 'io'>,
-): Promise<void> {
-  const found = await findTable(catalog, stream.table).catch((error: unknown) => {
-    // Dropped, with all that the stream brought.
-    if (isIceboxError(error, 'table/gone')) return undefined
-    throw error
-  })
-  const mark = found === undefined ? Number.POSITIVE_INFINITY : markOf(found.table.metadata, stream.id)
-  await removeSegments(stream, mark)
-  if (found !== undefined && mark > 0) {
-    const { identifier, table } = found
-    const transaction = new Transaction({ target: commitTarget(catalog, identifier), io, base: table })
-    await transaction.removeProperties([markProperty(stream.id)]).commit()
-  }
-  await removeStream(stream)
 }
 
 function closed(stream: string): IceboxError {

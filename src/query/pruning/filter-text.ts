@@ -1,5 +1,8 @@
 import type { NestedField, Predicate, PrimitiveType } from '../../iceberg/index.ts'
 import { isKeyword, nameOf, stringValue, type Token, tokenize } from '../text/tokenizer.ts'
+import { literalBehindCast } from './column-cast.ts'
+import { and, or, TRUE } from './connectives.ts'
+import { FilterCursor, NotUnderstood } from './filter-cursor.ts'
 import { type LiteralText, literalFromPlan } from './literal-text.ts'
 
 /** What a filter of a plan says for certain. */
@@ -26,7 +29,6 @@ interface Reading extends FilterReading {
   readonly isNullAlike: boolean
 }
 
-const TRUE: Predicate = { op: 'true' }
 const NOTHING: Reading = { predicate: TRUE, isExact: false, isNullAlike: false }
 const COMPARISONS = { '=': 'eq', '<': 'lt', '<=': 'le', '>': 'gt', '>=': 'ge', '!=': 'ne', '<>': 'ne' } as const
 const MIRRORED = { eq: 'eq', lt: 'gt', le: 'ge', gt: 'lt', ge: 'le', ne: 'ne' } as const
@@ -62,21 +64,6 @@ export function readFilters(lines: readonly string[], context: FilterContext): F
   }
 }
 
-export function and(args: readonly Predicate[]): Predicate {
-  const kept = args.filter((arg) => arg.op !== 'true')
-  if (kept.some((arg) => arg.op === 'false')) return { op: 'false' }
-  return kept.length === 0 ? TRUE : kept.length === 1 ? (kept[0] ?? TRUE) : { op: 'and', args: kept }
-}
-
-export function or(args: readonly Predicate[]): Predicate {
-  const kept = args.filter((arg) => arg.op !== 'false')
-  if (kept.some((arg) => arg.op === 'true')) return TRUE
-  return kept.length === 0 ? { op: 'false' } : kept.length === 1 ? (kept[0] ?? TRUE) : { op: 'or', args: kept }
-}
-
-/** Thrown and caught in this file: the text is not of the grammar. */
-class NotUnderstood extends Error {}
-
 interface ColumnOperand {
   readonly field: NestedField
   readonly type: PrimitiveType
@@ -86,19 +73,18 @@ interface ColumnOperand {
 }
 
 class FilterReader {
-  readonly #tokens: readonly Token[]
+  readonly #cursor: FilterCursor
   readonly #context: FilterContext
-  #at = 0
 
   constructor(tokens: readonly Token[], context: FilterContext) {
-    this.#tokens = tokens
+    this.#cursor = new FilterCursor(tokens)
     this.#context = context
   }
 
   read(): Reading {
     try {
       const reading = this.#level()
-      return this.#at === this.#tokens.length ? reading : NOTHING
+      return this.#cursor.isAtEnd ? reading : NOTHING
     } catch (error) {
       if (error instanceof NotUnderstood) return NOTHING
       throw error
@@ -109,8 +95,8 @@ class FilterReader {
   #level(): Reading {
     const alternatives: Reading[][] = [[this.#term()]]
     for (;;) {
-      if (this.#accept('OR')) alternatives.push([this.#term()])
-      else if (this.#accept('AND')) alternatives.at(-1)?.push(this.#term())
+      if (this.#cursor.accept('OR')) alternatives.push([this.#term()])
+      else if (this.#cursor.accept('AND')) alternatives.at(-1)?.push(this.#term())
       else break
     }
     const isMixed = alternatives.length > 1 && alternatives.some((terms) => terms.length > 1)
@@ -123,54 +109,54 @@ class FilterReader {
   }
 
   #term(): Reading {
-    if (isKeyword(this.#peek(), 'OPTIONAL') && this.#peek(1)?.text === ':') {
-      this.#at += 2
+    if (isKeyword(this.#cursor.peek(), 'OPTIONAL') && this.#cursor.peek(1)?.text === ':') {
+      this.#cursor.skip(2)
       return this.#optional()
     }
-    const start = this.#at
+    const start = this.#cursor.at
     try {
       const reading = this.#condition()
-      if (this.#isAtEndOfTerm()) return reading
+      if (this.#cursor.isAtEndOfTerm()) return reading
     } catch (error) {
       if (!(error instanceof NotUnderstood)) throw error
     }
     // Not understood, but a group in brackets or a call shows where it ends.
-    this.#at = start
-    if (this.#peek()?.kind === 'word') this.#at++
-    if (this.#peek()?.text !== '(') throw new NotUnderstood()
-    this.#skipBrackets()
-    if (!this.#isAtEndOfTerm()) throw new NotUnderstood()
+    this.#cursor.back(start)
+    if (this.#cursor.peek()?.kind === 'word') this.#cursor.skip(1)
+    if (this.#cursor.peek()?.text !== '(') throw new NotUnderstood()
+    this.#cursor.skipBrackets()
+    if (!this.#cursor.isAtEndOfTerm()) throw new NotUnderstood()
     return NOTHING
   }
 
   /** A hint that follows from other filters: `IN (…)`, or a filter that is filled while the statement runs. */
   #optional(): Reading {
-    if (isKeyword(this.#peek(), 'DYNAMIC') && isKeyword(this.#peek(1), 'FILTER')) {
-      this.#at += 2
-      this.#skipBrackets()
+    if (isKeyword(this.#cursor.peek(), 'DYNAMIC') && isKeyword(this.#cursor.peek(1), 'FILTER')) {
+      this.#cursor.skip(2)
+      this.#cursor.skipBrackets()
       return { predicate: TRUE, isExact: true, isNullAlike: false }
     }
     return { predicate: this.#term().predicate, isExact: true, isNullAlike: false }
   }
 
   #condition(): Reading {
-    if (this.#accept('NOT')) return this.#negated()
-    if (this.#peek()?.text === '(') {
-      this.#at++
+    if (this.#cursor.accept('NOT')) return this.#negated()
+    if (this.#cursor.peek()?.text === '(') {
+      this.#cursor.skip(1)
       const reading = this.#level()
-      this.#expect(')')
+      this.#cursor.expect(')')
       return reading
     }
-    if (isKeyword(this.#peek(), 'STARTS_WITH', 'PREFIX')) return this.#startsWith()
+    if (isKeyword(this.#cursor.peek(), 'STARTS_WITH', 'PREFIX')) return this.#startsWith()
     const left = this.#operand()
     if (!('field' in left)) return this.#comparison(this.#operator(), this.#column(), left, true)
-    if (this.#accept('IS')) return this.#isNull(left)
-    if (this.#accept('IN')) return this.#in(left, false)
-    if (isKeyword(this.#peek(), 'NOT') && isKeyword(this.#peek(1), 'IN')) {
-      this.#at += 2
+    if (this.#cursor.accept('IS')) return this.#isNull(left)
+    if (this.#cursor.accept('IN')) return this.#in(left, false)
+    if (isKeyword(this.#cursor.peek(), 'NOT') && isKeyword(this.#cursor.peek(1), 'IN')) {
+      this.#cursor.skip(2)
       return this.#in(left, true)
     }
-    if (left.type.kind === 'boolean' && left.castTo === undefined && this.#isAtEndOfTerm()) {
+    if (left.type.kind === 'boolean' && left.castTo === undefined && this.#cursor.isAtEndOfTerm()) {
       return exact({ op: 'eq', fieldId: left.field.id, value: true }, left)
     }
     const op = this.#operator()
@@ -186,12 +172,12 @@ class FilterReader {
   }
 
   #startsWith(): Reading {
-    this.#at++
-    this.#expect('(')
+    this.#cursor.skip(1)
+    this.#cursor.expect('(')
     const column = this.#column()
-    this.#expect(',')
+    this.#cursor.expect(',')
     const prefix = this.#operand()
-    this.#expect(')')
+    this.#cursor.expect(')')
     if ('field' in prefix || !prefix.isQuoted || column.type.kind !== 'string' || column.castTo !== undefined) {
       return NOTHING
     }
@@ -199,15 +185,15 @@ class FilterReader {
   }
 
   #isNull(column: ColumnOperand): Reading {
-    const isNot = this.#accept('NOT')
-    if (this.#accept('DISTINCT')) {
-      this.#expectWord('FROM')
+    const isNot = this.#cursor.accept('NOT')
+    if (this.#cursor.accept('DISTINCT')) {
+      this.#cursor.expectWord('FROM')
       const value = this.#operand()
       if ('field' in value) throw new NotUnderstood()
       // IS NOT DISTINCT FROM a literal passes what equality passes, but is false for null; IS DISTINCT FROM also passes nulls.
       return isNot ? { ...this.#comparison('eq', column, value, false), isNullAlike: false } : NOTHING
     }
-    this.#expectWord('NULL')
+    this.#cursor.expectWord('NULL')
     // Writers count the nulls of a nested field in different ways, so its count decides nothing.
     if (column.isNested) return NOTHING
     return {
@@ -218,14 +204,14 @@ class FilterReader {
   }
 
   #in(column: ColumnOperand, isNot: boolean): Reading {
-    this.#expect('(')
+    this.#cursor.expect('(')
     const literals: LiteralText[] = []
     do {
       const literal = this.#operand()
       if ('field' in literal) throw new NotUnderstood()
       literals.push(literal)
-    } while (this.#acceptText(','))
-    this.#expect(')')
+    } while (this.#cursor.acceptText(','))
+    this.#cursor.expect(')')
     if (column.castTo !== undefined) return NOTHING
     const values = literals.map((literal) => literalFromPlan(column.type, literal))
     const known = values.filter((value) => value !== undefined)
@@ -234,34 +220,18 @@ class FilterReader {
   }
 
   #comparison(op: Comparison, column: ColumnOperand, literal: LiteralText, isMirrored: boolean): Reading {
-    const value = literalFromPlan(column.type, this.#inColumnType(column, literal))
+    const { type, castTo } = column
+    const known = castTo === undefined ? literal : literalBehindCast(type, castTo, literal, this.#context.isUtc)
+    const value = known === undefined ? undefined : literalFromPlan(type, known)
     if (value === undefined) return NOTHING
     return exact({ op: isMirrored ? MIRRORED[op] : op, fieldId: column.field.id, value }, column)
   }
 
-  /** The literal of a comparison whose column is cast, where the cast keeps the order and the values apart. */
-  #inColumnType(column: ColumnOperand, literal: LiteralText): LiteralText {
-    if (column.castTo === undefined) return literal
-    if (holdsAllNumbers(column.castTo, column.type)) return literal
-    const { kind } = column.type
-    const isZoned = /^TIMESTAMP WITH TIME ZONE$|^TIMESTAMPTZ$/
-    if (
-      kind === 'timestamp' &&
-      isZoned.test(column.castTo) &&
-      this.#context.isUtc &&
-      isZoned.test(literal.type ?? '')
-    ) {
-      const utc = /^(.*)\+00$/.exec(literal.text)
-      if (utc !== null) return { text: utc[1] ?? '', isQuoted: literal.isQuoted, type: 'TIMESTAMP' }
-    }
-    throw new NotUnderstood()
-  }
-
   #operator(): Comparison {
-    const text = this.#peek()?.text
+    const text = this.#cursor.peek()?.text
     const op = Object.entries(COMPARISONS).find(([sign]) => sign === text)?.[1]
     if (op === undefined) throw new NotUnderstood()
-    this.#at++
+    this.#cursor.skip(1)
     return op
   }
 
@@ -272,22 +242,22 @@ class FilterReader {
   }
 
   #operand(): ColumnOperand | LiteralText {
-    const token = this.#peek()
-    if (isKeyword(token, 'CAST') && this.#peek(1)?.text === '(') {
-      this.#at += 2
+    const token = this.#cursor.peek()
+    if (isKeyword(token, 'CAST') && this.#cursor.peek(1)?.text === '(') {
+      this.#cursor.skip(2)
       const column = this.#column()
-      this.#expectWord('AS')
-      const castTo = this.#type()
-      this.#expect(')')
+      this.#cursor.expectWord('AS')
+      const castTo = this.#cursor.type()
+      this.#cursor.expect(')')
       if (column.castTo !== undefined) throw new NotUnderstood()
       return { ...column, castTo }
     }
-    if (isKeyword(token, 'STRUCT_EXTRACT') && this.#peek(1)?.text === '(') {
-      this.#at += 2
-      const column = nameOf(this.#next())
-      this.#expect(',')
-      const child = stringValue(this.#next())
-      this.#expect(')')
+    if (isKeyword(token, 'STRUCT_EXTRACT') && this.#cursor.peek(1)?.text === '(') {
+      this.#cursor.skip(2)
+      const column = nameOf(this.#cursor.next())
+      this.#cursor.expect(',')
+      const child = stringValue(this.#cursor.next())
+      this.#cursor.expect(')')
       if (column === undefined || child === undefined) throw new NotUnderstood()
       return this.#resolve(column, [child])
     }
@@ -295,9 +265,9 @@ class FilterReader {
   }
 
   #path(): ColumnOperand {
-    const column = nameOf(this.#next())
+    const column = nameOf(this.#cursor.next())
     const path: string[] = []
-    while (this.#acceptText('.')) path.push(nameOf(this.#next()) ?? '')
+    while (this.#cursor.acceptText('.')) path.push(nameOf(this.#cursor.next()) ?? '')
     if (column === undefined) throw new NotUnderstood()
     return this.#resolve(column, path)
   }
@@ -314,98 +284,19 @@ class FilterReader {
   }
 
   #literal(): LiteralText | undefined {
-    const token = this.#peek()
-    const isNegative = token?.text === '-' && this.#peek(1)?.kind === 'number'
+    const token = this.#cursor.peek()
+    const isNegative = token?.text === '-' && this.#cursor.peek(1)?.kind === 'number'
     const isQuoted = token?.kind === 'string'
     if (!isQuoted && !isNegative && token?.kind !== 'number' && !isKeyword(token, 'TRUE', 'FALSE')) return undefined
-    if (isNegative) this.#at++
-    const value = this.#next()
+    if (isNegative) this.#cursor.skip(1)
+    const value = this.#cursor.next()
     const text = isQuoted ? stringValue(value) : `${isNegative ? '-' : ''}${value?.text.toLowerCase() ?? ''}`
     if (text === undefined) throw new NotUnderstood()
-    return { text, isQuoted, type: this.#acceptText('::') ? this.#type() : undefined }
-  }
-
-  /** Words and bracketed parameters up to whatever ends a type. */
-  #type(): string {
-    const words: string[] = []
-    for (let token = this.#peek(); token?.kind === 'word' && !isKeyword(token, 'AND', 'OR'); token = this.#peek()) {
-      words.push(token.text.toUpperCase())
-      this.#at++
-    }
-    if (words.length === 0) throw new NotUnderstood()
-    if (this.#peek()?.text === '(') {
-      const start = this.#at
-      this.#skipBrackets()
-      words.push(
-        this.#tokens
-          .slice(start, this.#at)
-          .map((token) => token.text)
-          .join(''),
-      )
-    }
-    return words.join(' ')
-  }
-
-  #skipBrackets(): void {
-    const open = this.#next()
-    if (open?.text !== '(') throw new NotUnderstood()
-    for (let token = this.#next(); token !== undefined; token = this.#next()) {
-      if (token.text === ')' && token.depth === open.depth) return
-    }
-    throw new NotUnderstood()
-  }
-
-  #isAtEndOfTerm(): boolean {
-    const token = this.#peek()
-    return token === undefined || token.text === ')' || isKeyword(token, 'AND', 'OR')
-  }
-
-  #peek(ahead = 0): Token | undefined {
-    return this.#tokens[this.#at + ahead]
-  }
-
-  #next(): Token | undefined {
-    return this.#tokens[this.#at++]
-  }
-
-  #accept(word: string): boolean {
-    if (!isKeyword(this.#peek(), word)) return false
-    this.#at++
-    return true
-  }
-
-  #acceptText(text: string): boolean {
-    if (this.#peek()?.text !== text || this.#peek()?.kind !== 'operator') return false
-    this.#at++
-    return true
-  }
-
-  #expect(text: string): void {
-    if (!this.#acceptText(text)) throw new NotUnderstood()
-  }
-
-  #expectWord(word: string): void {
-    if (!this.#accept(word)) throw new NotUnderstood()
+    return { text, isQuoted, type: this.#cursor.acceptText('::') ? this.#cursor.type() : undefined }
   }
 }
 
 /** A comparison passes no null, as the predicate does; inside a struct whole-file decisions are left alone. */
 function exact(predicate: Predicate, column: ColumnOperand): Reading {
   return { predicate, isExact: !column.isNested, isNullAlike: true }
-}
-
-/** The most digits before the point. */
-const DIGITS = { int: 10, long: 19 } as const
-
-/** True where a cast to the type rounds no integer or decimal of the column and fails for none. */
-function holdsAllNumbers(castTo: string, type: PrimitiveType): boolean {
-  if (type.kind === 'int' && castTo === 'INTEGER') return true
-  if (type.kind !== 'int' && type.kind !== 'long' && type.kind !== 'decimal') return false
-  if (type.kind !== 'decimal' && (castTo === 'BIGINT' || castTo === 'HUGEINT')) return true
-  const decimal = /^DECIMAL ?\((\d+), ?(\d+)\)$/.exec(castTo)
-  if (decimal === null) return false
-  const [precision, scale] = [Number(decimal[1]), Number(decimal[2])]
-  const ownScale = type.kind === 'decimal' ? type.scale : 0
-  const digits = type.kind === 'decimal' ? type.precision - type.scale : DIGITS[type.kind]
-  return scale >= ownScale && precision - scale >= digits
 }

@@ -1,6 +1,7 @@
 import { fieldById, type NestedField, type Schema } from '../../iceberg/index.ts'
 import { tokenize } from '../text/tokenizer.ts'
-import { and, type FilterReading, or, readFilters } from './filter-text.ts'
+import { and, or } from './connectives.ts'
+import { type FilterReading, readFilters } from './filter-text.ts'
 import { linesOf, type PlanNode, readPlanTree, textOf } from './plan-tree.ts'
 
 /** The column of a view's scan: table `t<n>`, field `f<id>` (query.md, step 3). The dot is U+00B7. */
