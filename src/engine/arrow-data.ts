@@ -29,6 +29,8 @@ export interface ArrowType {
   readonly byteWidth?: number
   readonly timezone?: string | null
   readonly dictionary?: ArrowType
+  /** Of a dictionary: its codes. */
+  readonly indices?: ArrowType
   readonly children?: readonly { readonly name: string; readonly type: ArrowType }[] | null
 }
 

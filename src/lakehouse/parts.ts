@@ -173,6 +173,7 @@ export async function ingestServices(parts: Parts, operation: string): Promise<I
     catalog,
     io,
     governor: shared.governor,
+    buffers: shared.pool,
     journal,
     manifests,
     operation,

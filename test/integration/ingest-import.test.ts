@@ -7,7 +7,7 @@ import { commitTarget } from '../../src/catalog/index.ts'
 import { decodeValue, fieldByPath, printTableMetadata, Transaction } from '../../src/iceberg/index.ts'
 import { recoverWrites } from '../../src/ingest/index.ts'
 import { joinUri, localPath } from '../../src/storage/index.ts'
-import { arrowBatches } from '../../src/ingest/inspect/arrow.ts'
+import { arrowBatches } from '../../src/ingest/arrow/arrow-batches.ts'
 import { failure, type Kit, openKit } from './ingest-kit.ts'
 
 let kit: Kit
@@ -348,7 +348,7 @@ describe('what gets into a table', () => {
     writer.close()
     const path = await kit.file('large.arrow', await writer.toUint8Array())
     const before = process.memoryUsage().arrayBuffers
-    const batches = arrowBatches([path])
+    const batches = arrowBatches([path], { buffers: kit.services.buffers, consumer: 'test' })
     expect((await batches.next()).value).toMatchObject({ numRows: 125_000 })
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(16e6)
     await batches.return(undefined)

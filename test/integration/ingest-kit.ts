@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { isIceboxError, type IceboxError } from '../../src/base/index.ts'
 import { type Catalog, openMemoryCatalog } from '../../src/catalog/index.ts'
 import { type Engine, openEngine, type SqlValue } from '../../src/engine/index.ts'
+import { HeapBuffers } from '../../src/engine/arrow-out/heap-buffers.ts'
 import type { DataFile, LoadedTable } from '../../src/iceberg/index.ts'
 import { planFiles } from '../../src/iceberg/index.ts'
 import {
@@ -61,6 +62,7 @@ export async function openKit(
     catalog,
     io,
     governor,
+    buffers: new HeapBuffers(),
     journal,
     operation: 'import 1',
     settings: {

@@ -5,9 +5,10 @@ import type { EngineSession, RunOptions } from '../../engine/index.ts'
 import { type CommitResult, Transaction } from '../../iceberg/index.ts'
 import { advised, planCopy } from '../../memory/index.ts'
 import { localPath } from '../../storage/index.ts'
-import { arrowBatches } from '../inspect/arrow.ts'
+import { arrowBatches } from '../arrow/arrow-batches.ts'
 import { KEY_PROPERTY, SOURCE_PROPERTY } from '../plan/import-key.ts'
 import type { ImportPlan } from '../plan/import-plan.ts'
+import type { IngestServices } from '../plan/services.ts'
 import { type Pipe, STANDARD_INPUT } from '../source/pipe.ts'
 import type { SourceDescription } from '../read/description.ts'
 import { READ_AS_TEXT } from '../read/csv-select.ts'
@@ -122,7 +123,7 @@ async function write(
   const stop = new AbortController()
   const both = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal])
   const notes: string[] = []
-  if (source.format === 'arrow') await loadArrow(plan, session, both)
+  if (source.format === 'arrow') await loadArrow(plan, session, services, both)
   if (plan.onError === 'reject') await clearRejects(session)
   const guard = startGuard(plan, services.settings.maxLineSizeBytes, both)
   // What the guard finds stops the copy with its error as the reason.
@@ -256,12 +257,17 @@ function isAboutValue(error: IceboxError): boolean {
   return 'value' in error.context
 }
 
-async function loadArrow(plan: ImportPlan, session: EngineSession, signal: AbortSignal): Promise<void> {
+async function loadArrow(
+  plan: ImportPlan,
+  session: EngineSession,
+  { buffers, operation }: IngestServices,
+  signal: AbortSignal,
+): Promise<void> {
   const { source } = plan.details
   if (source.format !== 'arrow') return
   const columns = source.columns.map((column) => `${quoteIdentifier(column.name)} ${column.type}`)
   await session.run(`CREATE OR REPLACE TEMP TABLE ${ARROW_TABLE} (${columns.join(', ')})`)
-  await session.appendArrow(ARROW_TABLE, arrowBatches(source.paths), { signal })
+  await session.appendArrow(ARROW_TABLE, arrowBatches(source.paths, { buffers, consumer: operation }), { signal })
 }
 
 async function commit(

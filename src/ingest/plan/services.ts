@@ -1,7 +1,7 @@
 import type { Catalog } from '../../catalog/index.ts'
 import type { Engine } from '../../engine/index.ts'
 import type { ManifestCache } from '../../iceberg/index.ts'
-import type { Governor } from '../../memory/index.ts'
+import type { BufferAllocator, Governor } from '../../memory/index.ts'
 import type { ObjectStore } from '../../storage/index.ts'
 import type { WriteJournal } from '../write/journal.ts'
 
@@ -11,6 +11,8 @@ export interface IngestServices {
   readonly catalog: Catalog
   readonly io: ObjectStore
   readonly governor: Pick<Governor, 'reserve' | 'tryReserve' | 'advice'>
+  /** Where bodies of Arrow messages are while they are read. */
+  readonly buffers: BufferAllocator
   readonly journal: WriteJournal
   readonly manifests?: ManifestCache
   readonly settings: IngestSettings

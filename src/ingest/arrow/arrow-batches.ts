@@ -1,0 +1,196 @@
+import type { RecordBatch, RecordBatchReader, Schema } from 'apache-arrow'
+import { IceboxError, messageOf } from '../../base/index.ts'
+import { arrowHeads } from '../../engine/index.ts'
+import type { BufferAllocator, Lease } from '../../memory/index.ts'
+import { type ArrowColumn, arrowColumns, hasSameColumns } from './arrow-columns.ts'
+import { ArrowFile, type ArrowMessage, schemaOf } from './arrow-file.ts'
+import { columnsOf } from './column-tree.ts'
+import { cutBatch } from './cut-batch.ts'
+import { truncated } from './errors.ts'
+
+/** Where bodies of messages are while they are read. */
+export interface ArrowRoom {
+  readonly buffers: BufferAllocator
+  readonly consumer: string
+  /** A record batch that has more is read in parts. Default 4 MiB. */
+  readonly mostBatchBytes?: number
+}
+
+/** pandas and pyarrow write a table as one batch, however large. */
+const MOST_BATCH_BYTES = 4 << 20
+
+/**
+ * The record batches of files, one after another, each valid until the next is asked for; large ones are cut. Streams that
+ * follow each other in a file (`cat`) are read to the last; one with other columns than the first is `schema/mismatch`.
+ * Dictionaries are held until their stream ends. Rejects `source/truncated`, `source/format`, `memory/refused`.
+ */
+export async function* arrowBatches(paths: readonly string[], room: ArrowRoom): AsyncGenerator<RecordBatch> {
+  for (const path of paths) {
+    await using file = await ArrowFile.open(path)
+    yield* batchesOf(file, room)
+  }
+}
+
+async function* batchesOf(file: ArrowFile, room: ArrowRoom): AsyncGenerator<RecordBatch> {
+  const { RecordBatchReader: Reader } = await import('apache-arrow')
+  const messages = new Ahead(file.messages())
+  let first: readonly ArrowColumn[] | undefined
+  for (let count = 1; ; count++) {
+    const head = await messages.next()
+    if (head === undefined && first !== undefined) return
+    const schema = schemaOf(file.path, head)
+    const columns = arrowColumns(schema)
+    first ??= columns
+    if (!hasSameColumns(first, columns)) throw otherStream(file.path, count)
+    const source = new StreamSource(file, schema, messages, room)
+    try {
+      const reader: RecordBatchReader = await Reader.from(source.bytes(head?.head ?? new Uint8Array()))
+      for await (const batch of reader) yield batch
+    } catch (error) {
+      throw arrowError(file.path, error)
+    } finally {
+      source.release()
+    }
+  }
+}
+
+/** One stream of a file, for apache-arrow to read. */
+class StreamSource {
+  readonly #file: ArrowFile
+  readonly #schema: Schema
+  readonly #messages: Ahead<ArrowMessage>
+  readonly #room: ArrowRoom
+  readonly #dictionaries: Body[] = []
+  #batch: Body | undefined
+
+  constructor(file: ArrowFile, schema: Schema, messages: Ahead<ArrowMessage>, room: ArrowRoom) {
+    this.#file = file
+    this.#schema = schema
+    this.#messages = messages
+    this.#room = room
+  }
+
+  release(): void {
+    this.#batch?.release()
+    this.#batch = undefined
+    for (const body of this.#dictionaries) body.release()
+  }
+
+  /** The next chunk is asked for when the batch of those before was read. */
+  async *bytes(schemaHead: Uint8Array): AsyncGenerator<Uint8Array> {
+    yield schemaHead
+    for (let next = await this.#messages.peek(); next !== undefined; next = await this.#messages.peek()) {
+      // The next stream begins, also where this one has no mark of its end.
+      if (next.message.isSchema()) return
+      await this.#messages.next()
+      if (next.message.isRecordBatch()) yield* this.#batches(next)
+      else yield* this.#whole(next, (bytes) => this.#dictionaryBody(bytes))
+    }
+  }
+
+  async *#batches(next: ArrowMessage): AsyncGenerator<Uint8Array> {
+    const { message, bodyAt, bodyBytes } = next
+    const metadata = message.isRecordBatch() ? message.header() : undefined
+    const { mostBatchBytes = MOST_BATCH_BYTES } = this.#room
+    const isLarge = bodyBytes > mostBatchBytes && metadata?.compression === null
+    const types = this.#schema.fields.map((field) => field.type)
+    const columns = isLarge ? columnsOf(types, metadata) : undefined
+    if (columns === undefined || metadata === undefined) {
+      yield* this.#whole(next, (bytes) => this.#batchBody(bytes))
+      return
+    }
+    const { batchHead } = await arrowHeads()
+    const read = (target: Uint8Array, offset: number) => this.#file.readInto(target, bodyAt + offset)
+    for await (const cut of cutBatch(columns, metadata.length, bodyBytes, mostBatchBytes, read)) {
+      yield batchHead(cut.layout)
+      const body = this.#batchBody(cut.layout.bodyBytes)
+      await cut.fill(body.bytes)
+      if (body.bytes.byteLength > 0) yield body.bytes
+    }
+  }
+
+  async *#whole(next: ArrowMessage, bodyOf: (bytes: number) => Body): AsyncGenerator<Uint8Array> {
+    yield next.head
+    if (next.bodyBytes === 0) return
+    const body = bodyOf(next.bodyBytes)
+    await this.#file.readInto(body.bytes, next.bodyAt)
+    yield body.bytes
+  }
+
+  /** The one of the batch before was read. */
+  #batchBody(bytes: number): Body {
+    this.#batch?.release()
+    this.#batch = undefined
+    this.#batch = this.#body(bytes)
+    return this.#batch
+  }
+
+  #dictionaryBody(bytes: number): Body {
+    const body = this.#body(bytes)
+    this.#dictionaries.push(body)
+    return body
+  }
+
+  #body(bytes: number): Body {
+    return new Body(this.#room.buffers.lease(bytes, `${this.#room.consumer}/arrow`))
+  }
+}
+
+/** The body of a message, which stays where it is until it is released: apache-arrow has views of it. */
+class Body {
+  readonly bytes: Uint8Array
+  readonly #lease: Lease
+
+  constructor(lease: Lease) {
+    this.#lease = lease
+    this.bytes = lease.pin()
+  }
+
+  release(): void {
+    this.#lease.unpin()
+    this.#lease.release()
+  }
+}
+
+/** Messages, the next of which can be looked at. */
+class Ahead<T> {
+  readonly #items: AsyncIterator<T, void, undefined>
+  #next: Promise<T | undefined> | undefined
+
+  constructor(items: AsyncIterator<T, void, undefined>) {
+    this.#items = items
+  }
+
+  peek(): Promise<T | undefined> {
+    this.#next ??= this.#items.next().then((result) => (result.done === true ? undefined : result.value))
+    return this.#next
+  }
+
+  async next(): Promise<T | undefined> {
+    const next = await this.peek()
+    this.#next = undefined
+    return next
+  }
+}
+
+function otherStream(path: string, count: number): IceboxError {
+  return new IceboxError('schema/mismatch', {
+    message: `${path} holds several Arrow streams, and number ${count} has other columns than the first`,
+    remedy: 'write each to a file of its own, and import the files apart',
+    context: { file: path, stream: count },
+  })
+}
+
+function arrowError(path: string, error: unknown): IceboxError {
+  if (error instanceof IceboxError) return error
+  const text = messageOf(error)
+  if (/unsupported|not implemented|unrecognized|codec/i.test(text)) {
+    return new IceboxError('source/format', {
+      message: `${path} cannot be read as Arrow: ${text}`,
+      remedy: 'write it without compression of buffers, or as Parquet',
+      context: { file: path },
+      cause: error,
+    })
+  }
+  return truncated(path, text, error)
+}
