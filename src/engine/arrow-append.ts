@@ -37,13 +37,15 @@ export async function appendArrowBatches(
     const count = binding.appender_column_count(appender)
     const handles = Array.from({ length: count }, (_, at) => binding.appender_column_type(appender, at))
     const types = handles.map((handle) => readType(binding, handle))
+    // One for all: its memory is freed with its handle, by a collection that nothing here asks for.
+    const chunk = binding.create_data_chunk(handles)
     let rows = 0
     for await (const batch of batches) {
       throwIfCancelled(signal)
       const known = asBatch(batch, count)
       for (let from = 0; from < known.numRows; from += VECTOR_ROWS) {
         const length = Math.min(VECTOR_ROWS, known.numRows - from)
-        const chunk = binding.create_data_chunk(handles)
+        binding.data_chunk_reset(chunk)
         writeColumns(binding, known, types, from, length, (at) => binding.data_chunk_get_vector(chunk, at))
         binding.data_chunk_set_size(chunk, length)
         binding.append_data_chunk(appender, chunk)

@@ -28,6 +28,8 @@ export type {
 } from './port.ts'
 
 /** Heads of messages of Arrow IPC. Loads apache-arrow (100 ms, 15 MiB). */
-export function arrowHeads(): Promise<Pick<typeof import('./arrow-out/message.ts'), 'batchHead' | 'schemaMessage'>> {
+export function arrowHeads(): Promise<
+  Pick<typeof import('./arrow-out/message.ts'), 'batchHead' | 'dictionaryHead' | 'schemaMessage'>
+> {
   return import('./arrow-out/message.ts')
 }

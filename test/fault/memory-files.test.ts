@@ -88,3 +88,25 @@ describe('files of 90 MB read in SQL under a budget of 256MB', () => {
     console.log(`${_what}: peak ${(ran.peakBytes / 1e6).toFixed(0)} MB`)
   })
 })
+
+describe('an Arrow file of one record batch under a budget of 256MB', () => {
+  it('a table of 288 MB, written as pandas and pyarrow write one, is imported', async () => {
+    const { RecordBatchStreamWriter, tableFromArrays } = await import('apache-arrow')
+    const count = 12_000_000
+    const numbers = (factor: number) => Float64Array.from({ length: count }, (_, row) => row * factor)
+    const table = tableFromArrays({ a: numbers(1), b: numbers(0.5), c: numbers(3) })
+    expect(table.batches).toHaveLength(1)
+    const path = join(folder, 'one-batch.arrow')
+    await pipeline(Readable.from(RecordBatchStreamWriter.writeAll(table)), createWriteStream(path))
+    const ran = await watched(
+      spawn(ICEBOX, ['-C', join(folder, 'lake'), 'import', 'ns.one', path, '--memory', '256MB', '--json'], {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      }),
+    )
+    within(ran, BUDGET)
+    expect(ran.code, ran.out).toBe(0)
+    const sums = await icebox('select count(*)::int, sum(a), sum(b), sum(c) from ns.one')
+    expect(JSON.parse(sums.out)).toMatchObject({ rows: [[count, 71_999_994e6, 35_999_997e6, 215_999_982e6]] })
+    console.log(`one record batch: peak ${(ran.peakBytes / 1e6).toFixed(0)} MB`)
+  })
+})

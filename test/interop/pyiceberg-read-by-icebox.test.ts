@@ -222,3 +222,25 @@ it('branches, upserts, overwritten partitions and expired snapshots of PyIceberg
     ['append'],
   ])
 })
+
+it.each(['zstandard', 'bzip2', 'null'])(
+  'manifests of PyIceberg packed with %s are read, or refused by name',
+  async (codec) => {
+    const names: Readonly<Record<string, string>> = { zstandard: 'zstd' }
+    const written = await lake.python(
+      `
+    import pyarrow as pa
+    c = catalog(args["lake"])
+    t = c.create_table("ns.packed_" + args["codec"], pa.schema([("id", pa.int64())]), properties={"write.avro.compression-codec": args["name"]})
+    for part in range(3): t.append(pa.table({"id": list(range(part * 1000, part * 1000 + 1000))}))
+    head = open(t.current_snapshot().manifest_list[7:], "rb").read(2000)
+    done(args["codec"].encode() in head)
+    `,
+      { codec, name: names[codec] ?? codec },
+    )
+    expect(written).toBe(true)
+    const answer = lake.sql(`SELECT count(*), sum(id)::BIGINT FROM ns.packed_${codec}`)
+    if (codec === 'bzip2') await expect(answer).rejects.toMatchObject({ code: 'iceberg/unsupported' })
+    else expect(await answer).toEqual([[3000n, 4_498_500n]])
+  },
+)

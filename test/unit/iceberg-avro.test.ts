@@ -1,7 +1,11 @@
+import { deflateRaw } from 'node:zlib'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { AvroDecoder, AvroEncoder, parseAvroSchema, readAvroContainer } from '../../src/iceberg/avro/index.ts'
+import { unpackBlock } from '../../src/iceberg/avro/codecs.ts'
 import { decompressSnappy } from '../../src/iceberg/avro/snappy.ts'
+import { unpackZstandard } from '../../src/iceberg/avro/zstandard.ts'
+import type { Room } from '../../src/storage/index.ts'
 import avro from 'avsc'
 
 const long = fc.oneof(
@@ -96,6 +100,21 @@ describe('binary encoding of Avro', () => {
   })
 })
 
+/** RFC 8878, section 3.1.1: a frame of one raw block; Node 20 packs no others. */
+function zstdFrame(bytes: Uint8Array): Buffer {
+  const head = Buffer.alloc(12)
+  head.writeUInt32LE(0xfd2fb528, 0)
+  // One segment, its size in four bytes.
+  head.writeUInt8(0b1010_0000, 4)
+  head.writeUInt32LE(bytes.length, 5)
+  head.writeUIntLE((bytes.length << 3) | 1, 9, 3)
+  return Buffer.concat([head, bytes])
+}
+
+function asZstdFrame(bytes: Uint8Array, done: (error: null, packed: Buffer) => void): void {
+  done(null, zstdFrame(bytes))
+}
+
 describe('container files', () => {
   const rowType = () =>
     avro.Type.forSchema({
@@ -112,6 +131,7 @@ describe('container files', () => {
     const encoder = new avro.streams.BlockEncoder(rowType(), {
       codec,
       blockSize,
+      codecs: { null: (bytes, done) => done(null, bytes), deflate: deflateRaw, zstandard: asZstdFrame },
     })
     const chunks: Uint8Array[] = []
     encoder.on('data', (chunk: Uint8Array) => chunks.push(chunk))
@@ -121,6 +141,16 @@ describe('container files', () => {
     await ended
     return Buffer.concat(chunks)
   }
+
+  it('a zstandard block that ends early, or holds more than its room, is refused', async () => {
+    const frame = zstdFrame(Buffer.alloc(1000, 7))
+    const free: Room = { grow: () => Promise.resolve(), [Symbol.dispose]: () => undefined }
+    await expect(unpackBlock('zstandard', frame.subarray(0, -1), free)).rejects.toMatchObject({
+      code: 'iceberg/invalid-manifest',
+    })
+    await expect(unpackZstandard(frame, 999)).rejects.toMatchObject({ code: 'ERR_BUFFER_TOO_LARGE' })
+    expect(await unpackZstandard(frame, 1000)).toEqual(Buffer.alloc(1000, 7))
+  })
 
   function* inPieces(bytes: Uint8Array, size: number): Generator<Uint8Array> {
     for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
@@ -145,18 +175,22 @@ describe('container files', () => {
     ['null', 7],
     ['deflate', 64],
     ['deflate', 100_000],
+    ['zstandard', 64],
   ] as const)('that avsc wrote (%s) are read in pieces of %i bytes', async (codec, size) => {
     expect(await readIds(inPieces(await avscFile(codec), size))).toEqual(rows.map((row) => row.id))
   })
 
-  it('cut anywhere are refused or end at a block; never a wrong row', async () => {
-    const file = await avscFile('deflate')
-    for (let length = 0; length < file.length; length += 13) {
-      const ids = await readIds([file.subarray(0, length)]).catch((error: unknown) => error)
-      if (Array.isArray(ids)) expect(ids).toEqual(rows.map((row) => row.id).slice(0, ids.length))
-      else expect(ids).toMatchObject({ code: 'iceberg/invalid-manifest' })
-    }
-  })
+  it.each(['deflate', 'zstandard'])(
+    'of %s cut anywhere are refused or end at a block; never a wrong row',
+    async (codec) => {
+      const file = await avscFile(codec)
+      for (let length = 0; length < file.length; length += 13) {
+        const ids = await readIds([file.subarray(0, length)]).catch((error: unknown) => error)
+        if (Array.isArray(ids)) expect(ids).toEqual(rows.map((row) => row.id).slice(0, ids.length))
+        else expect(ids).toMatchObject({ code: 'iceberg/invalid-manifest' })
+      }
+    },
+  )
 
   it('with a damaged marker or block are refused', async () => {
     const file = new Uint8Array(await avscFile('deflate'))
@@ -166,7 +200,7 @@ describe('container files', () => {
     await expect(readIds([new TextEncoder().encode('PAR1 and so on')])).rejects.toThrow(/no Avro file/)
   })
 
-  it('with a codec that Node does not have are refused by name', async () => {
+  it('with a codec that is not known are refused by name', async () => {
     const file = Buffer.from(await avscFile('null'))
     const at = file.indexOf('avro.codec')
     // The value follows its length: 4 letters, so put another name of 4 letters there.

@@ -1,5 +1,5 @@
 import { Message, type Schema } from 'apache-arrow'
-import { BufferRegion, FieldNode, RecordBatch as BatchHeader } from 'apache-arrow/ipc/metadata/message'
+import { BufferRegion, DictionaryBatch, FieldNode, RecordBatch as BatchHeader } from 'apache-arrow/ipc/metadata/message'
 import type { ArrowLayout } from './layout.ts'
 
 /** Begins every encapsulated message (Arrow format, "Encapsulated message format"). */
@@ -14,12 +14,12 @@ export function schemaMessage(schema: Schema): Uint8Array<ArrayBuffer> {
 
 /** What stands before the body in the message of a record batch. */
 export function batchHead(layout: ArrowLayout): Uint8Array<ArrayBuffer> {
-  const header = new BatchHeader(
-    layout.rowCount,
-    layout.nodes.map((node) => new FieldNode(node.length, node.nullCount)),
-    layout.buffers.map((buffer) => new BufferRegion(buffer.offset, buffer.length)),
-    null,
-  )
+  return encapsulated(Message.encode(Message.from(headerOf(layout), layout.bodyBytes)))
+}
+
+/** The same for values of a dictionary, or for more of them (`isDelta`). */
+export function dictionaryHead(layout: ArrowLayout, id: number, isDelta: boolean): Uint8Array<ArrayBuffer> {
+  const header = new DictionaryBatch(headerOf(layout), id, isDelta)
   return encapsulated(Message.encode(Message.from(header, layout.bodyBytes)))
 }
 
@@ -28,6 +28,15 @@ export function endOfStream(): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(PREFIX_BYTES)
   new DataView(bytes.buffer).setUint32(0, CONTINUATION, true)
   return bytes
+}
+
+function headerOf(layout: ArrowLayout): BatchHeader {
+  return new BatchHeader(
+    layout.rowCount,
+    layout.nodes.map((node) => new FieldNode(node.length, node.nullCount)),
+    layout.buffers.map((buffer) => new BufferRegion(buffer.offset, buffer.length)),
+    null,
+  )
 }
 
 function encapsulated(flatbuffer: Uint8Array): Uint8Array<ArrayBuffer> {

@@ -5,8 +5,9 @@ import type { BufferAllocator, Lease } from '../../memory/index.ts'
 import { type ArrowColumn, arrowColumns, hasSameColumns } from './arrow-columns.ts'
 import { ArrowFile, type ArrowMessage, schemaOf } from './arrow-file.ts'
 import { columnsOf } from './column-tree.ts'
-import { cutBatch } from './cut-batch.ts'
+import { type CutBatch, cutBatch, type ReadBody, wholeBatch } from './cut-batch.ts'
 import { truncated } from './errors.ts'
+import { type PackedMetadata, type UnpackScene, unpackedBatch } from './unpack-body.ts'
 
 /** Where bodies of messages are while they are read. */
 export interface ArrowRoom {
@@ -14,6 +15,12 @@ export interface ArrowRoom {
   readonly consumer: string
   /** A record batch that has more is read in parts. Default 4 MiB. */
   readonly mostBatchBytes?: number
+}
+
+interface DictionaryMetadata {
+  readonly id: number
+  readonly isDelta: boolean
+  readonly data: PackedMetadata
 }
 
 /** pandas and pyarrow write a table as one batch, however large. */
@@ -83,38 +90,52 @@ class StreamSource {
       // The next stream begins, also where this one has no mark of its end.
       if (next.message.isSchema()) return
       await this.#messages.next()
-      if (next.message.isRecordBatch()) yield* this.#batches(next)
-      else yield* this.#whole(next, (bytes) => this.#dictionaryBody(bytes))
+      const { message } = next
+      if (message.isRecordBatch()) yield* this.#batches(next, message.header())
+      else if (message.isDictionaryBatch()) yield* this.#dictionary(next, message.header())
     }
   }
 
-  async *#batches(next: ArrowMessage): AsyncGenerator<Uint8Array> {
-    const { message, bodyAt, bodyBytes } = next
-    const metadata = message.isRecordBatch() ? message.header() : undefined
-    const { mostBatchBytes = MOST_BATCH_BYTES } = this.#room
-    const isLarge = bodyBytes > mostBatchBytes && metadata?.compression === null
-    const types = this.#schema.fields.map((field) => field.type)
-    const columns = isLarge ? columnsOf(types, metadata) : undefined
-    if (columns === undefined || metadata === undefined) {
-      yield* this.#whole(next, (bytes) => this.#batchBody(bytes))
-      return
-    }
+  async *#batches(next: ArrowMessage, metadata: PackedMetadata): AsyncGenerator<Uint8Array> {
     const { batchHead } = await arrowHeads()
-    const read = (target: Uint8Array, offset: number) => this.#file.readInto(target, bodyAt + offset)
-    for await (const cut of cutBatch(columns, metadata.length, bodyBytes, mostBatchBytes, read)) {
-      yield batchHead(cut.layout)
-      const body = this.#batchBody(cut.layout.bodyBytes)
-      await cut.fill(body.bytes)
+    for await (const { layout, fill } of this.#parts(next, metadata)) {
+      yield batchHead(layout)
+      const body = this.#batchBody(layout.bodyBytes)
+      await fill(body.bytes)
       if (body.bytes.byteLength > 0) yield body.bytes
     }
   }
 
-  async *#whole(next: ArrowMessage, bodyOf: (bytes: number) => Body): AsyncGenerator<Uint8Array> {
-    yield next.head
-    if (next.bodyBytes === 0) return
-    const body = bodyOf(next.bodyBytes)
-    await this.#file.readInto(body.bytes, next.bodyAt)
-    yield body.bytes
+  /** One, or several of a batch that is large. */
+  async *#parts({ bodyAt, bodyBytes }: ArrowMessage, metadata: PackedMetadata): AsyncGenerator<CutBatch> {
+    const read = (target: Uint8Array, offset: number) => this.#file.readInto(target, bodyAt + offset)
+    const { mostBatchBytes = MOST_BATCH_BYTES } = this.#room
+    if (metadata.compression !== null) {
+      // Packed buffers are unpacked as wholes.
+      yield await unpackedBatch(metadata, this.#unpacking(read))
+      return
+    }
+    const types = this.#schema.fields.map((field) => field.type)
+    const columns = bodyBytes > mostBatchBytes ? columnsOf(types, metadata) : undefined
+    if (columns === undefined) yield wholeBatch(metadata, bodyBytes, read)
+    else yield* cutBatch(columns, metadata.length, bodyBytes, mostBatchBytes, read)
+  }
+
+  async *#dictionary({ bodyAt, bodyBytes }: ArrowMessage, dictionary: DictionaryMetadata): AsyncGenerator<Uint8Array> {
+    const { id, isDelta, data } = dictionary
+    const { dictionaryHead } = await arrowHeads()
+    const read = (target: Uint8Array, offset: number) => this.#file.readInto(target, bodyAt + offset)
+    const { layout, fill } =
+      data.compression === null ? wholeBatch(data, bodyBytes, read) : await unpackedBatch(data, this.#unpacking(read))
+    yield dictionaryHead(layout, id, isDelta)
+    const body = this.#body(layout.bodyBytes)
+    this.#dictionaries.push(body)
+    await fill(body.bytes)
+    if (body.bytes.byteLength > 0) yield body.bytes
+  }
+
+  #unpacking(read: ReadBody): UnpackScene {
+    return { path: this.#file.path, read, borrow: (bytes) => this.#body(bytes) }
   }
 
   /** The one of the batch before was read. */
@@ -125,19 +146,13 @@ class StreamSource {
     return this.#batch
   }
 
-  #dictionaryBody(bytes: number): Body {
-    const body = this.#body(bytes)
-    this.#dictionaries.push(body)
-    return body
-  }
-
   #body(bytes: number): Body {
     return new Body(this.#room.buffers.lease(bytes, `${this.#room.consumer}/arrow`))
   }
 }
 
 /** The body of a message, which stays where it is until it is released: apache-arrow has views of it. */
-class Body {
+class Body implements Disposable {
   readonly bytes: Uint8Array
   readonly #lease: Lease
 
@@ -149,6 +164,10 @@ class Body {
   release(): void {
     this.#lease.unpin()
     this.#lease.release()
+  }
+
+  [Symbol.dispose](): void {
+    this.release()
   }
 }
 

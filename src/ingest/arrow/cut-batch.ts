@@ -1,5 +1,5 @@
 import { type ArrowLayout, clearPadding, countZeros, LayoutBuilder, writeValidity } from '../../engine/index.ts'
-import type { Column, Offsets, Region } from './column-tree.ts'
+import type { BatchMetadata, Column, Offsets, Region } from './column-tree.ts'
 
 /** Reads bytes of the body of a record batch. */
 export type ReadBody = (target: Uint8Array, offset: number) => Promise<void>
@@ -8,7 +8,13 @@ export type ReadBody = (target: Uint8Array, offset: number) => Promise<void>
 export interface CutBatch {
   readonly layout: ArrowLayout
   /** Writes the body into memory of at least `layout.bodyBytes`. */
-  fill(body: Uint8Array): Promise<void>
+  readonly fill: (body: Uint8Array) => Promise<void>
+}
+
+/** A record batch as it is. */
+export function wholeBatch(metadata: BatchMetadata, bodyBytes: number, read: ReadBody): CutBatch {
+  const { length: rowCount, nodes, buffers } = metadata
+  return { layout: { rowCount, nodes, buffers, bodyBytes }, fill: (body) => read(body.subarray(0, bodyBytes), 0) }
 }
 
 /** Cuts begin at a multiple of it, so that the masks of top-level columns begin with a byte. */

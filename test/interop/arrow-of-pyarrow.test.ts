@@ -1,0 +1,51 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type InteropLake, openInteropLake } from './lake.ts'
+
+let lake: InteropLake
+beforeAll(async () => {
+  lake = await openInteropLake()
+})
+afterAll(async () => {
+  await lake[Symbol.asyncDispose]()
+})
+
+/** Rows that Python writes as Arrow in one record batch of some 8 MB, so that it is read in parts where it is not packed. */
+const WRITE = `
+    import duckdb, pyarrow as pa, pyarrow.feather
+    rows = duckdb.sql("""
+      select i as id, case when i % 7 = 0 then null else 'name ' || i % 97 end as s, i % 3 = 0 as b, [i, null, i + 1][:1 + i % 3] as l,
+        case when i % 5 > 0 then {'a': i, 't': ['x' || i]} end as st, (i / 10)::decimal(12, 2) as d,
+        date '1960-01-01' + (i % 100)::int as day, timestamptz '1969-12-31 23:59:59.999999+00' + interval (i) second as moment
+      from range(60000) t(i)""").to_arrow_table().combine_chunks()
+    rows = rows.append_column("dict", rows["s"].combine_chunks().dictionary_encode())
+    path = args["root"] + "/" + args["name"] + ".arrow"
+    codec = args["codec"]
+    if args["name"].startswith("feather"):
+        pyarrow.feather.write_feather(rows, path, compression=codec, chunksize=100000)
+    else:
+        open_ = pa.ipc.new_file if args["name"].startswith("file") else pa.ipc.new_stream
+        with pa.OSFile(path, "wb") as out, open_(out, rows.schema, options=pa.ipc.IpcWriteOptions(compression=codec)) as writer:
+            writer.write_table(rows)
+    duckdb.sql("copy rows to '" + args["root"] + "/want.parquet' (format parquet)")
+    done()
+`
+
+describe('an Arrow file that pyarrow wrote', () => {
+  it.each([
+    ['feather_lz4', 'lz4'],
+    ['feather_zstd', 'zstd'],
+    ['feather_plain', 'uncompressed'],
+    ['file_lz4', 'lz4'],
+    ['file_plain', null],
+    ['stream_zstd', 'zstd'],
+    ['stream_plain', null],
+  ])('%s: has every value in the table', async (name, codec) => {
+    await lake.python(WRITE, { name, codec })
+    const outcome = await lake.house.import({ table: `ns.${name}`, source: `${lake.root}/${name}.arrow` })
+    expect(outcome.rows).toBe(60_000)
+    const columns = 'id, s, b, l, st, d, day, moment, dict'
+    const want = `SELECT ${columns} FROM '${lake.root}/want.parquet'`
+    const got = `SELECT ${columns} FROM ns.${name}`
+    expect(await lake.sql(`(${got} EXCEPT ALL ${want}) UNION ALL (${want} EXCEPT ALL ${got}) LIMIT 3`)).toEqual([])
+  })
+})
