@@ -73,6 +73,9 @@ const comparison = fc.constantFrom(...COLUMNS).chain((column) =>
       .map((values) => `${column} NOT IN (${values.join(', ')})`),
     fc.tuple(literal(column), literal(column)).map(([low, high]) => `${column} BETWEEN ${low} AND ${high}`),
     fc.constantFrom(`${column} IS NULL`, `${column} IS NOT NULL`),
+    fc
+      .tuple(fc.constantFrom('IS DISTINCT FROM', 'IS NOT DISTINCT FROM'), literal(column), literal(column))
+      .map(([op, one, other]) => `${column} ${op} ${one} OR ${column} = ${other}`),
     fc.constantFrom(
       "s LIKE 'abc%'",
       "starts_with(s, 'a')",
@@ -93,6 +96,7 @@ const comparison = fc.constantFrom(...COLUMNS).chain((column) =>
       'i IS DISTINCT FROM 7',
       'b IS TRUE',
       'b IS NOT FALSE',
+      'b IS NOT TRUE OR b = true',
       "(i = 7 AND s IS NOT DISTINCT FROM 'a') IS NOT TRUE",
     ),
   ),
@@ -171,7 +175,8 @@ describe('pruning (I11)', () => {
           )
           for (const where of filters) {
             const select = `SELECT count(*) AS n, count(i) AS i, md5(string_agg(s, '|' ORDER BY s, i, l)) AS h`
-            const expected = await raw.all(`${select} FROM memory.main.base WHERE ${where}`)
+            // Behind OFFSET no filter reaches statistics, which DuckDB misreads for its own tables as well.
+            const expected = await raw.all(`${select} FROM (FROM memory.main.base OFFSET 0) WHERE ${where}`)
             const [result] = [await lake.rows(`${select} FROM p.${table} WHERE ${where}`)]
             expect(result[0], where).toEqual(Object.values(expected[0] ?? {}))
             const [explained] = await lake.run(`EXPLAIN ${select} FROM p.${table} WHERE ${where}`)
@@ -209,6 +214,29 @@ describe('pruning (I11)', () => {
     await expect(lake.run(`DELETE FROM r.t WHERE ${where}`)).rejects.toMatchObject({ code: 'sql/unsupported' })
     await lake.run("DELETE FROM r.t WHERE i = 5 AND v IS NOT DISTINCT FROM 'v3'")
     expect(await lake.rows('SELECT count(*) FROM r.t')).toEqual([[18n]])
+  })
+
+  it('rows of files that hold only NULL are found by IS DISTINCT FROM beside an OR', async () => {
+    await using lake = await openQueryLake()
+    await lake.run('CREATE SCHEMA r; CREATE TABLE r.t (i INTEGER, x INTEGER, b BOOLEAN, y INTEGER) PARTITIONED BY (x)')
+    await lake.run('INSERT INTO r.t VALUES (1, NULL, NULL, 1), (2, 5, true, 2), (3, 7, false, 3)')
+    await lake.run('CREATE TABLE r.u AS SELECT NULL::INTEGER AS x FROM range(1000)')
+    for (const [where, ids] of [
+      ['x IS DISTINCT FROM 5 OR x = 7', [1, 3]],
+      ['x IS DISTINCT FROM 5 OR x IS NOT DISTINCT FROM 5', [1, 2, 3]],
+      ['NOT (x IS NOT DISTINCT FROM 5) OR x = 3', [1, 3]],
+      ['NOT (x IS NOT DISTINCT FROM 5 AND x <> 7)', [1, 3]],
+      ['b IS NOT TRUE OR b = true', [1, 2, 3]],
+      ['(x IS DISTINCT FROM 5 OR x = 7) AND i < 3', [1]],
+    ] as const) {
+      const rows = ids.map((id) => [id])
+      expect(await lake.rows(`SELECT i FROM r.t WHERE ${where} ORDER BY i`), where).toEqual(rows)
+    }
+    await lake.run('ALTER TABLE r.t RENAME COLUMN y TO z')
+    expect(await lake.rows('SELECT i FROM r.t WHERE x IS DISTINCT FROM 5 OR x = 7 ORDER BY i')).toEqual([[1], [3]])
+    expect(await lake.rows('SELECT count(*) FROM r.u WHERE x IS DISTINCT FROM 5 OR x = 7')).toEqual([[1000n]])
+    await lake.run('CREATE OR REPLACE TABLE r.u AS SELECT * FROM r.u WHERE x IS DISTINCT FROM 5 OR x = 7')
+    expect(await lake.rows('SELECT count(*) FROM r.u')).toEqual([[1000n]])
   })
 
   it('a field whose name has a dot is not taken for a field of its sibling', async () => {

@@ -187,6 +187,34 @@ it('binary and floating point columns with the Bloom filters of DuckDB hide no r
   expect(await lake.sql('SELECT count(*)::INTEGER FROM ns.bloom WHERE d = 0.0')).toEqual([[32]])
 })
 
+it('NaN in files whose statistics leave it out is found by filters and joins', async () => {
+  await lake.python(`
+    import pyarrow as pa
+    nan = float("nan")
+    schema = pa.schema([("id", pa.int64()), ("d", pa.float64()), ("f", pa.float32()), ("s", pa.struct([("d", pa.float64())]))])
+    t = catalog(args["lake"]).create_table("ns.nan", schema)
+    for ids in [[1, 2, 3], [4, 5]]:
+        rows = [{"id": i, "d": nan if i == 2 else i / 2, "f": nan if i == 2 else i / 2, "s": {"d": nan if i == 2 else i / 2}} for i in ids]
+        t.append(pa.Table.from_pylist(rows, schema=schema))
+    done()
+  `)
+  for (const column of ['d', 'f', 's.d']) {
+    for (const where of [
+      `${column} = 'nan'`,
+      `${column} > 100`,
+      `NOT (${column} <= 100)`,
+      `${column} BETWEEN 50 AND 'nan'`,
+      `${column} IN ('nan', 70)`,
+      `${column} IN (SELECT 'nan'::DOUBLE UNION ALL SELECT 70)`,
+      `${column} = (SELECT max(d) FROM ns.nan)`,
+    ]) {
+      expect(await lake.sql(`SELECT id::INTEGER FROM ns.nan WHERE ${where}`), where).toEqual([[2]])
+    }
+    const joined = `SELECT id::INTEGER FROM ns.nan JOIN (SELECT 'nan'::DOUBLE AS q UNION ALL SELECT 2.5) ON ${column} = q`
+    expect(await lake.sql(`${joined} ORDER BY id`)).toEqual([[2], [5]])
+  }
+})
+
 it('names with spaces, dots, other scripts and names that differ by case are read, and written back for PyIceberg', async () => {
   await lake.python(`
     import pyarrow as pa

@@ -5,6 +5,7 @@ import type { ManifestCache } from '../../iceberg/index.ts'
 import { csvBufferOfQuery } from '../../memory/index.ts'
 import type { ObjectStore } from '../../storage/index.ts'
 import type { StatementOptions, TableScanReport } from '../port.ts'
+import { mayLoseNulls } from '../pruning/lost-nulls.ts'
 import type { PlanReading } from '../pruning/plan.ts'
 import { mayReadCsv } from '../resolve/csv-files.ts'
 import { replaceSpans, type Replacement } from '../resolve/replace.ts'
@@ -153,10 +154,11 @@ export async function prepare(
       if (!parts.localFiles) refuseForeignScans(reading)
       if (!mayPrune) reading = undefined
     }
+    const isShielded = mayLoseNulls(query.tokens)
     const limit = reading?.isBareLimit === true ? bareLimit(query.tokens) : undefined
     const views = tables.map((table) =>
       table.system === undefined
-        ? dataView(table, numberOf(table), needOf(reading, numberOf(table), limit), parts)
+        ? dataView(table, numberOf(table), { ...needOf(reading, numberOf(table), limit), isShielded }, parts)
         : systemView(table, parts.manifests),
     )
     let scans: readonly TableScanReport[] = []
@@ -215,7 +217,11 @@ export function isUtc(state: SessionState): boolean {
   return zone === undefined || /^(etc\/)?(utc|uct|zulu|gmt)$/i.test(zone)
 }
 
-function needOf(reading: PlanReading | undefined, number: number, limit: number | undefined): ScanNeed {
+function needOf(
+  reading: PlanReading | undefined,
+  number: number,
+  limit: number | undefined,
+): Omit<ScanNeed, 'isShielded'> {
   const table = reading?.tables.get(number)
   if (reading === undefined || table === undefined || table.scans === 0) return EVERYTHING
   return { predicate: table.predicate, rowLimit: limit, isUnjoined: !reading.hasJoins }

@@ -32,9 +32,16 @@ export interface ScanNeed {
   readonly rowLimit: number | undefined
   /** True where the plan is known to make no join. */
   readonly isUnjoined: boolean
+  /** True where the reader's row groups are not to be skipped by statistics: see `mayLoseNulls`. */
+  readonly isShielded: boolean
 }
 
-export const EVERYTHING: ScanNeed = { predicate: { op: 'true' }, rowLimit: undefined, isUnjoined: false }
+/** A table of which nothing is known to be left out. */
+export const EVERYTHING: Omit<ScanNeed, 'isShielded'> = {
+  predicate: { op: 'true' },
+  rowLimit: undefined,
+  isUnjoined: false,
+}
 
 /** Tables of fewer and smaller files are not probed: opening their footers costs the engine less than asking first. */
 const PROBE_ABOVE_FILES = 16
@@ -100,7 +107,7 @@ export function probeView(table: ResolvedTable, number: number, probeFile: strin
       const scan = readParquet(number, {
         files: [probeFile, probeFile],
         rows: BigInt(probeCardinality(number)),
-        routes: routesByIds(table.schema.fields, new Map()),
+        routes: routesByIds(table.schema.fields, new Map(), false),
       })
       return Promise.resolve({ select: `SELECT ${named.join(', ')} FROM ${scan}`, files: 1 })
     },
@@ -157,11 +164,11 @@ export interface PlanParts {
 /** The view of a table over the files that the statement needs; its report is written to `reports` when it is built. */
 export function dataView(table: ResolvedTable, number: number, need: ScanNeed, parts: PlanParts): ViewRequest {
   const readerCasts = need.isUnjoined && isWidened(table.loaded.metadata, table.schema)
-  const casts = readerCasts ? 'casts ' : ''
+  const ways = `${readerCasts ? 'casts ' : ''}${need.isShielded ? 'shielded ' : ''}`
   return {
     schema: table.schemaName,
     name: table.viewName,
-    key: `data ${number} ${tableKey(table)} ${need.rowLimit ?? ''} ${casts}${printPredicate(need.predicate)}`,
+    key: `data ${number} ${tableKey(table)} ${need.rowLimit ?? ''} ${ways}${printPredicate(need.predicate)}`,
     build: async ({ session, helperSchema, signal }) => {
       const { tasks, report } = await planTable(table, need, parts.manifests, signal)
       const source = {
@@ -170,7 +177,8 @@ export function dataView(table: ResolvedTable, number: number, need: ScanNeed, p
         io: table.io,
         locate: (uri: string) => localPath(table.locate(uri)),
       }
-      const builder = { session, shapes: parts.shapes, table: number, helperSchema, signal, readerCasts }
+      const { isShielded } = need
+      const builder = { session, shapes: parts.shapes, table: number, helperSchema, signal, readerCasts, isShielded }
       return { select: await buildTableView(source, tasks, builder), files: tasks.length, report }
     },
   }

@@ -8,7 +8,7 @@ import {
 } from '../../iceberg/index.ts'
 import { castableText } from '../../ingest/index.ts'
 import { quoteName, quoteText } from '../text/names.ts'
-import { type FileShape, isMisreadByBloomFilters, type ShapeNode } from './shape.ts'
+import { type FileShape, isMisread, type ShapeNode } from './shape.ts'
 import { readType } from './read-type.ts'
 import { storedConversion } from './stored-type.ts'
 
@@ -32,28 +32,40 @@ export interface ColumnRoute {
  * The routes of files whose nested columns carry the table's own names: all files that Icebox wrote, unless a nested
  * field was renamed since.
  */
-export function routesByIds(fields: readonly NestedField[], constants: ReadonlyMap<number, Literal>): ColumnRoute[] {
+export function routesByIds(
+  fields: readonly NestedField[],
+  constants: ReadonlyMap<number, Literal>,
+  isShielded: boolean,
+): ColumnRoute[] {
   return fields.map((field) => ({
     field,
     key: field.id,
     type: readType(field.type, field.name),
     fallback: fallbackOf(field, constants),
-    convert: undefined,
+    convert: isShielded ? shielded : undefined,
   }))
+}
+
+/** How files are read beside their shape. */
+export interface ReadingWays {
+  /** Identity partition values of columns that the files lack, by field. */
+  readonly constants: ReadonlyMap<number, Literal>
+  /** No join is made with the rows: see {@link isCastByReader}. */
+  readonly readerCasts: boolean
+  /** No filter is to reach the reader. */
+  readonly isShielded: boolean
 }
 
 /**
  * The routes of files with a given shape (Iceberg spec, "Column Projection"): by field id, else by the name mapping, else
  * by name; a column that the files lack is its identity partition value, else its initial default, else null.
- * `readerCasts` says that no join is made with the rows: see {@link isCastByReader}.
  * DuckDB matches the fields inside a struct by name only, so what was renamed inside is converted here.
  */
 export function routesByShape(
   fields: readonly NestedField[],
   shape: FileShape,
   mapping: NameMapping,
-  constants: ReadonlyMap<number, Literal>,
-  readerCasts: boolean,
+  { constants, readerCasts, isShielded: isWhollyShielded }: ReadingWays,
 ): ColumnRoute[] {
   return fields.map((field, index) => {
     const node = shape.columns.find((column) => isField(column, field, shape.hasFieldIds, mapping))
@@ -64,7 +76,7 @@ export function routesByShape(
     }
     const key = shape.hasFieldIds ? field.id : node.name
     const inner = shape.hasFieldIds ? undefined : mappedField(mapping, node.name)?.fields
-    const isShielded = shape.hasBloomFilters && isMisreadByBloomFilters(node)
+    const isShielded = isWhollyShielded || isMisread(node, shape)
     const type = readType(field.type, field.name)
     if (isAligned(field.type, node, shape.hasFieldIds, inner) && (readerCasts || !isCastByReader(node, type))) {
       const convert = isShielded ? shielded : undefined
@@ -93,7 +105,7 @@ function isCastByReader(node: ShapeNode, type: string): boolean {
   return node.kind === 'primitive' && node.type !== type
 }
 
-/** The same value, but no filter on it reaches the Parquet reader, whose Bloom filters would hide rows. */
+/** The same value, but no filter on it reaches the Parquet reader, whose Bloom filters or statistics would hide rows. */
 function shielded(expression: string): string {
   return `CASE WHEN ${expression} IS NULL THEN NULL ELSE ${expression} END`
 }

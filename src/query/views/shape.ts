@@ -20,6 +20,8 @@ export interface FileShape {
   readonly hasFieldIds: boolean
   /** True where filters on bytes or floating point numbers would meet Bloom filters: see `shielded` in projection.ts. */
   readonly hasBloomFilters: boolean
+  /** True where statistics of floating point numbers may leave NaN out, as Parquet has it: DuckDB then sees rows without any. */
+  readonly hidesNan: boolean
 }
 
 const FILES_AT_ONCE = 500
@@ -81,41 +83,63 @@ export class ShapeCache {
       if (!Array.isArray(list)) throw unreadable()
       return list.filter((name) => typeof name === 'string').map((name): [string, FileShape] => [name, shape])
     })
-    const risky = shapes.filter(([, shape]) => shape.columns.some(isMisreadByBloomFilters)).map(([file]) => file)
+    const risky = shapes.filter(([, { columns }]) => columns.some(mayBeMisread)).map(([file]) => file)
     if (risky.length === 0) return shapes
-    const filtered = await this.#withBloomFilters(session, risky, signal)
-    return shapes.map(([file, shape]) => [file, filtered.has(file) ? this.#filtered(shape) : shape])
+    const misread = await this.#misread(session, risky, signal)
+    return shapes.map(([file, shape]) => [file, this.#marked(shape, misread.get(file))])
   }
 
-  async #withBloomFilters(
+  /** What the files' metadata says that leads filters astray. */
+  async #misread(
     session: EngineSession,
     files: readonly string[],
     signal?: AbortSignal,
-  ): Promise<Set<string>> {
+  ): Promise<ReadonlyMap<string, Misreading>> {
+    const list = files.map((file) => quoteText(globEscaped(file))).join(', ')
+    // DuckDB's own writer gives no bounds where a value is NaN.
     const rows = await session.all(
-      `SELECT DISTINCT file_name FROM parquet_metadata([${files.map((file) => quoteText(globEscaped(file))).join(', ')}])
-        WHERE bloom_filter_offset IS NOT NULL AND type IN ('BYTE_ARRAY', 'FIXED_LEN_BYTE_ARRAY', 'FLOAT', 'DOUBLE')`,
+      `SELECT file_name, bool_or(bloom_filter_offset IS NOT NULL) AS bloom, bool_or(type IN ('FLOAT', 'DOUBLE') AND
+          coalesce(stats_max_value, stats_max) IS NOT NULL AND created_by NOT LIKE 'DuckDB%') AS nan
+        FROM parquet_metadata([${list}]) JOIN parquet_file_metadata([${list}]) USING (file_name)
+        WHERE type IN ('BYTE_ARRAY', 'FIXED_LEN_BYTE_ARRAY', 'FLOAT', 'DOUBLE') GROUP BY file_name`,
       signal === undefined ? {} : { signal },
     )
-    return new Set(rows.flatMap(({ file_name: name }) => (typeof name === 'string' ? [name] : [])))
+    return new Map(
+      rows.flatMap(({ file_name: name, bloom, nan }) =>
+        typeof name === 'string' ? [[name, { hasBloomFilters: bloom === true, hidesNan: nan === true }] as const] : [],
+      ),
+    )
   }
 
-  #filtered(shape: FileShape): FileShape {
-    const key = `${shape.key}\nbloom`
-    const known = this.#byTree.get(key) ?? { ...shape, key, hasBloomFilters: true }
+  #marked(shape: FileShape, misreading: Misreading | undefined): FileShape {
+    if (misreading?.hasBloomFilters !== true && misreading?.hidesNan !== true) return shape
+    const key = `${shape.key}\n${misreading.hasBloomFilters ? 'bloom ' : ''}${misreading.hidesNan ? 'nan' : ''}`
+    const known = this.#byTree.get(key) ?? { ...shape, ...misreading, key }
     this.#byTree.set(key, known)
     return known
   }
 }
 
+type Misreading = Pick<FileShape, 'hasBloomFilters' | 'hidesNan'>
+
+/** True where a filter on the column would hide rows of files of the shape. */
+export function isMisread(node: ShapeNode, { hasBloomFilters, hidesNan }: FileShape): boolean {
+  return (hasBloomFilters && hasType(node, MISREAD_BY_BLOOM_FILTERS)) || (hidesNan && hasType(node, FLOATS))
+}
+
+function mayBeMisread(node: ShapeNode): boolean {
+  return hasType(node, MISREAD_BY_BLOOM_FILTERS)
+}
+
+const FLOATS = ['FLOAT', 'DOUBLE']
 /**
  * DuckDB 1.5.5 looks for bytes under their printed form, and for 0.0 apart from -0.0, in Bloom filters, and skips row groups
  * that hold them (duckdb/duckdb#24994).
  */
-export function isMisreadByBloomFilters(node: ShapeNode): boolean {
-  return node.kind === 'primitive'
-    ? ['BLOB', 'FLOAT', 'DOUBLE'].includes(node.type)
-    : node.children.some(isMisreadByBloomFilters)
+const MISREAD_BY_BLOOM_FILTERS = ['BLOB', ...FLOATS]
+
+function hasType(node: ShapeNode, types: readonly string[]): boolean {
+  return node.kind === 'primitive' ? types.includes(node.type) : node.children.some((child) => hasType(child, types))
 }
 
 /** A path as a pattern of DuckDB that matches only it. */
@@ -149,6 +173,7 @@ export function parseShape(tree: string): FileShape {
     columns,
     hasFieldIds: columns.some((column) => column.fieldId !== undefined),
     hasBloomFilters: false,
+    hidesNan: false,
   }
 }
 

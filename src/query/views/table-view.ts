@@ -11,6 +11,7 @@ import {
   readDeletionVector,
   type Schema,
   type TableMetadata,
+  type Type,
 } from '../../iceberg/index.ts'
 import { IceboxError } from '../../base/index.ts'
 import type { ObjectStore } from '../../storage/index.ts'
@@ -49,6 +50,8 @@ export interface ViewBuilder {
   readonly signal: AbortSignal | undefined
   /** True where the statement makes no join with the rows. */
   readonly readerCasts: boolean
+  /** True where no filter of the statement is to reach the reader's statistics. */
+  readonly isShielded: boolean
 }
 
 /** Files that Icebox wrote: they carry field ids and the table's nested names of their time. */
@@ -103,11 +106,15 @@ async function routed(
   )
   const mapping = mappingOf(source)
   // Rows without deletes need no place in their file, so the reader's virtual columns cannot clash with the table's.
-  const mayBeNative = !group.hasPositions && group.equality.length === 0 && isUnevolved(source.metadata, source.schema)
+  const mayBeNative =
+    !builder.isShielded &&
+    !group.hasPositions &&
+    group.equality.length === 0 &&
+    isUnevolved(source.metadata, source.schema)
   const parts = new Map<string, { files: string[]; rows: bigint; routes: readonly ColumnRoute[]; isNative: boolean }>()
   for (const { dataFile } of group.tasks) {
     const file = source.locate(dataFile.filePath)
-    const shape = shapes.get(file)
+    const shape = seenShape(shapes.get(file), dataFile, fields)
     const constants =
       shape === undefined ? new Map<number, Literal>() : missingConstants(source, dataFile, shape, mapping)
     const key =
@@ -118,8 +125,8 @@ async function routed(
     if (part === undefined) {
       const routes =
         shape === undefined
-          ? routesByIds(fields, constants)
-          : routesByShape(fields, shape, mapping, constants, readerCasts)
+          ? routesByIds(fields, constants, builder.isShielded)
+          : routesByShape(fields, shape, mapping, { constants, readerCasts, isShielded: builder.isShielded })
       part = { files: [], rows: 0n, routes, isNative: mayBeNative && shape === undefined }
       parts.set(key, part)
     }
@@ -145,6 +152,32 @@ async function shapesOf(
     unsure.map((file) => source.locate(file.filePath)),
     builder.signal,
   )
+}
+
+/** A file of which the manifest says that no value is NaN hides none. */
+function seenShape(
+  shape: FileShape | undefined,
+  file: DataFile,
+  fields: readonly NestedField[],
+): FileShape | undefined {
+  if (shape?.hidesNan !== true) return shape
+  const hasNone = fields
+    .flatMap(({ id, type }) => floatIds(id, type))
+    .every((id) => file.nanValueCounts?.get(id) === 0n)
+  return hasNone ? { ...shape, key: `${shape.key}\nnumbers`, hidesNan: false } : shape
+}
+
+function floatIds(id: number, type: Type): number[] {
+  switch (type.kind) {
+    case 'struct':
+      return type.fields.flatMap((field) => floatIds(field.id, field.type))
+    case 'list':
+      return floatIds(type.elementId, type.element)
+    case 'map':
+      return [...floatIds(type.keyId, type.key), ...floatIds(type.valueId, type.value)]
+    default:
+      return type.kind === 'float' || type.kind === 'double' ? [id] : []
+  }
 }
 
 function mappingOf(source: TableSource): NameMapping {
@@ -218,8 +251,9 @@ async function equalityOf(
     for (const file of files) {
       const path = source.locate(file.filePath)
       const shape = shapes.get(path)
-      const byIds = routesByIds(fields, new Map())
-      const routes = shape === undefined ? byIds : routesByShape(fields, shape, mapping, new Map(), false)
+      const byIds = routesByIds(fields, new Map(), false)
+      const ways = { constants: new Map<number, Literal>(), readerCasts: false, isShielded: false }
+      const routes = shape === undefined ? byIds : routesByShape(fields, shape, mapping, ways)
       // Files that are read alike share a join, whatever else their footers say.
       const isPlain = shape?.hasFieldIds !== false && routes.every((route) => route.convert === undefined)
       const key = isPlain || shape === undefined ? '' : shape.key
