@@ -54,11 +54,6 @@ export class Gate {
     })
   }
 
-  /** Callers that wait to be let in. */
-  get waiting(): number {
-    return this.#waiting.length
-  }
-
   leave(): void {
     const next = this.#waiting.shift()
     if (next === undefined) this.#free++

@@ -1,4 +1,4 @@
-import { formatBytes, IceboxError } from '../base/index.ts'
+import { formatBytes, IceboxError, throwIfCancelled } from '../base/index.ts'
 import type { BufferAllocator, EnginePlan } from '../memory/index.ts'
 import { HeapBuffers } from './arrow-out/heap-buffers.ts'
 import { prepareEnvironment } from './allocator.ts'
@@ -89,6 +89,9 @@ function settingsAfterOpen({ allowedDirectories, maxSpillBytes }: OwnEngineOptio
   return settings
 }
 
+/** Some 10 kB each in DuckDB, and what their results hold, which the engine's limit counts. */
+const MOST_SESSIONS = 1_000
+
 interface Parts {
   readonly binding: Binding
   readonly database: Database
@@ -101,8 +104,8 @@ interface Parts {
 export class OwnEngine implements Engine {
   readonly #parts: Parts
   readonly #calls = new Gate(threadPool())
-  readonly #places: Gate
   readonly #sessions = new Set<Session>()
+  #connecting = 0
   readonly #keeper: MemoryKeeper
   readonly #buffers: BufferAllocator
   readonly #functions = new Set<string>()
@@ -115,17 +118,12 @@ export class OwnEngine implements Engine {
   #isClosed = false
 
   constructor(parts: Parts) {
-    const { governor, plan, maxSessions, buffers } = parts.options
+    const { governor, plan, buffers } = parts.options
     this.#parts = parts
     this.#plan = plan
     this.#threadsSet = plan.threads
-    this.#places = new Gate(maxSessions ?? 16)
     this.#buffers = buffers ?? new HeapBuffers()
     this.#keeper = new MemoryKeeper({ governor, plan, spill: parts.spill })
-  }
-
-  get isCrowded(): boolean {
-    return this.#places.waiting > 0
   }
 
   get plan(): EnginePlan {
@@ -147,9 +145,12 @@ export class OwnEngine implements Engine {
   }
 
   async session(signal?: AbortSignal): Promise<Session> {
-    await this.#places.enter(signal)
-    const { binding, database } = this.#parts
+    throwIfCancelled(signal)
+    const { binding, database, options } = this.#parts
+    const most = options.maxSessions ?? MOST_SESSIONS
+    if (this.#sessions.size + this.#connecting >= most) throw tooManySessions(most)
     const limitBytes = () => this.memoryLimitBytes
+    this.#connecting++
     try {
       if (this.#isClosed) throw new IceboxError('internal/unreachable', { message: 'a closed engine was used' })
       const connection = await binding.connect(database)
@@ -167,14 +168,14 @@ export class OwnEngine implements Engine {
         useThreads: (count) => this.#useThreads(count),
         onClose: () => {
           this.#sessions.delete(session)
-          this.#places.leave()
         },
       })
       this.#sessions.add(session)
       return session
     } catch (error) {
-      this.#places.leave()
       throw engineError(error, { memoryLimitBytes: this.memoryLimitBytes })
+    } finally {
+      this.#connecting--
     }
   }
 
@@ -261,4 +262,13 @@ export class OwnEngine implements Engine {
       if (told.code !== 'memory/exhausted') throw told
     }
   }
+}
+
+function tooManySessions(most: number): IceboxError {
+  return new IceboxError('memory/refused', {
+    message: `${most} statements and results are open, which is the most`,
+    remedy: 'read results to their end or close them (leave the loop), then try again',
+    context: { mostSessions: most },
+    retryable: true,
+  })
 }

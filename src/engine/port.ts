@@ -138,10 +138,8 @@ export interface EngineMemory {
 }
 
 export interface Engine extends AsyncDisposable {
-  /** A connection with its own temporary objects, in UTC. At most `maxSessions` at once; waits for one. */
+  /** A connection with its own temporary objects, in UTC. Rejects `memory/refused` where `maxSessions` are open, `cancelled`. */
   session(signal?: AbortSignal): Promise<EngineSession>
-  /** Somebody waits for a session: one that is idle is better closed than kept. */
-  readonly isCrowded: boolean
   readonly threads: number
   readonly memoryLimitBytes: number
   /** What the engine goes by now: `planCopy` asks for it. */

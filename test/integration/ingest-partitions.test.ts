@@ -33,7 +33,6 @@ function plannedFor(engine: Engine, memoryLimitBytes: number): Engine {
     plan,
     threads: 1,
     memoryLimitBytes,
-    isCrowded: false,
     session: (signal) => engine.session(signal),
     follow: () => Promise.resolve(),
     memory: () => engine.memory(),

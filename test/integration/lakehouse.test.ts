@@ -67,6 +67,26 @@ describe('the library', () => {
     }
   })
 
+  it('statements run beside any number of results that are open, and inside loops over them', async () => {
+    const lake = await Lakehouse.open(lakeFolder)
+    await importCities(lake)
+    const open = Array.from({ length: 40 }, () => lake.query('select * from range(100000)')[Symbol.asyncIterator]())
+    for (const rows of open) await rows.next()
+    expect(await cities(lake)).toEqual(CITIES)
+    await answer(lake, "insert into geo.cities values (4, 'Lugano')")
+    await using writer = await lake.appender('geo.cities')
+    await writer.append([{ id: 5, city: 'Chur' }])
+    const counts = Array.from({ length: 40 }, async () => {
+      for await (const _ of lake.query('select * from geo.cities'))
+        return await answer(lake, 'select count(*) as n from geo.cities')
+    })
+    expect(await Promise.all(counts)).toEqual(counts.map(() => [{ n: 4n }]))
+    // With results that nobody reads on, and rows that wait for their commit.
+    await lake.close()
+    await using again = await Lakehouse.open(lakeFolder)
+    expect(await answer(again, 'select count(*) as n from geo.cities')).toEqual([{ n: 5n }])
+  })
+
   it('closing cancels what runs and what waits instead of letting it run on, and forgets nothing of it', async () => {
     const lake = await Lakehouse.open(lakeFolder)
     await importCities(lake)

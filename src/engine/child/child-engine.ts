@@ -37,7 +37,6 @@ export class ChildEngine implements Engine {
   #plan: EnginePlan
   #running: Promise<Running>
   #generation = 0
-  #askingForSession = 0
   /** Requests of sessions that are under way. */
   #asked = 0
   #isClosed = false
@@ -58,10 +57,6 @@ export class ChildEngine implements Engine {
     const engine = new ChildEngine(options)
     await engine.#running
     return engine
-  }
-
-  get isCrowded(): boolean {
-    return this.#askingForSession > 0
   }
 
   get plan(): EnginePlan {
@@ -89,7 +84,6 @@ export class ChildEngine implements Engine {
   async session(signal?: AbortSignal): Promise<EngineSession> {
     throwIfCancelled(signal)
     const { channel, generation } = await this.#alive()
-    this.#askingForSession++
     try {
       const answer = await channel.request({ kind: 'session' }, { signal })
       if (answer === undefined || !('session' in answer)) throw strayMessage(answer)
@@ -105,8 +99,6 @@ export class ChildEngine implements Engine {
     } catch (error) {
       if (signal?.aborted === true && isIceboxError(error, 'cancelled')) throw cancelledError(signal)
       throw error
-    } finally {
-      this.#askingForSession--
     }
   }
 

@@ -56,7 +56,13 @@ export async function execute(
   }
   const timed = timeout.signal === undefined ? options : { ...options, signal: timeout.signal }
   try {
-    return await run(statement, text, state, timed, parts, services, meter)
+    await parts.turns.enter(timed.signal)
+    try {
+      return await run(statement, text, state, timed, parts, services, meter)
+    } finally {
+      // Rows that are still read hold nobody up: their reader may run other statements between two of them.
+      parts.turns.leave()
+    }
   } catch (error) {
     meter.stop()
     throw error

@@ -1,5 +1,5 @@
 import type { Catalog } from '../../catalog/index.ts'
-import type { ArrowOptions, Engine, ResultStream, RunOptions } from '../../engine/index.ts'
+import type { ArrowOptions, Engine, Gate, ResultStream, RunOptions } from '../../engine/index.ts'
 import { IceboxError } from '../../base/index.ts'
 import type { ManifestCache } from '../../iceberg/index.ts'
 import { csvBufferOfQuery } from '../../memory/index.ts'
@@ -27,6 +27,8 @@ export interface QueryParts {
   readonly io: ObjectStore
   readonly engine: () => Promise<Engine>
   readonly sessions: SessionPool
+  /** Statements that begin at once; one leaves when it is done or its first rows are there. */
+  readonly turns: Gate
   readonly spaces: Spaces
   readonly shapes: ShapeCache
   readonly manifests: ManifestCache

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { IceboxError } from '../../base/index.ts'
-import { requireParameters } from '../../engine/index.ts'
+import { Gate, requireParameters } from '../../engine/index.ts'
 import type { QueryServices, StatementOptions, StatementResult } from '../port.ts'
 import { quoteText } from '../text/names.ts'
 import { splitStatements, type StatementText } from '../text/statements.ts'
@@ -17,6 +17,8 @@ const SPACE_LIMITS = { maxSpaces: 32, maxFiles: 50_000 }
 /** Footers remembered of files that other tools wrote. */
 const MOST_SHAPES = 20_000
 const IDLE_SESSIONS = 4
+/** Each holds its views and plans while it begins. Others wait in order of arrival. */
+const STATEMENTS_AT_ONCE = 16
 
 /** A file that stands for a table's files where only the plan of a statement is asked for. */
 interface ProbeFile {
@@ -37,6 +39,7 @@ export class QueryRunner implements AsyncDisposable {
       io: services.io,
       engine: services.engine,
       sessions: new SessionPool(services.engine, { maxIdle: IDLE_SESSIONS }),
+      turns: new Gate(STATEMENTS_AT_ONCE),
       spaces: new Spaces(SPACE_LIMITS),
       shapes: new ShapeCache({ maxFiles: MOST_SHAPES }),
       manifests: services.manifests,

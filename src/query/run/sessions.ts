@@ -64,9 +64,7 @@ export class SessionPool {
         if (isReleased) return
         isReleased = true
         this.#leased.delete(pooled)
-        // Passed on from statement to statement it would keep out an import that waits for a session.
-        const mayStay = this.#idle.length < this.#maxIdle && !(await this.#engine()).isCrowded
-        if (mayStay && !pooled.session.isLost) this.#idle.push(pooled)
+        if (this.#idle.length < this.#maxIdle && !pooled.session.isLost) this.#idle.push(pooled)
         else await pooled.session[Symbol.asyncDispose]()
       },
     }
