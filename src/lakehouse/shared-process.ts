@@ -14,6 +14,7 @@ import {
   requireBudgetFits,
   SlabPool,
 } from '../memory/index.ts'
+import { closedLakehouse } from './running.ts'
 
 export interface ProcessNeeds {
   readonly budgetBytes: number
@@ -125,9 +126,10 @@ export class SharedProcess {
     return this.governor.budgetBytes
   }
 
-  /** The engine; started by the first call. A start that failed is tried again by the next. */
+  /** The engine; started by the first call. A start that failed is tried again by the next. Rejects `cancelled` once all left. */
   engine(): Promise<Engine> {
     if (this.#engine !== undefined) return this.#engine
+    if (this.#users.size === 0) return Promise.reject(closedLakehouse())
     const starting = this.#start()
     this.#engine = starting
     // Forgotten after it was kept: a plan that is refused may fail before `#start` first waits.

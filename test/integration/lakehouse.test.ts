@@ -85,7 +85,9 @@ describe('the library', () => {
       expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'cancelled' } })
     }
     await expect(lake.sql`select 1`).rejects.toMatchObject({ code: 'cancelled', message: 'the lakehouse was closed' })
-    await expect(open.next()).rejects.toMatchObject({ code: 'cancelled' })
+    await expect(open.next()).rejects.toMatchObject({ code: 'cancelled', message: 'the lakehouse was closed' })
+    // The engine's folder went with it, and the reader who came late has none made again.
+    expect(await readdir(join(lakeFolder, '.icebox/spill'))).toEqual([])
     await using again = await Lakehouse.open(lakeFolder)
     expect(await cities(again)).toEqual(CITIES)
   })

@@ -16,6 +16,7 @@ export interface Lease {
 }
 
 interface Pooled {
+  readonly engine: Engine
   readonly session: EngineSession
   current: string
   settings: ReadonlyMap<string, string>
@@ -30,6 +31,7 @@ export class SessionPool {
   readonly #maxIdle: number
   #idle: Pooled[] = []
   readonly #leased = new Set<Pooled>()
+  #isClosed = false
 
   constructor(engine: () => Promise<Engine>, options: { readonly maxIdle: number }) {
     this.#engine = engine
@@ -38,12 +40,7 @@ export class SessionPool {
 
   /** A session with these settings (name to SQL value) and no others of a user. `near`: the space it best stands in. */
   async lease(settings: ReadonlyMap<string, string>): Promise<Lease> {
-    const pooled = (await this.#idleOne()) ?? {
-      session: await (await this.#engine()).session(),
-      current: HOME,
-      settings: new Map<string, string>(),
-      gathers: true,
-    }
+    const pooled = (await this.#idleOne()) ?? (await this.#openOne())
     try {
       await applySettings(pooled, settings)
     } catch (error) {
@@ -65,11 +62,16 @@ export class SessionPool {
         isReleased = true
         this.#leased.delete(pooled)
         // Passed on from statement to statement it would keep out an import that waits for a session.
-        const mayStay = this.#idle.length < this.#maxIdle && !(await this.#engine()).isCrowded
+        const mayStay = !this.#isClosed && this.#idle.length < this.#maxIdle && !pooled.engine.isCrowded
         if (mayStay && !pooled.session.isLost) this.#idle.push(pooled)
         else await pooled.session[Symbol.asyncDispose]()
       },
     }
+  }
+
+  async #openOne(): Promise<Pooled> {
+    const engine = await this.#engine()
+    return { engine, session: await engine.session(), current: HOME, settings: new Map(), gathers: true }
   }
 
   /** An idle session; those whose engine has died are closed on the way. */
@@ -97,7 +99,9 @@ export class SessionPool {
     }
   }
 
+  /** Closes idle sessions, and those on loan when they are given back. */
   async close(): Promise<void> {
+    this.#isClosed = true
     const idle = this.#idle
     this.#idle = []
     for (const { session } of idle) await session[Symbol.asyncDispose]()
