@@ -19,7 +19,9 @@ export type Vector = duckdb.Vector
  */
 export async function loadBinding(): Promise<Binding> {
   try {
-    return (await import('@duckdb/node-bindings')).default
+    const binding = (await import('@duckdb/node-bindings')).default
+    loaded = true
+    return binding
   } catch (error) {
     throw new IceboxError('engine/unavailable', {
       message: `the engine's native library cannot be loaded on ${process.platform}-${process.arch}: ${messageOf(error)}`,
@@ -27,6 +29,13 @@ export async function loadBinding(): Promise<Binding> {
       cause: error,
     })
   }
+}
+
+let loaded = false
+
+/** Whether the library is in the memory of this process, from its first engine on. */
+export function isEngineLoaded(): boolean {
+  return loaded
 }
 
 /** `duckdb_type` of the C API (duckdb.h). */

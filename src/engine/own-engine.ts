@@ -205,9 +205,11 @@ export class OwnEngine implements Engine {
     this.#isClosed = true
     for (const session of this.#sessions) await session[Symbol.asyncDispose]()
     const { binding, database, connection, spill } = this.#parts
-    this.#keeper[Symbol.dispose]()
     binding.disconnect_sync(connection)
     binding.close_sync(database)
+    // The next engine of the process would take what stays for its base.
+    this.#keeper.giveBack()
+    this.#keeper[Symbol.dispose]()
     await spill[Symbol.asyncDispose]()
   }
 

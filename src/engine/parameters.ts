@@ -16,7 +16,8 @@ const INT128_MAX = (1n << 127n) - 1n
  */
 export function bindParameters(binding: Binding, statement: PreparedStatement, values: readonly SqlParameter[]): void {
   requireParameters(values, binding.nparams(statement))
-  values.forEach((value, at) => bindOne(binding, statement, at + 1, value))
+  // Not forEach, which leaves out the holes of an array.
+  for (const [at, value] of values.entries()) bindOne(binding, statement, at + 1, value)
 }
 
 /** Refuses what is no array, and another number of values than the statement has parameters. Throws `usage/invalid`. */

@@ -33,6 +33,7 @@ import { planAndImport } from './plan-and-import.ts'
 import { relocateIfMoved } from './relocate.ts'
 import { register } from './register.ts'
 import { type Call, Running } from './running.ts'
+import { statementOf } from './template.ts'
 
 /** An open lakehouse: what it can do, over the parts that `parts.ts` wired. Close it, or write `await using`. */
 export class Lakehouse implements CommandLakehouse {
@@ -193,6 +194,7 @@ export class Lakehouse implements CommandLakehouse {
     sql: string,
     parameters: readonly SqlParameter[] | undefined,
     options: RunSqlOptions,
+    placeholders?: readonly number[],
   ): AsyncGenerator<StatementResult, void, undefined> {
     checkArgument(call, 'the statement', sql, aText)
     checkOptions(call, options, RUN_OPTIONS)
@@ -202,6 +204,7 @@ export class Lakehouse implements CommandLakehouse {
         ...rest,
         ...(parameters !== undefined && { parameters }),
         ...(onProgress !== undefined && { onProgress: guard('onProgress', onProgress) }),
+        ...(placeholders !== undefined && { placeholders }),
         isSingle: call === 'query()',
         signal,
       }),
@@ -216,9 +219,11 @@ export class Lakehouse implements CommandLakehouse {
         remedy: 'write lake.sql`select …`, or use query() for a text',
       })
     }
-    const statement = text.reduce((sql, part, at) => `${sql}$${at}${part}`)
+    const { sql, placeholders } = statementOf(text)
     const rows: Record<string, SqlValue>[] = []
-    for await (const batch of this.query(statement, values)) rows.push(...batch.rows())
+    for await (const { batches } of this.#statements('query()', sql, values, {}, placeholders)) {
+      for await (const batch of batches) rows.push(...batch.rows())
+    }
     return rows
   }
 

@@ -4,6 +4,7 @@ import {
   anObject,
   aSignal,
   aText,
+  halfPairAt,
   IceboxError,
   nearestNames,
   oneOf,
@@ -100,8 +101,9 @@ const MOST_PREFIX_CHARACTERS = 490
 export const APPENDER_OPTIONS: OptionRules<AppenderOptions> = {
   ack: ACK,
   key: {
-    allowed: `a text of 1 to ${MOST_PREFIX_CHARACTERS} characters`,
-    takes: (value) => typeof value === 'string' && value !== '' && value.length <= MOST_PREFIX_CHARACTERS,
+    allowed: `a text of 1 to ${MOST_PREFIX_CHARACTERS} characters, surrogate pairs whole`,
+    takes: (value) =>
+      typeof value === 'string' && value !== '' && value.length <= MOST_PREFIX_CHARACTERS && halfPairAt(value) < 0,
   },
 }
 

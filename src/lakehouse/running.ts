@@ -47,10 +47,7 @@ export class Running {
 
   /** Cancels all calls with `cancelled`, also those that come later, and waits until they have ended. */
   async end(): Promise<void> {
-    this.#end = new IceboxError('cancelled', {
-      message: 'the lakehouse was closed',
-      remedy: 'close it when its results were read',
-    })
+    this.#end = closedLakehouse()
     for (const call of this.#calls) call.abort(this.#end)
     await Promise.all(this.#waits)
   }
@@ -92,6 +89,13 @@ export class Running {
     this.#waits.add(settled)
     return call
   }
+}
+
+export function closedLakehouse(): IceboxError {
+  return new IceboxError('cancelled', {
+    message: 'the lakehouse was closed',
+    remedy: 'close it when its results were read',
+  })
 }
 
 function callbackFailed(name: string, error: unknown): IceboxError {

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { formatBytes, IceboxError, isIceboxError } from '../base/index.ts'
 import { cappedPoolSize } from '../config/index.ts'
-import { allocatorControl, type Engine, type LaunchOptions, openEngine } from '../engine/index.ts'
+import { allocatorControl, type Engine, isEngineLoaded, type LaunchOptions, openEngine } from '../engine/index.ts'
 import {
   collectAndSweep,
   type EnginePlan,
@@ -14,6 +14,7 @@ import {
   requireBudgetFits,
   SlabPool,
 } from '../memory/index.ts'
+import { closedLakehouse } from './running.ts'
 
 export interface ProcessNeeds {
   readonly budgetBytes: number
@@ -36,6 +37,8 @@ export interface ProcessNeeds {
 
 /** What the tree takes more when the engine runs apart, file pages counted once: 15 to 25 MiB (docs/decisions/0014-engine-process.md). */
 const CHILD_BASE_BYTES = 24 * 1024 * 1024
+/** Of these, what this process speaks with it by: apache-arrow, which stays when the engine is closed. */
+const CHILD_SPEECH_BYTES = 15 * 1024 * 1024
 
 /** A process that grew by more since the lakehouse was opened has garbage, perhaps: a collection takes 11 ms at least. */
 const WORTH_COLLECTING_BYTES = 16 * 1024 * 1024
@@ -52,6 +55,8 @@ const LEAST_WHILE_PLANNING_BYTES = 24 * 1024 * 1024
  */
 export class SharedProcess {
   static #open: SharedProcess | undefined
+  /** An engine apart was started once: what of ours speaks with it is in this process, and stays. */
+  static #hasStartedChild = false
 
   readonly governor: Governor
   /** Buffers outside the V8 heap: Arrow batches, on their way out or between processes, spooled rows, files of metadata. */
@@ -121,9 +126,10 @@ export class SharedProcess {
     return this.governor.budgetBytes
   }
 
-  /** The engine; started by the first call. A start that failed is tried again by the next. */
+  /** The engine; started by the first call. A start that failed is tried again by the next. Rejects `cancelled` once all left. */
   engine(): Promise<Engine> {
     if (this.#engine !== undefined) return this.#engine
+    if (this.#users.size === 0) return Promise.reject(closedLakehouse())
     const starting = this.#start()
     this.#engine = starting
     // Forgotten after it was kept: a plan that is refused may fail before `#start` first waits.
@@ -139,7 +145,7 @@ export class SharedProcess {
    */
   async planning(bytes: number, signal: AbortSignal | undefined): Promise<AsyncDisposable> {
     // Beside it there must be room for the least of an engine, and for what the process is known to load yet.
-    const baseBytes = this.#engine === undefined ? expectedBaseBytes() : this.#baseBytes
+    const baseBytes = this.#engine === undefined ? this.#expectedBase(ownMemory().rssBytes) : this.#baseBytes
     const besideBytes = LEAST_WHILE_PLANNING_BYTES + Math.max(0, baseBytes - ownMemory().rssBytes)
     const held = await this.governor.reserve({
       consumer: 'statements/planning',
@@ -180,8 +186,8 @@ export class SharedProcess {
     const { spillDirectory, maxSpillBytes, engine = 'own', launch } = this.#first
     const hasGrown = ownMemory().rssBytes - this.#openedAtBytes > WORTH_COLLECTING_BYTES
     if (hasGrown || heapBytes() > LARGE_HEAP_BYTES) await this.#giveBack()
-    return await openEngine({
-      plan: await this.#firstPlan(engine === 'child' ? CHILD_BASE_BYTES : 0),
+    const started = await openEngine({
+      plan: await this.#firstPlan(),
       governor: this.governor,
       spillDirectory,
       maxSpillBytes,
@@ -189,15 +195,26 @@ export class SharedProcess {
       buffers: this.pool,
       ...(launch === undefined ? {} : { child: launch }),
     })
+    if (engine === 'child') SharedProcess.#hasStartedChild = true
+    return started
+  }
+
+  /** What the process and that of an engine apart will take beside the limit, of which it has `rssBytes` now. */
+  #expectedBase(rssBytes: number): number {
+    if (this.#first.engine !== 'child') return expectedBaseBytes(rssBytes, { isEngineLoaded: isEngineLoaded() })
+    const areRoomsLoaded = SharedProcess.#hasStartedChild
+    return (
+      expectedBaseBytes(rssBytes, { areRoomsLoaded }) + CHILD_BASE_BYTES - (areRoomsLoaded ? CHILD_SPEECH_BYTES : 0)
+    )
   }
 
   /** The plan to start with. Where there is no room for one what can be given back is, and it is made once more. */
-  async #firstPlan(besideBytes: number): Promise<EnginePlan> {
+  async #firstPlan(): Promise<EnginePlan> {
     const plan = (): EnginePlan => {
       this.governor.look()
       // Texts of statements go with them, and are in the books.
       const rssBytes = ownMemory().rssBytes - this.governor.heldBy('statements/text')
-      this.#baseBytes = expectedBaseBytes(rssBytes) + besideBytes
+      this.#baseBytes = this.#expectedBase(rssBytes)
       return this.#planWithin(this.governor.availableBytes)
     }
     try {

@@ -98,7 +98,17 @@ const ENGINE_LOAD_BYTES = 40 * MiB
 /** Rooms that are loaded when first needed: catalog, manifests, Avro. */
 const LATER_ROOMS_BYTES = 8 * MiB
 
-/** RSS to expect once the engine is loaded and idle, asked before it is loaded. */
-export function expectedBaseBytes(rssBytes: number = ownMemory().rssBytes): number {
-  return rssBytes + ENGINE_LOAD_BYTES + LATER_ROOMS_BYTES
+/** What is in the RSS of a process already, and is not to be expected once more. */
+export interface LoadedParts {
+  /** The engine's library, which stays when an engine is closed. */
+  readonly isEngineLoaded?: boolean
+  readonly areRoomsLoaded?: boolean
+}
+
+/** RSS to expect once the engine runs and is idle, asked before it is started. */
+export function expectedBaseBytes(
+  rssBytes: number = ownMemory().rssBytes,
+  { isEngineLoaded = false, areRoomsLoaded = false }: LoadedParts = {},
+): number {
+  return rssBytes + (isEngineLoaded ? 0 : ENGINE_LOAD_BYTES) + (areRoomsLoaded ? 0 : LATER_ROOMS_BYTES)
 }

@@ -123,4 +123,6 @@ export interface StatementOptions {
   readonly parquetFile?: string
   /** The script must be one statement: several are `usage/invalid` before the first of them changes anything. */
   readonly isSingle?: boolean
+  /** Of a template: where the parameters of its values begin in the script, which are all that it may have. */
+  readonly placeholders?: readonly number[]
 }

@@ -257,6 +257,21 @@ describe('an appender', () => {
     expect(await ids(lake)).toEqual([10, 11])
   })
 
+  it('keys with half a surrogate pair are refused: all have the same bytes, and the rows of the second were dropped', async () => {
+    await using lake = await Lakehouse.open(lakeFolder)
+    await run(lake, 'create schema a; create table a.t (id bigint)')
+    await using writer = await lake.appender('a.t')
+    for (const key of ['user \ud83d', 'user \udc7e', '\udc7e\ud83d'])
+      await expect(writer.append(numbers(1), { key })).rejects.toMatchObject({ code: 'usage/invalid' })
+    await expect(lake.appender('a.t', { key: 'user \ud83d' })).rejects.toMatchObject({ code: 'usage/invalid' })
+    const failed = lake.import({ table: 'a.t', source: 'x.csv', mode: 'append', key: 'user \ud83d' })
+    await expect(failed).rejects.toMatchObject({ code: 'usage/invalid' })
+    for (const [at, key] of ['user 😀', 'user 👾', 'user \ufffd'].entries())
+      expect(await writer.append(numbers(1, at), { key })).toMatchObject({ rows: 1, isRepeated: false })
+    await writer.commit()
+    expect(await ids(lake)).toEqual([0, 1, 2])
+  })
+
   it('a program that appends the same calls under the key of its appender again adds what is missing', async () => {
     for (const calls of [2, 4]) {
       await using lake = await Lakehouse.open(lakeFolder)

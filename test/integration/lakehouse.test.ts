@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { parseSize } from '../../src/base/index.ts'
+import type { SqlParameter } from '../../src/engine/index.ts'
 import { Lakehouse } from '../../src/lakehouse/index.ts'
 
 let folder: string
@@ -104,7 +105,9 @@ describe('the library', () => {
       expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'cancelled' } })
     }
     await expect(lake.sql`select 1`).rejects.toMatchObject({ code: 'cancelled', message: 'the lakehouse was closed' })
-    await expect(open.next()).rejects.toMatchObject({ code: 'cancelled' })
+    await expect(open.next()).rejects.toMatchObject({ code: 'cancelled', message: 'the lakehouse was closed' })
+    // The engine's folder went with it, and the reader who came late has none made again.
+    expect(await readdir(join(lakeFolder, '.icebox/spill'))).toEqual([])
     await using again = await Lakehouse.open(lakeFolder)
     expect(await cities(again)).toEqual(CITIES)
   })
@@ -140,6 +143,28 @@ describe('the library', () => {
     await using lake = await Lakehouse.open(lakeFolder)
     const sent = lake.sql`select ${'whole'}, ${'a\ud800b'}`
     await expect(sent).rejects.toMatchObject({ code: 'usage/invalid', context: { parameter: 2 } })
+  })
+
+  it('text behind a value of a template joins no number of its placeholder, so that no other value is bound', async () => {
+    await using lake = await Lakehouse.open(lakeFolder)
+    const [a, b, c, d, e, f, g, h, i, j] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+    expect(await lake.sql`select ${a}::int+${b}-${c}*${d} as n, ${'x'}||'y' as t`).toEqual([{ n: -9, t: 'xy' }])
+    expect(await lake.sql`select${a}n,${b}as m`).toEqual([{ n: 1, m: 2 }])
+    const joined = lake.sql`select ${a}0 as n, ${b}, ${c}, ${d}, ${e}, ${f}, ${g}, ${h}, ${i}, ${j}`
+    await expect(joined).rejects.toMatchObject({ code: 'sql/syntax' })
+    await expect(lake.sql`select ${a}${b}`).rejects.toMatchObject({ code: 'sql/syntax' })
+  })
+
+  it('a template binds its values and nothing else: a parameter in its text or a value in a string is refused', async () => {
+    await using lake = await Lakehouse.open(lakeFolder)
+    const invalid = (message: RegExp) => ({ code: 'usage/invalid', message: expect.stringMatching(message) })
+    await expect(lake.sql`select ${1}, $1`).rejects.toMatchObject(invalid(/the parameter \$1$/))
+    await expect(lake.sql`select ${1} + ?`).rejects.toMatchObject(invalid(/the parameter \?$/))
+    await expect(lake.sql`select $1`).rejects.toMatchObject(invalid(/the parameter \$1$/))
+    await expect(lake.sql`select '${1}', $1`).rejects.toMatchObject(invalid(/the parameter \$1$/))
+    await expect(lake.sql`select ${1}, '${2}'`).rejects.toMatchObject(invalid(/^value 2 .* string/))
+    await expect(lake.sql`select ${1} -- ${2}`).rejects.toMatchObject(invalid(/^value 2 .* comment/))
+    expect(await lake.sql`select '$1' as text, ${1} as n`).toEqual([{ text: '$1', n: 1 }])
   })
 
   it('parameters that no statement has are refused before anything runs; of a script each takes all or none', async () => {
@@ -355,6 +380,21 @@ describe('a call that is wrong, as JavaScript can make it', () => {
       await expect(call).rejects.toMatchObject(invalid(text))
     expect(await cities(lake)).toEqual(CITIES)
   })
+
+  it.each(['own', 'child'] as const)(
+    'a hole among the parameters is refused as undefined is: engine %s',
+    async (engine) => {
+      await using lake = await Lakehouse.open(lakeFolder, { engine })
+      const sparse: SqlParameter[] = []
+      sparse.length = 1
+      for (const parameters of [sparse, [untyped(undefined)]]) {
+        await expect(answer(lake, 'select $1 as a', parameters)).rejects.toMatchObject({
+          code: 'usage/invalid',
+          message: expect.stringMatching(/^parameter \$1 is undefined/),
+        })
+      }
+    },
+  )
 
   it('undefined is as good as left out', async () => {
     await using lake = await Lakehouse.open(lakeFolder, untyped({ memory: undefined }))

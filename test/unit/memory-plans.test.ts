@@ -67,6 +67,13 @@ describe('the budget is divided so that the process stays inside it', () => {
   it('expects the engine and the later rooms on top of what is there', () => {
     expect(expectedBaseBytes(50 * MiB)).toBeGreaterThan(84 * MiB)
   })
+
+  it('does not expect once more what is loaded: a lakehouse that was closed and opened again had no room for its engine', () => {
+    const first = expectedBaseBytes(50 * MiB)
+    const again = expectedBaseBytes(90 * MiB, { isEngineLoaded: true })
+    expect(again).toBe(first)
+    expect(expectedBaseBytes(90 * MiB, { isEngineLoaded: true, areRoomsLoaded: true })).toBe(90 * MiB)
+  })
 })
 
 describe('a COPY fits the limit of its engine', () => {

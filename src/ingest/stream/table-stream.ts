@@ -1,4 +1,4 @@
-import { formatBytes, IceboxError, isIceboxError } from '../../base/index.ts'
+import { formatBytes, halfPairAt, IceboxError, isIceboxError } from '../../base/index.ts'
 import type { Gate } from '../../engine/index.ts'
 import type { LoadedTable, Schema } from '../../iceberg/index.ts'
 import type { BufferAllocator } from '../../memory/index.ts'
@@ -139,7 +139,7 @@ export class TableStream {
   }
 
   async #append(rows: readonly unknown[], { key, ack, signal }: AppendRequest): Promise<AppendResult> {
-    if (key !== undefined && (key === '' || key.length > MOST_KEY_CHARACTERS)) throw badKey(key)
+    if (key !== undefined) requireKey(key)
     await this.#parts.sources.whenOpen(signal)
     await this.#room(signal)
     const { rows: added, frame, isRepeated } = await this.#spoolOnce(rows, key, signal)
@@ -309,9 +309,17 @@ function closed(stream: string): IceboxError {
   })
 }
 
-function badKey(key: string): IceboxError {
-  return new IceboxError('usage/invalid', {
-    message: `a key has 1 to ${MOST_KEY_CHARACTERS} characters`,
+/** Of a key its digest is kept: where two keys have the same bytes the rows of one would pass for those of the other. */
+function requireKey(key: string): void {
+  const refused =
+    key === '' || key.length > MOST_KEY_CHARACTERS
+      ? `a key has 1 to ${MOST_KEY_CHARACTERS} characters`
+      : halfPairAt(key) >= 0
+        ? 'the key holds half of a surrogate pair'
+        : undefined
+  if (refused === undefined) return
+  throw new IceboxError('usage/invalid', {
+    message: refused,
     remedy: 'choose another key',
     context: { key: key.slice(0, 80) },
   })

@@ -6,6 +6,7 @@ import {
   type PartitionSpec,
   type Schema,
   type SortOrder,
+  type Type,
 } from '../../iceberg/index.ts'
 import { quoteIdentifier, quoteText } from '../sql.ts'
 import { refusingNegativeZero } from './negative-zero.ts'
@@ -72,8 +73,7 @@ export function project(input: ProjectionInput): Projection {
       field.required && !isPrimitive(field.type)
         ? `CASE WHEN ${value} IS NULL THEN error('required column ${field.name.replaceAll("'", "''")} is null') ELSE ${cast} END`
         : cast
-    const isReal = field.type.kind === 'double' || field.type.kind === 'float'
-    const kept = input.refusesNegativeZero === true && isReal ? refusingNegativeZero(checked) : checked
+    const kept = input.refusesNegativeZero === true && isReal(field.type) ? refusingNegativeZero(checked) : checked
     return `${kept} AS ${quoteIdentifier(field.name)}`
   })
   const keys = input.spec.fields.flatMap((field, at): PartitionKey[] => {
@@ -146,7 +146,9 @@ function termsOf(schema: Schema, order: SortOrder | undefined): SortTerm[] {
     const column = columnSql(schema, sourceId)
     const term =
       field.transform.kind === 'identity'
-        ? column
+        ? isReal(place.field.type)
+          ? apartFromItsKey(column)
+          : column
         : sortKey(partitionKeySql(field.transform, place.field.type, column, `${HELPER_PREFIX}s`))
     const how = ` ${field.direction.toUpperCase()} NULLS ${field.nullOrder === 'nulls-first' ? 'FIRST' : 'LAST'}`
     return { sql: term, how }
@@ -159,6 +161,18 @@ function sortKey(key: PartitionKeySql): string {
     message: 'sorting by the bucket of a column is not supported',
     remedy: 'sort by the column itself',
   })
+}
+
+function isReal({ kind }: Type): boolean {
+  return kind === 'double' || kind === 'float'
+}
+
+/**
+ * What sorts like a column of reals and is none: where DuckDB 1.5.5 sorts by a column it gives back what it reads from its
+ * sort keys, and in those -0.0 is 0.0. An expression is a key beside the columns, which keep their bits.
+ */
+function apartFromItsKey(column: string): string {
+  return `${column} + 0`
 }
 
 function same(a: string, b: string): boolean {

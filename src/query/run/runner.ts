@@ -142,7 +142,10 @@ export class QueryConnection {
 }
 
 /** What is wrong with a call is said before its first statement changes anything. */
-function checkCall(statements: readonly StatementText[], { parameters, isSingle }: StatementOptions): void {
+function checkCall(
+  statements: readonly StatementText[],
+  { parameters, isSingle, placeholders }: StatementOptions,
+): void {
   if (isSingle === true && statements.length > 1) {
     throw new IceboxError('usage/invalid', {
       message: `query() takes one statement; there are ${statements.length}`,
@@ -150,8 +153,32 @@ function checkCall(statements: readonly StatementText[], { parameters, isSingle 
       context: { statements: statements.length },
     })
   }
+  if (placeholders !== undefined) checkPlaceholders(statements, placeholders)
   // Of several statements each that has parameters takes all of them.
   if (parameters !== undefined && !statements.some(takesParameters)) requireParameters(parameters, 0)
+}
+
+/** Every value of a template is a parameter of its statement, and nothing else is. */
+function checkPlaceholders(statements: readonly StatementText[], placeholders: readonly number[]): void {
+  const values = new Map(placeholders.map((start, at) => [start, at + 1]))
+  for (const { offset, tokens } of statements) {
+    for (const at of tokens.of('parameter')) {
+      const token = tokens.at(at)
+      if (token === undefined || values.delete(offset + token.start)) continue
+      throw new IceboxError('usage/invalid', {
+        message: `the template holds the parameter ${token.text}`,
+        remedy: 'write ${value} where a value belongs, or use query() with an array of the values',
+        context: { parameter: token.text },
+      })
+    }
+  }
+  const [stray] = values.values()
+  if (stray === undefined) return
+  throw new IceboxError('usage/invalid', {
+    message: `value ${stray} of the template stands within a string, a quoted name or a comment, where none is bound`,
+    remedy: "write ${value} without quotes; || puts texts together: 'a' || ${value}",
+    context: { parameter: stray },
+  })
 }
 
 function takesParameters({ tokens }: StatementText): boolean {

@@ -30,6 +30,7 @@ export class SessionPool {
   readonly #maxIdle: number
   #idle: Pooled[] = []
   readonly #leased = new Set<Pooled>()
+  #isClosed = false
 
   constructor(engine: () => Promise<Engine>, options: { readonly maxIdle: number }) {
     this.#engine = engine
@@ -38,12 +39,7 @@ export class SessionPool {
 
   /** A session with these settings (name to SQL value) and no others of a user. `near`: the space it best stands in. */
   async lease(settings: ReadonlyMap<string, string>): Promise<Lease> {
-    const pooled = (await this.#idleOne()) ?? {
-      session: await (await this.#engine()).session(),
-      current: HOME,
-      settings: new Map<string, string>(),
-      gathers: true,
-    }
+    const pooled = (await this.#idleOne()) ?? (await this.#openOne())
     try {
       await applySettings(pooled, settings)
     } catch (error) {
@@ -64,10 +60,16 @@ export class SessionPool {
         if (isReleased) return
         isReleased = true
         this.#leased.delete(pooled)
-        if (this.#idle.length < this.#maxIdle && !pooled.session.isLost) this.#idle.push(pooled)
+        const mayStay = !this.#isClosed && this.#idle.length < this.#maxIdle
+        if (mayStay && !pooled.session.isLost) this.#idle.push(pooled)
         else await pooled.session[Symbol.asyncDispose]()
       },
     }
+  }
+
+  async #openOne(): Promise<Pooled> {
+    const engine = await this.#engine()
+    return { session: await engine.session(), current: HOME, settings: new Map(), gathers: true }
   }
 
   /** An idle session; those whose engine has died are closed on the way. */
@@ -95,7 +97,9 @@ export class SessionPool {
     }
   }
 
+  /** Closes idle sessions, and those on loan when they are given back. */
   async close(): Promise<void> {
+    this.#isClosed = true
     const idle = this.#idle
     this.#idle = []
     for (const { session } of idle) await session[Symbol.asyncDispose]()
