@@ -1,6 +1,5 @@
 import { createReadStream } from 'node:fs'
 import { resolve } from 'node:path'
-import { createInterface } from 'node:readline'
 import { IceboxError, messageOf, systemCode } from '../../base/index.ts'
 import type { CommandLakehouse } from '../../lakehouse/api.ts'
 import { runScript } from '../commands/run-script.ts'
@@ -16,6 +15,7 @@ import { makeStyle } from '../style.ts'
 import { helpText, isDotLine, parseDot } from './dot-commands.ts'
 import { placedError } from './placed-error.ts'
 import { type PlacedStatement, StatementSplitter } from './statement-splitter.ts'
+import { utf8Lines } from './utf8-lines.ts'
 
 /** Files that read files that read files: deeper than this is a circle. */
 const MAX_READ_DEPTH = 16
@@ -187,10 +187,7 @@ export class ShellSession {
     }
     const splitter = new StatementSplitter()
     try {
-      for await (const line of createInterface({
-        input: createReadStream(absolute, 'utf8'),
-        crlfDelay: Number.POSITIVE_INFINITY,
-      })) {
+      for await (const line of utf8Lines(createReadStream(absolute), absolute)) {
         if (!splitter.isOpen && isDotLine(line)) {
           splitter.skipLine()
           await this.#dot(line, signal, depth + 1)
