@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { icebox, ORDERS_CSV, type TemporaryFolder, temporaryFolder } from './support/cli.ts'
+import { icebox, ORDERS_CSV, rowsOf, type TemporaryFolder, temporaryFolder } from './support/cli.ts'
 import { hasPython, onTerminal, type Step } from './support/terminal.ts'
 
 let folder: TemporaryFolder
@@ -112,35 +112,51 @@ describe.skipIf(!hasPython())('the shell on a terminal', () => {
     expect(played).toMatchObject({ failed: null, code: 0 })
   })
 
-  it('remembers statements across sessions, those of several lines as one', async () => {
-    onTerminal(
+  it('brings a statement back as it was typed, with the line breaks in its strings, also in the next session', async () => {
+    await icebox(['sql', 'create table sales.notes (text varchar)'], { cwd: lake })
+    const more = { expect: '\\.\\.\\.> ' }
+    const first = onTerminal(
       ['sql'],
       [
         PROMPT,
-        type('select 1 +'),
-        { expect: '\\.\\.\\.> ' },
-        type('  1 as two;'),
+        type('insert into sales.notes -- a comment'),
+        more,
+        type("values ('one"),
+        more,
+        type(''),
+        more,
+        type(" two');"),
+        { expect: '1 row' },
+        PROMPT,
+        { send: '\u001b[A' },
+        { expect: " two'\\);" },
+        { send: '\r' },
         { expect: '1 row' },
         PROMPT,
         type('.quit'),
       ],
       { cwd: lake },
     )
-    expect(await readFile(`${lake}/.icebox/history`, 'utf8')).toContain('select 1 + 1 as two;\n')
-    const played = onTerminal(
+    expect(first).toMatchObject({ failed: null, code: 0 })
+    const second = onTerminal(
       ['sql'],
       [
         PROMPT,
-        { send: '\u001b[A\u001b[A' },
-        { expect: 'select 1 \\+ 1 as two;' },
-        { send: '\r' },
-        { expect: '\\b2\\b' },
+        { send: 'ins\u001b[A' },
+        { expect: " two'\\);" },
+        { send: '\u001b[A\u001b[B\u001b[A\r' },
+        { expect: '1 row' },
         PROMPT,
         type('.quit'),
       ],
       { cwd: lake },
     )
-    expect(played).toMatchObject({ failed: null, code: 0 })
+    expect(second).toMatchObject({ failed: null, code: 0 })
+    expect(await rowsOf('select * from sales.notes', { cwd: lake })).toEqual([
+      ['one\n\n two'],
+      ['one\n\n two'],
+      ['one\n\n two'],
+    ])
   })
 
   it('changes mode, timer and output', async () => {
