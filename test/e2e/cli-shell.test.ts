@@ -66,6 +66,16 @@ describe.skipIf(!hasPython())('the shell on a terminal', () => {
     expect(played).toMatchObject({ failed: null, code: 0 })
   })
 
+  it('SIGTERM ends it, at the prompt and in a statement; SIGINT is Ctrl-C', () => {
+    const long = 'select count(*) from range(1000000000000) t(i) where i % 7 = 3;'
+    const end: Step[] = [{ signal: 'SIGTERM' }, { expect: 'cancelled: stopped by SIGTERM' }]
+    const idle = onTerminal(['sql'], [PROMPT, { signal: 'SIGINT' }, { expect: 'again' }, PROMPT, ...end], { cwd: lake })
+    expect(idle).toMatchObject({ failed: null, code: 130 })
+    const running = onTerminal(['sql'], [PROMPT, type(long), { expect: 'memory' }, ...end], { cwd: lake })
+    expect(running).toMatchObject({ failed: null, code: 130 })
+    expect(running.transcript.match(/cancelled/g)).toHaveLength(1)
+  })
+
   it('goes on after errors and refuses unknown dot commands', () => {
     const played = onTerminal(
       ['sql'],
@@ -180,6 +190,21 @@ describe.skipIf(!hasPython())('the shell on a terminal', () => {
         PROMPT,
         type('.output'),
         PROMPT,
+        type('.mode table'),
+        PROMPT,
+        type(`.output ${folder.in('named.ndjson')}`),
+        PROMPT,
+        type('select 9 as n;'),
+        PROMPT,
+        type('.mode csv'),
+        PROMPT,
+        type('select 10 as n;'),
+        PROMPT,
+        type(`.output ${folder.in('named.parquet')}`),
+        { expect: 'not a format for the shell' },
+        PROMPT,
+        type('.output'),
+        PROMPT,
         type('.mode parquet'),
         { expect: 'not a format for the shell' },
         PROMPT,
@@ -190,6 +215,8 @@ describe.skipIf(!hasPython())('the shell on a terminal', () => {
     expect(played).toMatchObject({ failed: null, code: 0 })
     expect(played.transcript).not.toContain('peak')
     expect(await readFile(file, 'utf8')).toBe('n\n8\n')
+    expect(await readFile(folder.in('named.ndjson'), 'utf8')).toBe('{"n":9}\nn\n10\n')
+    await expect(readFile(folder.in('named.parquet'))).rejects.toThrow('ENOENT')
   })
 
   it('a table fits the terminal', () => {

@@ -40,7 +40,8 @@ export async function interactiveShell(
     historySize: 0,
     completer: completer(lake, session),
   })
-  using events = new EditorEvents(editor)
+  using events = new EditorEvents(editor, context.signal)
+  using _idle = context.interrupts.takeOver(() => events.interrupt())
   using _keys = new HistoryKeys(editor, context.io.stdin, walk)
   await context.note(
     context.errStyle.dim(
@@ -52,10 +53,12 @@ export async function interactiveShell(
     const typed: string[] = []
     let interrupts = 0
     while (!session.hasQuit) {
+      context.signal.throwIfAborted()
       for (const warning of warnings.splice(0)) await context.note(warning)
       const event = await nextEvent(events, editor, session)
       if (event.kind === 'end') {
         terminal.write('\n')
+        context.signal.throwIfAborted()
         break
       }
       if (event.kind === 'interrupt') {
@@ -112,14 +115,18 @@ async function carryOut(
   using _cancel = context.interrupts.takeOver(() => {
     statement.abort(new IceboxError('cancelled', { message: 'the statement was stopped by Ctrl-C' }))
   })
+  const end = () => statement.abort(context.signal.reason)
+  context.signal.addEventListener('abort', end, { once: true })
   editor.pause()
   stdin.setRawMode?.(false)
   try {
     await session.line(line, statement.signal)
   } catch (error) {
+    if (context.signal.aborted) throw error
     session.dropOpen()
     await stderr.write(errorText(error, context.errStyle))
   } finally {
+    context.signal.removeEventListener('abort', end)
     stdin.setRawMode?.(true)
     editor.resume()
   }
