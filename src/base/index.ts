@@ -37,3 +37,4 @@ export { judgeProcess, ownProcess, type ProcessIdentity } from './process-identi
 export { shownValue } from './shown-value.ts'
 export { formatBytes, parseSize } from './sizes.ts'
 export { halfPairAt } from './text.ts'
+export { brokenUtf8Line, textOfUtf8 } from './utf8.ts'

@@ -2,7 +2,7 @@ import { IceboxError } from '../base/index.ts'
 
 /**
  * What Ctrl-C does: the first one cancels (the signal fires, the command ends with exit code 130), the second ends the
- * process at once. The shell takes interrupts over while it runs.
+ * process at once. The shell takes interrupts over while it runs; SIGTERM ends the shell too.
  */
 export class Interrupts {
   readonly #controller = new AbortController()
@@ -20,11 +20,14 @@ export class Interrupts {
   }
 
   /** Returns true for the first interrupt that nobody took over: the moment to say that a second one kills. */
-  interrupt(reason = 'stopped by Ctrl-C'): boolean {
-    if (this.#handler !== undefined) {
-      this.#handler()
-      return false
-    }
+  interrupt(): boolean {
+    if (this.#handler === undefined) return this.end('stopped by Ctrl-C')
+    this.#handler()
+    return false
+  }
+
+  /** Ends the command, whoever took interrupts over. Returns true the first time. */
+  end(reason: string): boolean {
     this.#count++
     if (this.#count > 1) {
       this.#kill()

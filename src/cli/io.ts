@@ -31,6 +31,22 @@ export interface CliIo {
   readonly cwd: string
 }
 
+/** The pieces of standard input as they come. Rejects with the reason of the signal when it fires; the input is closed then. */
+export async function* inputChunks(stdin: InputStream, signal: AbortSignal): AsyncGenerator<Buffer | string> {
+  signal.throwIfAborted()
+  const close = () => stdin.destroy()
+  signal.addEventListener('abort', close, { once: true })
+  try {
+    for await (const chunk of stdin) yield chunk
+  } catch (error) {
+    signal.throwIfAborted()
+    throw error
+  } finally {
+    signal.removeEventListener('abort', close)
+  }
+  signal.throwIfAborted()
+}
+
 /** Columns of a terminal; undefined where it does not know (0: a new pseudo-terminal, as of `docker exec -t` or expect). */
 export function terminalWidth({ columns }: { readonly columns?: number }): number | undefined {
   return columns === 0 ? undefined : columns

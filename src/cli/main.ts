@@ -20,7 +20,7 @@ process.on('SIGINT', () => {
   if (isFirst && process.stderr.isTTY === true) process.stderr.write('\ncancelling; Ctrl-C again ends at once\n')
 })
 process.on('SIGTERM', () => {
-  interrupts.interrupt('stopped by SIGTERM')
+  interrupts.end('stopped by SIGTERM')
 })
 
 process.exitCode = await runCli(process.argv.slice(2), io, lakeDoor, interrupts)

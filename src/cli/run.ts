@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander'
 import { cancelledError, IceboxError } from '../base/index.ts'
+import { refuseBrokenArguments } from './broken-arguments.ts'
 import { type CommandContext, makeContext } from './context.ts'
 import type { GlobalOptions } from './global-options.ts'
 import type { Interrupts } from './interrupts.ts'
@@ -27,6 +28,7 @@ export async function runCli(
     { out: (text) => void (said.out += text), err: (text) => void (said.err += text), width: io.stdout.width ?? 80 },
   )
   try {
+    refuseBrokenArguments(argv)
     try {
       await program.parseAsync(argv.map(asOperand), { from: 'user' })
       return 0

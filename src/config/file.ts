@@ -1,8 +1,8 @@
 import { isAlias, isMap, isScalar, LineCounter, type Node, parseDocument, type Scalar } from 'yaml'
-import type { IceboxError } from '../base/index.ts'
+import { type IceboxError, shownValue } from '../base/index.ts'
 import { isKeyName, KEY_NAMES } from './keys.ts'
 import { misplaced, unreadableFile } from './problems.ts'
-import type { Setting } from './sources.ts'
+import { originText, type Setting } from './sources.ts'
 
 /** Settings of a YAML text, and what is wrong with its shape. Throws `config/unreadable` for a text that is no YAML. Pure. */
 export function parseConfiguration(text: string, path: string): { settings: Setting[]; problems: IceboxError[] } {
@@ -46,8 +46,33 @@ export function parseConfiguration(text: string, path: string): { settings: Sett
     }
     settings.push({ key, text: isScalar(target) && !isEmpty ? scalarText(target) : '', origin })
   }
-  visit(document.contents, '', document.contents)
-  return { settings, problems }
+  const root = document.contents
+  if (root !== null && !isMap(root) && !(isScalar(root) && root.value === null)) {
+    const what = isScalar(root) ? `one value, ${shownValue(scalarText(root))}` : 'a list'
+    throw unreadableFile(
+      path,
+      `holds ${what}, where keys and their values are expected (line ${lineOf(root)})`,
+      undefined,
+      lineOf(root),
+    )
+  }
+  visit(root, '', root)
+  return { settings, problems: [...problems, ...twice(settings)] }
+}
+
+/** A key that is written with dots and again below its sections: YAML sees two names there, and one value would be lost. */
+function twice(settings: readonly Setting[]): IceboxError[] {
+  const first = new Map<string, Setting>()
+  return settings.flatMap((setting) => {
+    const { key, text, origin } = setting
+    const before = first.get(key)
+    if (before === undefined) {
+      first.set(key, setting)
+      return []
+    }
+    const message = `${key} is '${text}', and is '${before.text}' already: ${originText(before.origin)}`
+    return [misplaced(key, text, origin, message, 'keep one of the two')]
+  })
 }
 
 /** The text as it was written: 1.0 stays 1.0, and a number too long for a double keeps its digits. */

@@ -66,6 +66,7 @@ function exampleText(type: KeyType): string {
 function rangeText(spec: KeySpec): string {
   const unit = spec.type === 'size' ? ' bytes' : spec.type === 'duration' ? ' ms' : ''
   if (spec.min !== undefined && spec.max !== undefined) return `, from ${spec.min} to ${spec.max}${unit}`
+  if (spec.max !== undefined) return `, from 0 to ${spec.max}${unit}`
   if (spec.min === 1 && unit !== '') return ', more than 0'
   if (spec.min !== undefined) return `, at least ${spec.min}${unit}`
   return ''
@@ -96,7 +97,7 @@ function parseTyped(type: KeyType, text: string): string | number | boolean | un
     case 'path':
       return pathOf(text)
     case 'cpus':
-      return /^\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*$/.test(text) ? text : undefined
+      return text.split(',').every(isCpuRange) ? text : undefined
     default:
       return type satisfies never
   }
@@ -107,6 +108,12 @@ function pathOf(text: string): string | undefined {
   if (text === '' || text.includes('\0')) return undefined
   if (!text.startsWith('~')) return text
   return text === '~' || text.startsWith('~/') ? join(homedir(), text.slice(1)) : undefined
+}
+
+/** `3`, or `0-3` from the lower to the higher. */
+function isCpuRange(text: string): boolean {
+  const [, from, to = from] = /^(\d{1,4})(?:-(\d{1,4}))?$/.exec(text) ?? []
+  return from !== undefined && Number(from) <= Number(to)
 }
 
 /** The parsers of base reject what they cannot read; here that is only an answer. */

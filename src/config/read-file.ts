@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises'
-import { formatBytes, IceboxError, messageOf, systemCode } from '../base/index.ts'
+import { brokenUtf8Line, formatBytes, IceboxError, messageOf, systemCode } from '../base/index.ts'
 import { parsePlainConfiguration } from './plain-file.ts'
 import { unreadableFile } from './problems.ts'
 import type { Setting } from './sources.ts'
@@ -18,7 +18,10 @@ async function readText(path: string): Promise<string> {
   try {
     const { size } = await stat(path)
     if (size > MAX_FILE_BYTES) throw unreadableFile(path, `has ${formatBytes(size)}, more than any configuration`)
-    return await readFile(path, 'utf8')
+    const bytes = await readFile(path)
+    const broken = brokenUtf8Line(bytes)
+    if (broken !== undefined) throw unreadableFile(path, `is not UTF-8 (line ${broken})`, undefined, broken)
+    return new TextDecoder().decode(bytes)
   } catch (error) {
     if (error instanceof IceboxError) throw error
     const why = systemCode(error) === 'ENOENT' ? 'is not there' : `cannot be read: ${messageOf(error)}`

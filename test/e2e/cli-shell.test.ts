@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { icebox, ORDERS_CSV, type TemporaryFolder, temporaryFolder } from './support/cli.ts'
+import { icebox, ORDERS_CSV, rowsOf, type TemporaryFolder, temporaryFolder } from './support/cli.ts'
 import { hasPython, onTerminal, type Step } from './support/terminal.ts'
 
 let folder: TemporaryFolder
@@ -66,6 +66,16 @@ describe.skipIf(!hasPython())('the shell on a terminal', () => {
     expect(played).toMatchObject({ failed: null, code: 0 })
   })
 
+  it('SIGTERM ends it, at the prompt and in a statement; SIGINT is Ctrl-C', () => {
+    const long = 'select count(*) from range(1000000000000) t(i) where i % 7 = 3;'
+    const end: Step[] = [{ signal: 'SIGTERM' }, { expect: 'cancelled: stopped by SIGTERM' }]
+    const idle = onTerminal(['sql'], [PROMPT, { signal: 'SIGINT' }, { expect: 'again' }, PROMPT, ...end], { cwd: lake })
+    expect(idle).toMatchObject({ failed: null, code: 130 })
+    const running = onTerminal(['sql'], [PROMPT, type(long), { expect: 'memory' }, ...end], { cwd: lake })
+    expect(running).toMatchObject({ failed: null, code: 130 })
+    expect(running.transcript.match(/cancelled/g)).toHaveLength(1)
+  })
+
   it('goes on after errors and refuses unknown dot commands', () => {
     const played = onTerminal(
       ['sql'],
@@ -112,35 +122,51 @@ describe.skipIf(!hasPython())('the shell on a terminal', () => {
     expect(played).toMatchObject({ failed: null, code: 0 })
   })
 
-  it('remembers statements across sessions, those of several lines as one', async () => {
-    onTerminal(
+  it('brings a statement back as it was typed, with the line breaks in its strings, also in the next session', async () => {
+    await icebox(['sql', 'create table sales.notes (text varchar)'], { cwd: lake })
+    const more = { expect: '\\.\\.\\.> ' }
+    const first = onTerminal(
       ['sql'],
       [
         PROMPT,
-        type('select 1 +'),
-        { expect: '\\.\\.\\.> ' },
-        type('  1 as two;'),
+        type('insert into sales.notes -- a comment'),
+        more,
+        type("values ('one"),
+        more,
+        type(''),
+        more,
+        type(" two');"),
+        { expect: '1 row' },
+        PROMPT,
+        { send: '\u001b[A' },
+        { expect: " two'\\);" },
+        { send: '\r' },
         { expect: '1 row' },
         PROMPT,
         type('.quit'),
       ],
       { cwd: lake },
     )
-    expect(await readFile(`${lake}/.icebox/history`, 'utf8')).toContain('select 1 + 1 as two;\n')
-    const played = onTerminal(
+    expect(first).toMatchObject({ failed: null, code: 0 })
+    const second = onTerminal(
       ['sql'],
       [
         PROMPT,
-        { send: '\u001b[A\u001b[A' },
-        { expect: 'select 1 \\+ 1 as two;' },
-        { send: '\r' },
-        { expect: '\\b2\\b' },
+        { send: 'ins\u001b[A' },
+        { expect: " two'\\);" },
+        { send: '\u001b[A\u001b[B\u001b[A\r' },
+        { expect: '1 row' },
         PROMPT,
         type('.quit'),
       ],
       { cwd: lake },
     )
-    expect(played).toMatchObject({ failed: null, code: 0 })
+    expect(second).toMatchObject({ failed: null, code: 0 })
+    expect(await rowsOf('select * from sales.notes', { cwd: lake })).toEqual([
+      ['one\n\n two'],
+      ['one\n\n two'],
+      ['one\n\n two'],
+    ])
   })
 
   it('changes mode, timer and output', async () => {
@@ -164,6 +190,21 @@ describe.skipIf(!hasPython())('the shell on a terminal', () => {
         PROMPT,
         type('.output'),
         PROMPT,
+        type('.mode table'),
+        PROMPT,
+        type(`.output ${folder.in('named.ndjson')}`),
+        PROMPT,
+        type('select 9 as n;'),
+        PROMPT,
+        type('.mode csv'),
+        PROMPT,
+        type('select 10 as n;'),
+        PROMPT,
+        type(`.output ${folder.in('named.parquet')}`),
+        { expect: 'not a format for the shell' },
+        PROMPT,
+        type('.output'),
+        PROMPT,
         type('.mode parquet'),
         { expect: 'not a format for the shell' },
         PROMPT,
@@ -174,6 +215,8 @@ describe.skipIf(!hasPython())('the shell on a terminal', () => {
     expect(played).toMatchObject({ failed: null, code: 0 })
     expect(played.transcript).not.toContain('peak')
     expect(await readFile(file, 'utf8')).toBe('n\n8\n')
+    expect(await readFile(folder.in('named.ndjson'), 'utf8')).toBe('{"n":9}\nn\n10\n')
+    await expect(readFile(folder.in('named.parquet'))).rejects.toThrow('ENOENT')
   })
 
   it('a table fits the terminal', () => {

@@ -433,6 +433,13 @@ describe('bad input: a clear error, and nothing is left', () => {
     await expectNothingLeft()
   })
 
+  it('a schema file that is not UTF-8 makes no column of U+FFFD', async () => {
+    const schemaFile = await kit.file('latin.sql', Buffer.from('id BIGINT,\n"gr\u00f6\u00dfe" BIGINT', 'latin1'))
+    const error = await failure(kit.import({ sources: [await kit.file('n.csv', 'id,n\n1,2\n')], schemaFile }))
+    expect([error.code, error.context]).toEqual(['source/encoding', { file: schemaFile, line: 2 }])
+    await expectNothingLeft()
+  })
+
   it('numbers past 64 bits in the sample keep every digit', async () => {
     const plan = await kit.plan({ sources: [await kit.file('big.csv', 'id,n\n1,12345678901234567890\n2,1\n')] })
     expect(plan.columns[1]?.type).toBe('decimal(38, 0)')

@@ -66,6 +66,11 @@ describe('csv', () => {
     expect(text).toBe('id,text\n1,\n2,""\n3,"a,b"\n4,"say ""hi""\n"\n')
   })
 
+  it('keeps NULL and an empty BLOB apart', async () => {
+    const rows = [[null], [new Uint8Array()], [new Uint8Array([1])]]
+    expect(await written(csvWriter, [rows], [{ name: 'b', type: 'BLOB' }])).toBe('b\n\n""\nAQ==\n')
+  })
+
   it('numbers read back as what they are: signs of zeros, large doubles as doubles, floats as short as they are', async () => {
     const numbers = [
       { name: 'd', type: 'DOUBLE' },

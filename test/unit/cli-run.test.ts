@@ -1,5 +1,9 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { IceboxError } from '../../src/base/index.ts'
+import { refuseBrokenArguments } from '../../src/cli/broken-arguments.ts'
 import { Interrupts } from '../../src/cli/interrupts.ts'
 import { FakeLake, runWith, SUMMARY } from './support/cli-fake-lake.ts'
 
@@ -89,6 +93,45 @@ describe('icebox sql', () => {
     const lake = new FakeLake(() => numbers)
     await runWith(['sql'], { lake, stdin: 'select 1;\nselect 2' })
     expect(lake.asked).toEqual(['select 1', 'select 2'])
+  })
+
+  it('refuses SQL that is not UTF-8 with its line, from a pipe, a file and .read, before it is written with U+FFFD', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'icebox-'))
+    const latin = Buffer.from("select 1;\ninsert into a.b values ('M\u00fcller');\n", 'latin1')
+    const path = join(folder, 'latin.sql')
+    await writeFile(path, latin)
+    try {
+      for (const [argv, stdin, asked] of [
+        [['sql'], latin, ['select 1']],
+        [['sql', '-f', path], '', []],
+        [['sql', '-o', join(folder, 'x.csv')], latin, []],
+        [['sql'], `.read ${path}\n`, ['select 1']],
+      ] as const) {
+        const lake = new FakeLake(() => numbers)
+        const ran = await runWith(argv, { lake, stdin })
+        expect(ran.err).toMatch(/source\/encoding: .*, line 2: the text is not UTF-8\n.*iconv/)
+        expect([ran.code, lake.asked]).toEqual([1, asked])
+      }
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  })
+
+  it('keeps a carriage return and U+2028 inside a string of standard input as they are', async () => {
+    const lake = new FakeLake(() => numbers)
+    const script = "insert into a.b values ('one\r\ntwo\rthree\u2028four');\r\nselect 2;\r\n"
+    const ran = await runWith(['sql'], { lake, stdin: `\ufeff${script}` })
+    expect(ran.err).not.toContain('sql/')
+    expect(lake.asked).toEqual(["insert into a.b values ('one\r\ntwo\rthree\u2028four')", 'select 2'])
+  })
+
+  it('refuses an argument that was no UTF-8, and takes U+FFFD that was typed', () => {
+    const argv = ['sql', "insert into a.b values ('M\ufffdller')"]
+    const latin = Buffer.from('icebox\0sql\0M\u00fcller\0', 'latin1')
+    expect(() => refuseBrokenArguments(argv, () => latin)).toThrow(/not UTF-8: insert/)
+    refuseBrokenArguments(argv, () => Buffer.from(argv.join('\0')))
+    refuseBrokenArguments(argv, () => undefined)
+    refuseBrokenArguments(['sql', 'select 1'], () => latin)
   })
 
   it('refuses an unknown dot command in a script', async () => {
@@ -351,6 +394,11 @@ describe('the command line', () => {
     expect(ran.code).toBe(0)
     expect(JSON.parse(ran.out)).toMatchObject([
       { key: 'performance.memory.max_usage', value: '1GB', source: 'default' },
+    ])
+    const some = await runWith(['config', 'explain', 'performance.memory.max_', '--json'])
+    expect(JSON.parse(some.out)).toMatchObject([
+      { key: 'performance.memory.max_usage' },
+      { key: 'performance.memory.max_spill' },
     ])
     const unknown = await runWith(['config', 'explain', 'performance.memory.max_usgae'])
     expect(unknown.code).toBe(2)

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { complete, tablesIn } from '../../src/cli/shell/completion.ts'
 import { DOT_COMMANDS, helpText, isDotLine, parseDot } from '../../src/cli/shell/dot-commands.ts'
-import { MAX_HISTORY_ENTRIES, ShellHistory } from '../../src/cli/shell/history.ts'
-import { joinedEntries } from '../../src/cli/shell/typed-lines.ts'
+import { HistoryWalk } from '../../src/cli/shell/history-walk.ts'
+import { entryOf, MAX_HISTORY_ENTRIES, ShellHistory } from '../../src/cli/shell/history.ts'
 
 describe('dot commands', () => {
   it('takes arguments with and without quotes, and forgives a semicolon', () => {
@@ -99,8 +99,8 @@ describe('history', () => {
     const history = historyAt(path)
     expect(await history.load()).toEqual([])
     await history.add('select 1;')
-    await history.add('  select 2;  ')
-    await history.add('   ')
+    await history.add(entryOf(['  select 2;  ']))
+    await history.add(entryOf(['', ' ']))
     expect(await historyAt(path).load()).toEqual(['select 2;', 'select 1;'])
     expect((await stat(path)).mode & 0o777).toBe(0o600)
   })
@@ -130,9 +130,32 @@ describe('history', () => {
     expect(failures).toHaveLength(1)
   })
 
-  it('keeps a statement of several lines as one entry, unless a comment would swallow the rest', () => {
-    expect(joinedEntries(['select 1', '  from t', ';'])).toEqual(['select 1 from t ;'])
-    expect(joinedEntries(['select 1 -- one', 'from t;'])).toEqual(['select 1 -- one', 'from t;'])
-    expect(joinedEntries(['', ' '])).toEqual([])
+  it('keeps the line breaks of a statement, which may stand in a string or end a comment', async () => {
+    const path = join(folder, 'history')
+    const statement = entryOf(['', 'insert into t -- into t', "  values ('a", '', " b');  "])
+    expect(statement).toBe("insert into t -- into t\n  values ('a\n\n b');")
+    await historyAt(path).add(statement)
+    await historyAt(path).add('select 1;')
+    expect(await historyAt(path).load()).toEqual(['select 1;', statement])
+    expect((await readFile(path, 'utf8')).split('\n')).toHaveLength(3)
+  })
+
+  it('is walked from the newest, by what stands before the cursor, and back to what was typed', () => {
+    const walk = new HistoryWalk(['select 3;', 'drop x;', 'select 2\n;', 'select 1;'])
+    expect(walk.newer('', 0)).toBeUndefined()
+    expect(walk.older('sel', 3)).toBe('select 3;')
+    expect(walk.older('select 3;', 9)).toBe('select 2\n;')
+    expect(walk.older('select 2\n;', 10)).toBe('select 1;')
+    expect(walk.older('select 1;', 9)).toBeUndefined()
+    expect(walk.newer('select 1;', 9)).toBe('select 2\n;')
+    expect(walk.newer('select 2\n;', 10)).toBe('select 3;')
+    expect(walk.newer('select 3;', 9)).toBe('sel')
+    walk.add('select 1;')
+    expect(walk.older('', 0)).toBe('select 1;')
+    walk.pause()
+    expect(walk.older('select 1;', 0)).toBe('select 3;')
+    expect(walk.older('select 3;', 9)).toBe('drop x;')
+    expect(walk.older('drop x;', 7)).toBe('select 2\n;')
+    expect(walk.older('select 2\n;', 10)).toBeUndefined()
   })
 })

@@ -103,7 +103,7 @@ describe('values', () => {
   it('says what is allowed, with the range', async () => {
     await expect(load('performance: {memory: {gc_threshold: 1.5}}')).rejects.toMatchObject({
       message: expect.stringContaining("'1.5'"),
-      remedy: 'write a number such as 0.8; the default is 0.8',
+      remedy: 'write a number such as 0.8, from 0 to 1; the default is 0.8',
     })
     await expect(load('performance: {cpu: {threads: 0}}')).rejects.toMatchObject({
       remedy: 'write a whole number, from 1 to 1024; or auto; the default is auto',
@@ -128,6 +128,7 @@ describe('values', () => {
     ['query.timeout', '5'],
     ['query.timeout', '0s'],
     ['performance.cpu.affinity', 'first'],
+    ['performance.cpu.affinity', '0,3-1'],
     ['performance.memory.monitoring.enabled', 'yes'],
     ['performance.memory.gc_threshold', '80%'],
     ['performance.memory.gc_threshold', '-0.1'],
@@ -226,14 +227,34 @@ describe('sources', () => {
 
   it.each([
     ['performance: 5\n', 'performance is a section'],
-    ['- a\n- b\n', 'is a section'],
-    ['just text\n', 'is a section'],
     ['query:\n  timeout: [1s]\n', 'is a list'],
   ])('refuse a shape that says nothing: %j', async (yaml, message) => {
     await expect(load(yaml)).rejects.toMatchObject({
       code: 'config/invalid-value',
       message: expect.stringContaining(message),
     })
+  })
+
+  it.each([
+    ['- a\n- b\n', 'holds a list'],
+    ['# note\njust text\n', "holds one value, 'just text', where keys and their values are expected (line 2)"],
+    [Buffer.from('# gr\u00fcn\nquery:\n  timeout: 5s # k\u00fcrzer\n', 'latin1'), 'is not UTF-8 (line 1)'],
+  ])('refuse a file that is no mapping of text: %j', async (yaml, message) => {
+    await writeFile(file, yaml)
+    for (const ask of [loadConfiguration, findConfigurationProblems])
+      await expect(ask({ file })).rejects.toMatchObject({
+        code: 'config/unreadable',
+        message: expect.stringContaining(message),
+      })
+  })
+
+  it('refuse a key that stands in the file twice, with dots and without, instead of losing one', async () => {
+    await expect(load('query:\n  timeout: 5s\nquery.timeout: 6s\n')).rejects.toMatchObject({
+      code: 'config/invalid-value',
+      message: `query.timeout is '6s', and is '5s' already: ${file} line 2 (${file} line 3)`,
+    })
+    const { values } = await load('query.timeout: 6s\nperformance.memory: {max_usage: 2GB}\n')
+    expect([values['query.timeout'], values[usage]]).toEqual([6000, 2e9])
   })
 
   it('take an empty file, empty sections, quoted and anchored values', async () => {

@@ -18,7 +18,7 @@ export async function configExplain(context: CommandContext, key: string | undef
   const configuration = await loadConfiguration(sources)
   const budgetBytes = await context.door.budgetBytes(configuration)
   const all = explainConfiguration(configuration, budgetBytes)
-  const rows = key === undefined ? all : all.filter((row) => row.key === key || row.key.startsWith(`${key}.`))
+  const rows = key === undefined ? all : all.filter((row) => row.key.startsWith(key.toLowerCase()))
   if (rows.length === 0) throw unknownKey(key ?? '', all)
   if (context.globals.json) {
     await context.io.stdout.write(`${documentText(rows)}\n`)

@@ -5,7 +5,7 @@ import type { Presentation } from '../present.ts'
 import type { SqlFlags } from '../program/sql-flags.ts'
 
 /** Rows that a table shows unless it is told otherwise. */
-const DEFAULT_MAX_ROWS = 40
+export const DEFAULT_MAX_ROWS = 40
 
 export interface SqlOptions {
   readonly presentation: Presentation

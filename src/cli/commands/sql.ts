@@ -1,8 +1,9 @@
 import { open } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { formatBytes, IceboxError, messageOf, systemCode } from '../../base/index.ts'
+import { formatBytes, IceboxError, messageOf, systemCode, textOfUtf8 } from '../../base/index.ts'
 import type { CommandLakehouse } from '../../lakehouse/api.ts'
 import type { CommandContext } from '../context.ts'
+import { inputChunks } from '../io.ts'
 import type { SqlFlags } from '../program/sql-flags.ts'
 import { MAX_STATEMENT_CHARS } from '../shell/statement-splitter.ts'
 import { runScript } from './run-script.ts'
@@ -25,7 +26,7 @@ export async function sqlCommand(context: CommandContext, sql: string | undefine
     if (context.io.editorTerminal !== undefined)
       await context.next('icebox sql', 'the shell, with history and completion')
   } else if (options.output !== undefined) {
-    await runText(context, lake, await readAll(context.io.stdin), options)
+    await runText(context, lake, await readAll(inputChunks(context.io.stdin, context.signal)), options)
   } else if (isInteractive) {
     const { interactiveShell } = await import('../shell/interactive.ts')
     await interactiveShell(context, lake, options)
@@ -59,7 +60,7 @@ async function readScript(path: string, cwd: string): Promise<string> {
           context: { path: absolute, sizeBytes: size },
         })
       }
-      return await file.readFile('utf8')
+      return textOfUtf8(await file.readFile(), absolute)
     } finally {
       await file.close()
     }
@@ -92,5 +93,5 @@ async function readAll(input: AsyncIterable<Buffer | string>): Promise<string> {
     }
     pieces.push(bytes)
   }
-  return Buffer.concat(pieces).toString('utf8')
+  return textOfUtf8(Buffer.concat(pieces), 'standard input')
 }

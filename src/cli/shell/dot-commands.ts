@@ -13,7 +13,11 @@ export const DOT_COMMANDS: readonly DotCommand[] = [
   { name: '.schema', usage: '.schema [TABLE]', does: 'the columns of a table, or of all' },
   { name: '.mode', usage: '.mode [FORMAT]', does: 'how rows are written: table, csv, json, ndjson, markdown' },
   { name: '.maxrows', usage: '.maxrows [N|all]', does: 'rows that a table shows' },
-  { name: '.output', usage: '.output [FILE]', does: 'write rows to a file; without FILE to the terminal again' },
+  {
+    name: '.output',
+    usage: '.output [FILE]',
+    does: 'write rows to a file, in the format of its name; without FILE to the terminal again',
+  },
   { name: '.timer', usage: '.timer [on|off]', does: 'row count, time and memory after each statement' },
   { name: '.read', usage: '.read FILE', does: 'run the statements of a file' },
   { name: '.quit', usage: '.quit', does: 'leave (also .exit, Ctrl-D, or Ctrl-C twice)' },

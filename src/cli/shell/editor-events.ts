@@ -11,11 +11,15 @@ export class EditorEvents implements Disposable {
   readonly #waiting: EditorEvent[] = []
   #wanted: ((event: EditorEvent) => void) | undefined
   readonly #onLine = (text: string) => this.#put({ kind: 'line', text })
-  readonly #onInterrupt = () => this.#put({ kind: 'interrupt' })
+  readonly #onInterrupt = () => this.interrupt()
   readonly #onClose = () => this.#put({ kind: 'end' })
+  readonly #signal: AbortSignal
 
-  constructor(editor: Interface) {
+  /** The end comes when the signal fires too. */
+  constructor(editor: Interface, signal: AbortSignal) {
     this.#editor = editor
+    this.#signal = signal
+    signal.addEventListener('abort', this.#onClose, { once: true })
     editor.on('line', this.#onLine)
     editor.on('SIGINT', this.#onInterrupt)
     editor.on('close', this.#onClose)
@@ -24,6 +28,11 @@ export class EditorEvents implements Disposable {
   /** True when lines were typed ahead. The editor is paused while a statement runs, so they are at most one read of the terminal. */
   get hasWaiting(): boolean {
     return this.#waiting.length > 0
+  }
+
+  /** As Ctrl-C on the terminal. */
+  interrupt(): void {
+    this.#put({ kind: 'interrupt' })
   }
 
   next(): Promise<EditorEvent> {
@@ -42,6 +51,7 @@ export class EditorEvents implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#signal.removeEventListener('abort', this.#onClose)
     this.#editor.off('line', this.#onLine)
     this.#editor.off('SIGINT', this.#onInterrupt)
     this.#editor.off('close', this.#onClose)

@@ -8,8 +8,10 @@ export const MAX_HISTORY_ENTRIES = 1_000
 const MAX_ENTRY_CHARS = 10_000
 /** Of a larger file only the end is read, and it is written anew. */
 const MAX_HISTORY_BYTES = 4 * 1024 * 1024
+/** Stands for a line break inside an entry, as in the history of psql. */
+const LINE_BREAK = '\u0001'
 
-/** The lines of the shell, newest first, as the line editor wants them; kept in a file that only its owner reads. */
+/** What was typed into the shell, statements with their line breaks, newest first; kept in a file that only its owner reads. */
 export class ShellHistory {
   readonly #path: string
   readonly #onFailure: (error: unknown) => void
@@ -27,17 +29,17 @@ export class ShellHistory {
       const lines = text.split('\n').filter((line) => line !== '')
       const kept = lines.slice(-MAX_HISTORY_ENTRIES)
       if (!isWhole || lines.length > 2 * MAX_HISTORY_ENTRIES) await this.#rewrite(kept)
-      return kept.reverse()
+      return kept.reverse().map((line) => line.replaceAll(LINE_BREAK, '\n'))
     } catch (error) {
       if (systemCode(error) !== 'ENOENT') this.#fail(error)
       return []
     }
   }
 
-  /** Adds one line. */
+  /** Adds one statement. */
   async add(entry: string): Promise<void> {
-    const line = entry.trim()
-    if (line === '' || line.length > MAX_ENTRY_CHARS || this.#isBroken) return
+    if (!isKept(entry) || this.#isBroken) return
+    const line = entry.replaceAll('\n', LINE_BREAK)
     try {
       await makeFolders(dirname(this.#path))
       await appendFile(this.#path, `${line}\n`, { mode: 0o600 })
@@ -56,6 +58,16 @@ export class ShellHistory {
     if (!this.#isBroken) this.#onFailure(error)
     this.#isBroken = true
   }
+}
+
+/** The entry that the lines of a statement make. */
+export function entryOf(lines: readonly string[]): string {
+  return lines.join('\n').trim()
+}
+
+/** False for an entry that is empty or too long for the history. */
+export function isKept(entry: string): boolean {
+  return entry !== '' && entry.length <= MAX_ENTRY_CHARS
 }
 
 async function readEnd(path: string, maxBytes: number): Promise<{ text: string; isWhole: boolean }> {

@@ -7,9 +7,10 @@ import type { CommandContext } from '../context.ts'
 import { errorText } from '../report-error.ts'
 import { complete, tablesIn } from './completion.ts'
 import { type EditorEvent, EditorEvents } from './editor-events.ts'
-import { MAX_HISTORY_ENTRIES, ShellHistory } from './history.ts'
+import { HistoryKeys } from './history-keys.ts'
+import { HistoryWalk } from './history-walk.ts'
+import { entryOf, isKept, ShellHistory } from './history.ts'
 import { ShellSession } from './shell-session.ts'
-import { TypedLines } from './typed-lines.ts'
 
 /** Columns of at most so many tables are offered for completion. */
 const MAX_COMPLETED_TABLES = 8
@@ -31,35 +32,40 @@ export async function interactiveShell(
   const history = new ShellHistory(join(lake.directory, '.icebox', 'history'), (error) =>
     warnings.push(`the history is not kept: ${messageOf(error)}`),
   )
+  const walk = new HistoryWalk(await history.load())
   const editor = createInterface({
     input: context.io.stdin,
     output: terminal,
     terminal: true,
-    history: await history.load(),
-    historySize: MAX_HISTORY_ENTRIES,
-    removeHistoryDuplicates: true,
+    historySize: 0,
     completer: completer(lake, session),
   })
-  using events = new EditorEvents(editor)
+  using events = new EditorEvents(editor, context.signal)
+  using _idle = context.interrupts.takeOver(() => events.interrupt())
+  using _keys = new HistoryKeys(editor, context.io.stdin, walk)
   await context.note(
     context.errStyle.dim(
       `Icebox ${ownPackage().version} · ${basename(lake.directory)} · memory ${formatBytes(lake.budgetBytes)} · SQL ends with ;  .help for more`,
     ),
   )
   try {
-    const typed = new TypedLines(editor, history)
+    /** The lines of the statement that is typed. */
+    const typed: string[] = []
     let interrupts = 0
     while (!session.hasQuit) {
+      context.signal.throwIfAborted()
       for (const warning of warnings.splice(0)) await context.note(warning)
       const event = await nextEvent(events, editor, session)
       if (event.kind === 'end') {
         terminal.write('\n')
+        context.signal.throwIfAborted()
         break
       }
       if (event.kind === 'interrupt') {
         const wasOpen = session.dropOpen()
         const hadText = wasOpen || editor.line !== ''
-        typed.forget()
+        const given = entryOf(typed.splice(0))
+        if (isKept(given)) walk.add(given)
         interrupts = hadText ? 0 : interrupts + 1
         if (interrupts >= 2) {
           terminal.write('\n')
@@ -70,9 +76,12 @@ export async function interactiveShell(
         continue
       }
       interrupts = 0
-      typed.add(event.text)
+      typed.push(event.text)
       await carryOut(context, editor, session, event.text)
-      if (!session.isOpen) await typed.keep()
+      if (session.isOpen) continue
+      const entry = entryOf(typed.splice(0))
+      if (isKept(entry)) walk.add(entry)
+      await history.add(entry)
     }
   } finally {
     editor.close()
@@ -106,14 +115,18 @@ async function carryOut(
   using _cancel = context.interrupts.takeOver(() => {
     statement.abort(new IceboxError('cancelled', { message: 'the statement was stopped by Ctrl-C' }))
   })
+  const end = () => statement.abort(context.signal.reason)
+  context.signal.addEventListener('abort', end, { once: true })
   editor.pause()
   stdin.setRawMode?.(false)
   try {
     await session.line(line, statement.signal)
   } catch (error) {
+    if (context.signal.aborted) throw error
     session.dropOpen()
     await stderr.write(errorText(error, context.errStyle))
   } finally {
+    context.signal.removeEventListener('abort', end)
     stdin.setRawMode?.(true)
     editor.resume()
   }

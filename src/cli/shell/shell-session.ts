@@ -1,27 +1,34 @@
 import { createReadStream } from 'node:fs'
 import { resolve } from 'node:path'
-import { createInterface } from 'node:readline'
 import { IceboxError, messageOf, systemCode } from '../../base/index.ts'
 import type { CommandLakehouse } from '../../lakehouse/api.ts'
 import { runScript } from '../commands/run-script.ts'
-import { parseMaxRows, presentation, type SqlOptions } from '../commands/sql-options.ts'
+import { DEFAULT_MAX_ROWS, parseMaxRows, presentation, type SqlOptions } from '../commands/sql-options.ts'
 import { matchesPattern } from '../commands/table-list.ts'
 import type { CommandContext } from '../context.ts'
 import { type FileSink, openFileSink } from '../output/file-sink.ts'
 import { smallTable } from '../output/table.ts'
 import { visibleText } from '../output/text-width.ts'
-import { OUTPUT_FORMATS } from '../output/writer.ts'
+import { formatOfFile, OUTPUT_FORMATS } from '../output/writer.ts'
 import type { Presentation, RowFormat } from '../present.ts'
 import { makeStyle } from '../style.ts'
 import { helpText, isDotLine, parseDot } from './dot-commands.ts'
 import { placedError } from './placed-error.ts'
 import { type PlacedStatement, StatementSplitter } from './statement-splitter.ts'
+import { utf8Lines } from './utf8-lines.ts'
 
 /** Files that read files that read files: deeper than this is a circle. */
 const MAX_READ_DEPTH = 16
 /** `.schema` without a name shows at most so many tables. */
 const MAX_SCHEMA_TABLES = 100
 const ALL_ROWS_BY = '.maxrows all'
+
+/** What `.output` opened. */
+interface ShellFile {
+  readonly sink: FileSink
+  /** By the name of the file, unless `.mode` said another since. */
+  readonly format?: Presentation['format']
+}
 
 /** What a shell keeps between lines, and how it carries one out; the same on a terminal and for a pipe. */
 export class ShellSession {
@@ -30,7 +37,9 @@ export class ShellSession {
   readonly #splitter = new StatementSplitter()
   readonly #isTerminal: boolean
   #how: Presentation
-  #file: FileSink | undefined
+  #file: ShellFile | undefined
+  /** True when the rows of a table were limited by word, for files too. */
+  #areRowsLimited: boolean
   #hasQuit = false
   #showedRows = false
 
@@ -38,6 +47,7 @@ export class ShellSession {
     this.#context = context
     this.#lake = lake
     this.#how = { ...options.presentation, allRowsBy: ALL_ROWS_BY }
+    this.#areRowsLimited = options.presentation.maxRows !== DEFAULT_MAX_ROWS
     this.#isTerminal = isTerminal
   }
 
@@ -80,13 +90,13 @@ export class ShellSession {
   async closeOutput(): Promise<void> {
     const file = this.#file
     this.#file = undefined
-    if (file !== undefined) await file.commit()
+    if (file !== undefined) await file.sink.commit()
   }
 
   /** Places in errors are those of the file or pipe; on a terminal those of the statement. */
   async #run(statement: PlacedStatement, signal: AbortSignal, isTyped = this.#isTerminal): Promise<void> {
     const file = this.#file
-    const how = file === undefined ? this.#how : { ...this.#how, sink: file, width: undefined, style: makeStyle(false) }
+    const how = file === undefined ? this.#how : this.#intoFile(file)
     if (this.#showedRows && !this.#isTerminal && how.format === 'table') await how.sink.write('\n')
     try {
       const last = await runScript(this.#context, this.#lake, statement.text, how, signal)
@@ -94,6 +104,12 @@ export class ShellSession {
     } catch (error) {
       throw isTyped ? error : placedError(error, statement)
     }
+  }
+
+  /** A file is for keeping: a table in it is whole unless told otherwise. */
+  #intoFile({ sink, format = this.#how.format }: ShellFile): Presentation {
+    const maxRows = this.#areRowsLimited ? this.#how.maxRows : Number.POSITIVE_INFINITY
+    return { ...this.#how, format, sink, maxRows, width: undefined, style: makeStyle(false) }
   }
 
   async #dot(text: string, signal: AbortSignal, depth: number): Promise<void> {
@@ -115,6 +131,7 @@ export class ShellSession {
         if (argument === undefined)
           return this.#tell(`maxrows ${Number.isFinite(this.#how.maxRows) ? this.#how.maxRows : 'all'}`)
         this.#how = { ...this.#how, maxRows: parseMaxRows(argument) }
+        this.#areRowsLimited = true
         return
       case '.timer':
         if (argument === undefined) return this.#tell(`timer ${this.#how.footer ? 'on' : 'off'}`)
@@ -168,12 +185,15 @@ export class ShellSession {
 
   async #mode(format: string | undefined): Promise<void> {
     if (format === undefined) return this.#context.io.stdout.write(`${this.#how.format}\n`)
-    this.#how = presentationLike(this.#how, this.#context, shellFormat(format), this.#isTerminal)
+    this.#how = presentationLike(this.#how, this.#context, shellFormat(format, '.mode'), this.#isTerminal)
+    if (this.#file !== undefined) this.#file = { sink: this.#file.sink }
   }
 
   async #output(path: string | undefined): Promise<void> {
+    const named = path === undefined ? undefined : formatOfFile(path)
+    const format = named === undefined ? {} : { format: shellFormat(named, '.output') }
     await this.closeOutput()
-    if (path !== undefined) this.#file = await openFileSink(path, this.#context.io.cwd)
+    if (path !== undefined) this.#file = { sink: await openFileSink(path, this.#context.io.cwd), ...format }
   }
 
   /** Runs a file line by line, so a script of any size needs little memory. */
@@ -187,10 +207,7 @@ export class ShellSession {
     }
     const splitter = new StatementSplitter()
     try {
-      for await (const line of createInterface({
-        input: createReadStream(absolute, 'utf8'),
-        crlfDelay: Number.POSITIVE_INFINITY,
-      })) {
+      for await (const line of utf8Lines(createReadStream(absolute), absolute)) {
         if (!splitter.isOpen && isDotLine(line)) {
           splitter.skipLine()
           await this.#dot(line, signal, depth + 1)
@@ -211,11 +228,11 @@ export class ShellSession {
   }
 }
 
-function shellFormat(text: string): RowFormat {
+function shellFormat(text: string, command: string): RowFormat {
   const format = OUTPUT_FORMATS.find((one) => one === text.toLowerCase())
   if (format === undefined || format === 'arrow' || format === 'parquet') {
     throw new IceboxError('usage/invalid', {
-      message: format === undefined ? `.mode ${text} is not a format` : `${format} is not a format for the shell`,
+      message: format === undefined ? `${command} ${text} is not a format` : `${format} is not a format for the shell`,
       remedy:
         format === undefined
           ? 'use table, csv, json, ndjson or markdown'

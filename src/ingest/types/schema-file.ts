@@ -1,16 +1,17 @@
 import { textOf } from '../sql.ts'
 import { readFile } from 'node:fs/promises'
-import { IceboxError, messageOf, parseJson } from '../../base/index.ts'
+import { IceboxError, messageOf, parseJson, textOfUtf8 } from '../../base/index.ts'
 import type { EngineSession } from '../../engine/index.ts'
 import { type NestedField, parseSchema, type Schema } from '../../iceberg/index.ts'
 import { TemporaryIds, toIcebergType } from './mapping.ts'
 
 /**
  * The schema of a `--schema` file: an Iceberg schema as JSON, or SQL column definitions (`id BIGINT NOT NULL, ts
- * TIMESTAMP`), with or without `CREATE TABLE x (…)` around. Rejects `usage/invalid`, `schema/unsupported-type`.
+ * TIMESTAMP`), with or without `CREATE TABLE x (…)` around. Rejects `usage/invalid`, `source/encoding`,
+ * `schema/unsupported-type`.
  */
 export async function readSchemaFile(path: string, session: EngineSession): Promise<Schema> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+  const bytes = await readFile(path).catch((error: unknown) => {
     throw new IceboxError('source/not-found', {
       message: `the schema file ${path} cannot be read: ${messageOf(error)}`,
       remedy: 'check the path',
@@ -18,6 +19,7 @@ export async function readSchemaFile(path: string, session: EngineSession): Prom
       cause: error,
     })
   })
+  const text = textOfUtf8(bytes, path)
   return text.trimStart().startsWith('{') ? schemaOfJson(text, path) : schemaOfSql(text, path, session)
 }
 

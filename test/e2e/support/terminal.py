@@ -1,6 +1,6 @@
 """Runs a command on a pseudo terminal and plays a script against it.
 
-Standard input: JSON {"command": [...], "cwd": ..., "env": {...}, "columns": n, "steps": [{"expect": regex}|{"send": text}|...]}.
+Standard input: JSON {"command": [...], "cwd": ..., "env": {...}, "columns": n, "steps": [{"expect": regex}|{"send": text}|{"signal": name}|...]}.
 Standard output: JSON {"code": exit code, "transcript": text, "failed": step that was not seen or null}.
 """
 import fcntl, json, os, pty, re, select, signal, struct, sys, termios, time
@@ -52,6 +52,8 @@ for step in script["steps"]:
         if not expect(step["expect"]):
             failed = step["expect"]
             break
+    elif "signal" in step:
+        os.kill(pid, getattr(signal, step["signal"]))
     else:
         os.write(fd, step["send"].encode())
 

@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { resolve } from 'node:path'
 import { ICEBOX } from './cli.ts'
 
-export type Step = { readonly expect: string } | { readonly send: string }
+export type Step = { readonly expect: string } | { readonly send: string } | { readonly signal: 'SIGINT' | 'SIGTERM' }
 
 export interface Played {
   readonly code: number | null

@@ -157,7 +157,7 @@ export interface Ran {
 export interface RunOptions {
   readonly lake?: CommandLakehouse
   readonly openFails?: Error
-  readonly stdin?: string
+  readonly stdin?: string | Uint8Array
   readonly env?: Readonly<Record<string, string>>
   readonly terminalWidth?: number
   readonly interrupts?: Interrupts
