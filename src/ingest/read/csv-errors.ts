@@ -228,15 +228,14 @@ export async function* badValues(
 function ruleOf(column: ColumnMapping, value: string): string {
   const type = typeToString(column.type)
   const expected = column.format === undefined ? type : `${type} written as ${column.format}`
-  if ((column.type.kind === 'int' || column.type.kind === 'long') && /^ *[+-]?\d+ *$/.test(value)) {
-    return /^ *[+-]?0\d/.test(value)
-      ? `is not taken as ${expected}: its leading zeros would be lost`
-      : `does not fit into ${expected}`
+  if (!column.isDeclared && ['int', 'long', 'decimal'].includes(column.type.kind)) {
+    const lost = lostOfNumber(value)
+    if (lost !== undefined) return `is not taken as ${expected}: its ${lost} would be lost`
   }
+  if ((column.type.kind === 'int' || column.type.kind === 'long') && /^ *[+-]?\d+ *$/.test(value))
+    return `does not fit into ${expected}`
   if ((column.type.kind === 'int' || column.type.kind === 'long') && /^ *[+-]?\d*\.\d*/.test(value))
     return `is not ${expected}: its fraction would be lost`
-  if (column.type.kind === 'decimal' && !column.isDeclared && /^ *[+-]?0\d/.test(value))
-    return `is not taken as ${expected}: its leading zeros would be lost`
   if (column.type.kind === 'decimal' && /^ *[+-]?\d*\.?\d* *$/.test(value))
     return `does not fit into ${expected} without rounding`
   if (['float', 'double'].includes(column.type.kind) && /^ *[+-]?\d+(\.0*)? *$/.test(value))
@@ -244,6 +243,14 @@ function ruleOf(column: ColumnMapping, value: string): string {
   if (column.type.kind === 'timestamp' && /(Z|[+-]\d\d(:?\d\d)?)$/.test(value))
     return `is not ${expected}: it has an offset`
   return `is not ${expected}`
+}
+
+/** What an inferred number does not keep of a text that is one. */
+function lostOfNumber(value: string): string | undefined {
+  if (!/^ *[+-]?\d+(\.\d*)? *$/.test(value)) return undefined
+  if (/^ *[+-]?0\d/.test(value)) return 'leading zeros'
+  if (/^ *\+/.test(value)) return "'+'"
+  return /^ | $/.test(value) ? 'blanks' : undefined
 }
 
 /** The records of a file with their lines, as far as they are shown. */
