@@ -5,8 +5,16 @@ import { CHECK_MARK } from '../inspect/checked-cast.ts'
 import { RecordSplitter, type RecordText } from '../inspect/records.ts'
 import { readChunks } from '../source/bytes.ts'
 import { quoteIdentifier } from '../sql.ts'
-import { type BadRow, badRows, type BadValue, SHOWN_LINE_CHARACTERS, verdictSql } from './bad-values.ts'
-import { type CsvReadOptions, readCsv } from './csv-select.ts'
+import {
+  type BadRow,
+  badRows,
+  type BadValue,
+  REQUIRED_RULE,
+  SHOWN_LINE_CHARACTERS,
+  shownValue,
+  verdictSql,
+} from './bad-values.ts'
+import { type CsvReadOptions, isNullHere, readCsv } from './csv-select.ts'
 import type { ColumnMapping, CsvDescription, CsvGroup } from './description.ts'
 import { DEFAULT_MAX_LINE_BYTES } from './line-sizes.ts'
 
@@ -29,7 +37,9 @@ export async function explainCsvError(
 ): Promise<unknown> {
   if (
     !isIceboxError(error) ||
-    !['sql/type', 'engine/failed', 'sql/syntax', 'sql/unsupported', 'storage/io'].includes(error.code)
+    !['sql/type', 'engine/failed', 'sql/syntax', 'sql/unsupported', 'storage/io', 'schema/mismatch'].includes(
+      error.code,
+    )
   )
     return error
   const text = error.message
@@ -38,7 +48,8 @@ export async function explainCsvError(
   if (direct !== undefined) return direct
   if (
     mapping.length > 0 &&
-    (text.includes(CHECK_MARK) ||
+    (error.code === 'schema/mismatch' ||
+      text.includes(CHECK_MARK) ||
       /could not convert|could not parse|out of range|conversion|field (value|format)|invalid input/i.test(text))
   ) {
     for (const group of description.groups) {
@@ -53,7 +64,7 @@ export async function explainCsvError(
 
 export function badValueError(bad: BadValue, cause: unknown): IceboxError {
   return new IceboxError('source/row', {
-    message: `${bad.file}, line ${bad.line}, column '${bad.column}': '${bad.value}' ${bad.rule}`,
+    message: `${bad.file}, line ${bad.line}, column '${bad.column}': ${shownValue(bad.value)} ${bad.rule}`,
     remedy: 'mend the row, declare another type with --schema, or set bad rows aside with --on-error reject',
     context: { file: bad.file, line: bad.line, column: bad.column, value: bad.value, rule: bad.rule },
     cause,
@@ -188,13 +199,17 @@ export async function* badValues(
   skippedLines: ReadonlySet<number>,
 ): AsyncGenerator<BadValue> {
   const path = group.paths[0] ?? ''
-  const columns = mapping.filter((column) => group.names.includes(column.source))
+  const columns = mapping.filter(
+    (column) => group.names.includes(column.source) || isNullHere(description, group, column),
+  )
   const read = readCsv(description, group, {
     bufferBytes: BUFFER_BYTES,
     ...scene.read,
     storesRejects: skippedLines.size > 0,
   })
-  const verdict = verdictSql(columns, (column) => quoteIdentifier(column.source))
+  const verdict = verdictSql(columns, (column) =>
+    isNullHere(description, group, column) ? 'NULL::VARCHAR' : quoteIdentifier(column.source),
+  )
   const rows = `SELECT true AS counts, ${verdict} AS bad, NULL AS raw FROM ${read}`
   const described = ({ column: at, value }: BadRow, line: number, raw: string): BadValue[] => {
     const column = columns[at]
@@ -225,9 +240,11 @@ export async function* badValues(
 }
 
 /** Why a text is not a value of the type. */
-function ruleOf(column: ColumnMapping, value: string): string {
+function ruleOf(column: ColumnMapping, value: string | null): string {
+  if (value === null) return REQUIRED_RULE
   const type = typeToString(column.type)
-  const expected = column.format === undefined ? type : `${type} written as ${column.format}`
+  const isDay = ['date', 'timestamp', 'timestamptz'].includes(column.type.kind)
+  const expected = column.format === undefined || !isDay ? type : `${type} written as ${column.format}`
   if (!column.isDeclared && ['int', 'long', 'decimal'].includes(column.type.kind)) {
     const lost = lostOfNumber(value)
     if (lost !== undefined) return `is not taken as ${expected}: its ${lost} would be lost`
@@ -242,6 +259,8 @@ function ruleOf(column: ColumnMapping, value: string): string {
     return `has more digits than ${expected} holds`
   if (column.type.kind === 'timestamp' && /(Z|[+-]\d\d(:?\d\d)?)$/.test(value))
     return `is not ${expected}: it has an offset`
+  if (column.type.kind === 'timestamptz' && column.format === undefined && /^\d{4}-\d\d?-\d\d?[ T][\d:.]+$/.test(value))
+    return `is not ${expected}: it has no offset`
   return `is not ${expected}`
 }
 
