@@ -15,6 +15,7 @@ import {
   verdictSql,
 } from './bad-values.ts'
 import { type CsvReadOptions, isNullHere, readCsv } from './csv-select.ts'
+import { firstOtherEnd, firstPair } from './csv-scan.ts'
 import type { ColumnMapping, CsvDescription, CsvGroup } from './description.ts'
 import { DEFAULT_MAX_LINE_BYTES } from './line-sizes.ts'
 
@@ -43,8 +44,10 @@ export async function explainCsvError(
   )
     return error
   const text = error.message
-  const direct = readError(text, error, description)
   if (/not latin-1 encoded/i.test(text)) return notLatin(error, description, scene)
+  if (/not utf-16 encoded/i.test(text)) return notWide(error, description, scene)
+  if (/state machine reached an invalid state/i.test(text)) return mixedEnds(error, description, scene)
+  const direct = readError(text, error, description)
   if (direct !== undefined) return direct
   if (
     mapping.length > 0 &&
@@ -79,6 +82,32 @@ async function notLatin(cause: IceboxError, description: CsvDescription, scene: 
     message: `${where}: the text is not latin-1: ${place === undefined ? 'a byte' : `the byte 0x${place.byte.toString(16)}`} is no character there`,
     remedy: 'it may be windows-1252: convert the file with iconv -f WINDOWS-1252 -t UTF-8',
     context: place === undefined ? {} : { file: place.file, line: place.line },
+    cause,
+  })
+}
+
+async function notWide(cause: IceboxError, description: CsvDescription, { signal }: Scene): Promise<IceboxError> {
+  const found = await firstPair(description, signal)
+  return new IceboxError('source/encoding', {
+    message:
+      found === undefined
+        ? `${description.groups[0]?.paths[0] ?? ''}: the text is not utf-16`
+        : `${found.file}, line ${found.line}: '${found.text}' is beyond U+FFFF, and such characters cannot be read from UTF-16`,
+    remedy: 'convert the file: iconv -f UTF-16LE -t UTF-8',
+    context: found === undefined ? {} : { file: found.file, line: found.line },
+    cause,
+  })
+}
+
+async function mixedEnds(cause: IceboxError, description: CsvDescription, { signal }: Scene): Promise<IceboxError> {
+  const found = await firstOtherEnd(description, signal)
+  const file = found?.file ?? description.groups[0]?.paths[0] ?? ''
+  if (found === undefined) return rowError(`${file} has quotes in a way that cannot be read`, { file }, cause)
+  const { line, text } = found
+  return new IceboxError('source/format', {
+    message: `${file}, line ${line} ends with ${text} and the lines before it with ${text === 'LF' ? 'CRLF' : 'LF'}: mixed line ends cannot be read`,
+    remedy: String.raw`make them alike: sed 's/\r$//' (line ends inside quotes too)`,
+    context: { file, line },
     cause,
   })
 }
@@ -159,9 +188,6 @@ function readError(text: string, cause: IceboxError, description: CsvDescription
   }
   if (/unterminated|Value with unterminated quote/i.test(text))
     return rowError(`${where}: a quote is not closed`, context, cause)
-  if (/state machine reached an invalid state/i.test(text)) {
-    return rowError(`${file} mixes line ends (CRLF and LF) or quotes in a way that cannot be read`, { file }, cause)
-  }
   if (!Number.isNaN(line) && !/Error when converting column/.test(text))
     return rowError(`${where}: ${text.split('\n')[1] ?? raw}`, context, cause)
   return undefined
