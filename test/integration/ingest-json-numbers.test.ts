@@ -56,7 +56,10 @@ it('doubles of JSON are taken as they are written, with an exponent too, and dig
     { d: 0.5, n: '-0.01', b: 9_007_199_254_740_993n, od: null },
   ])
   const text = await source('third.ndjson', '{"n":"2.25"}\n{"n":"x"}\n')
-  await expect(one.import({ ...text, mode: 'append' })).rejects.toMatchObject({ code: 'schema/mismatch' })
+  await expect(one.import({ ...text, mode: 'append' })).rejects.toMatchObject({
+    code: 'source/row',
+    context: { line: 2, column: 'n', value: 'x' },
+  })
 })
 
 it.each([

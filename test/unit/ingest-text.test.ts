@@ -31,7 +31,12 @@ describe('the type of texts', () => {
   })
 
   it.each([
-    [['1', '-2', '+3'], 'BIGINT'],
+    [['1', '-2', '3'], 'BIGINT'],
+    [['+491701234567', '17'], 'VARCHAR'],
+    [['+9223372036854775808'], 'VARCHAR'],
+    [['+1.5', '+3', '-2'], 'DOUBLE'],
+    [['-0', '1'], 'BIGINT'],
+    [['1e-400', '1.5'], 'DOUBLE'],
     [['9223372036854775807', '-9223372036854775808'], 'BIGINT'],
     [['9223372036854775808'], 'DECIMAL(38,0)'],
     [['12345678901234567890', '1.25'], 'DECIMAL(38,2)'],
@@ -64,6 +69,12 @@ describe('the type of texts', () => {
     expect(decision('12345678901234567890').note).toContain('64 bits')
     expect(decision('1', 'x').note).toContain("'1' and 'x'")
     expect(decision('1', '2').note).toBeUndefined()
+    expect(decision('+491701234567', '17').note).toContain("'+491701234567' begins with '+'")
+    expect(decision('-0', '1').note).toContain("'-0' becomes 0")
+    expect(decision('1e-400', '1.5').note).toContain("'1e-400' is closer to 0")
+    expect(decision('0e-400', '-0.0', '5e-324').note).toBeUndefined()
+    expect(decision('2024-01-01', '2024-01-02 10:00:00').note).toContain("'2024-01-01' has no time")
+    expect(decision('2024-01-02 10:00:00').note).toBeUndefined()
   })
 
   it('dates that read two ways are settled by a number that can only be a day, else not at all', () => {

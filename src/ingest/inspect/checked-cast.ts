@@ -21,7 +21,7 @@ export interface CheckedCast {
 export interface CastOptions {
   /** strptime's format of dates, instead of ISO 8601. */
   readonly format?: string | undefined
-  /** A declared type takes leading zeros; for an inferred one they mean that it was no number. */
+  /** A declared type takes leading zeros, a plus and blanks; for an inferred one they mean that it was no number. */
   readonly isDeclared: boolean
   /** Average length of the texts, where a sample showed it: what is tried first. */
   readonly usualLength?: number | undefined
@@ -117,22 +117,18 @@ export function checkedCast(type: Type, text: string, options: CastOptions): Che
     }
     case 'int':
     case 'long': {
-      const digits = options.isDeclared ? '[0-9]+' : '(0|[1-9][0-9]*)'
+      const digits = options.isDeclared ? ' *[+-]?[0-9]+([.]0*)? *' : '-?(0|[1-9][0-9]*)([.]0*)?'
       return {
         value,
         tried,
         isPlainly: (v) => isPlainInteger(text, v, options.usualLength),
-        isExact: () => matches(` *[+-]?${digits}([.]0*)? *`),
+        isExact: () => matches(digits),
       }
     }
     case 'decimal': {
-      const digits = options.isDeclared ? '[0-9]*' : '(0|[1-9][0-9]*)?'
-      return {
-        value,
-        tried,
-        isPlainly: never,
-        isExact: () => matches(` *[+-]?${digits}([.][0-9]{0,${type.scale}}0*)? *`),
-      }
+      const fraction = `([.][0-9]{0,${type.scale}}0*)?`
+      const digits = options.isDeclared ? ` *[+-]?[0-9]*${fraction} *` : `-?(0|[1-9][0-9]*)?${fraction}`
+      return { value, tried, isPlainly: never, isExact: () => matches(digits) }
     }
     case 'float':
     case 'double': {

@@ -4,6 +4,7 @@ export type TextKind =
   | 'integer'
   | 'large-integer'
   | 'code'
+  | 'plus'
   | 'real'
   | 'beyond-double'
   | 'no-number'
@@ -30,6 +31,9 @@ export interface Evidence {
   digits: number
   /** The first number that is written with an exponent. */
   exponent: string | undefined
+  /** The first zero with a minus, and the first number that is closer to zero than to any other double. */
+  minusZero: string | undefined
+  tiny: string | undefined
   /** Dates like 01/02/2023. */
   largestFirst: number
   largestSecond: number
@@ -49,6 +53,8 @@ export function newEvidence(): Evidence {
     finest: '',
     digits: 0,
     exponent: undefined,
+    minusZero: undefined,
+    tiny: undefined,
     largestFirst: 0,
     largestSecond: 0,
     separator: '',
@@ -90,8 +96,10 @@ function kindOf(evidence: Evidence, text: string): TextKind {
     const digits = text.replace(/^[+-]/, '')
     observeDigits(evidence, text, digits, '')
     if (digits.length > 1 && digits.startsWith('0')) return 'code'
+    if (text.startsWith('+')) return 'plus'
+    if (text === '-0') evidence.minusZero = text
     if (digits.length < 19) return 'integer'
-    const value = BigInt(text.replace('+', ''))
+    const value = BigInt(text)
     return value <= LARGEST_LONG && value >= SMALLEST_LONG ? 'integer' : 'large-integer'
   }
   if (REAL.test(text)) {
@@ -99,6 +107,7 @@ function kindOf(evidence: Evidence, text: string): TextKind {
     const [whole = '', fraction = ''] = mantissa.replace(/^[+-]/, '').split('.')
     observeDigits(evidence, text, whole, fraction)
     if (exponent !== undefined) evidence.exponent ??= shown(text)
+    if (Number(text) === 0 && /[1-9]/.test(mantissa)) evidence.tiny ??= shown(text)
     return Number.isFinite(Number(text)) ? 'real' : 'beyond-double'
   }
   if (NO_NUMBER.test(text)) return 'no-number'
@@ -182,9 +191,13 @@ export function decide(evidence: Evidence): TextDecision {
   if (evidence.values === 0) {
     return { type: 'VARCHAR', why: 'no value in the sample', note: 'no value in the sample: kept as text' }
   }
-  if (only('integer')) return { type: 'BIGINT', why: `${n} sampled values are whole numbers` }
-  if (only('integer', 'code', 'large-integer') && kinds.has('code')) {
-    const note = `'${examples.get('code')}' has leading zeros, which a number would lose: kept as text`
+  if (only('integer')) {
+    return { type: 'BIGINT', why: `${n} sampled values are whole numbers`, ...noted(minusZeroNote(evidence)) }
+  }
+  if (only('integer', 'code', 'plus', 'large-integer') && (kinds.has('code') || kinds.has('plus'))) {
+    const code = examples.get('code')
+    const what = code === undefined ? `'${examples.get('plus')}' begins with '+'` : `'${code}' has leading zeros`
+    const note = `${what}, which a number would lose: kept as text`
     return { type: 'VARCHAR', why: note, note }
   }
   if (only('integer', 'large-integer', 'real', 'beyond-double') && kinds.has('beyond-double')) {
@@ -197,10 +210,18 @@ export function decide(evidence: Evidence): TextDecision {
     const note = `'${special}' is in no whole number, and a double does not hold ${evidence.wholeDigits} digits: kept as text`
     return { type: 'VARCHAR', why: note, note }
   }
-  if (only('integer', 'real', 'no-number') && (kinds.has('integer') || kinds.has('real'))) return doubles(evidence)
+  // A fraction shows that they are numbers: how a double is written is not kept.
+  const isDouble = only('integer', 'real', 'no-number') || (only('integer', 'plus', 'real') && kinds.has('real'))
+  if (isDouble && (kinds.has('integer') || kinds.has('real'))) return doubles(evidence)
   if (only('boolean')) return { type: 'BOOLEAN', why: `${n} sampled values are true or false` }
   if (only('date')) return { type: 'DATE', why: `${n} sampled values are dates (ISO 8601)` }
-  if (only('date', 'timestamp')) return { type: 'TIMESTAMP', why: `${n} sampled values are times without a time zone` }
+  if (only('date', 'timestamp')) {
+    const why = `${n} sampled values are times without a time zone`
+    const day = examples.get('date')
+    const note =
+      day === undefined ? undefined : `'${day}' has no time and becomes midnight; declare string to keep the text`
+    return { type: 'TIMESTAMP', why, ...noted(note) }
+  }
   if (only('timestamptz'))
     return { type: 'TIMESTAMP WITH TIME ZONE', why: `${n} sampled values are times with an offset` }
   if (only('time')) return { type: 'TIME', why: `${n} sampled values are times of day` }
@@ -218,12 +239,23 @@ export function decide(evidence: Evidence): TextDecision {
   }
 }
 
-function doubles({ examples, digits, values }: Evidence): TextDecision {
+function noted(note: string | undefined): Pick<TextDecision, 'note'> {
+  return note === undefined ? {} : { note }
+}
+
+function minusZeroNote({ minusZero }: Evidence): string | undefined {
+  return minusZero === undefined ? undefined : `'${minusZero}' becomes 0; declare string to keep the text`
+}
+
+function doubles({ examples, digits, tiny, values }: Evidence): TextDecision {
   const special = examples.get('no-number')
   const notes = [
     ...(digits > 17
       ? ['some numbers have more digits than a double holds (about 17) and are rounded; declare decimal to keep them']
       : []),
+    ...(tiny === undefined
+      ? []
+      : [`'${tiny}' is closer to 0 than to any other double and becomes 0; declare string to keep the text`]),
     ...(special === undefined
       ? []
       : [`'${special}' is read as what a double calls so; declare string to keep the text`]),
@@ -239,7 +271,8 @@ function largeNumbers(evidence: Evidence): TextDecision {
     const note = `${problem}: kept as text`
     return { type: 'VARCHAR', why: note, note }
   }
-  const note = `'${example}' does not fit into 64 bits: decimal(38,${evidence.fractionDigits}) keeps every digit`
+  const decimal = `'${example}' does not fit into 64 bits: decimal(38,${evidence.fractionDigits}) keeps every digit`
+  const note = [decimal, minusZeroNote(evidence)].filter((some) => some !== undefined).join('; ')
   return { type: `DECIMAL(38,${evidence.fractionDigits})`, why: note, note }
 }
 

@@ -12,7 +12,6 @@ import {
   type JsonLeaf,
   type JsonShape,
   type JsonStruct,
-  TEXTS_OF_NUMBERS,
 } from '../read/description.ts'
 import { quoteIdentifier, quoteList, textOf } from '../sql.ts'
 import { decide, newEvidence, type TextDecision } from './classify.ts'
@@ -245,6 +244,7 @@ function isNumeric(seen: TextColumn | undefined): boolean {
   return seen !== undefined && /^(BIGINT|DOUBLE|DECIMAL)/.test(seen.decision.type)
 }
 
+const TEXTS_OF_NUMBERS = 'texts of numbers in the sample'
 /** So many notes of what is inside a column are given whole. */
 const MOST_NOTES = 10
 

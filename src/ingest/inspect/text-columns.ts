@@ -75,7 +75,14 @@ export async function inspectTexts(
       decisions.set(name, decideFrom(name))
     }
     const again = await countValues(sample, doubtful, decisions)
+    for (const [name, counted] of again.columns) counts.columns.set(name, counted)
     doubtful = doubtful.filter((name) => isDoubtful(name, again.columns.get(name)))
+  }
+  for (const [name, { remarkable }] of counts.columns) {
+    const seen = evidence.get(name)
+    if (seen === undefined || remarkable.length === 0 || decisions.get(name)?.isAsked === true) continue
+    for (const text of remarkable) observe(seen, text)
+    decisions.set(name, decideFrom(name))
   }
   return {
     rows: counts.rows,
@@ -182,6 +189,28 @@ interface Counts {
   readonly values: number
   readonly misfits: number
   readonly textBytes: number
+  /** Values that fit and are not kept as they are written, one of each kind: a note is due. */
+  readonly remarkable: readonly string[]
+}
+
+/** Conditions of texts that a cast takes and of which something is to be said, by the type; a quick look comes before a close one. */
+const REMARKABLE: Readonly<Partial<Record<TextDecision['type'], readonly ((text: string) => string)[]>>> = {
+  BIGINT: [(text) => `${text} = '-0'`],
+  TIMESTAMP: [(text) => `strlen(${text}) <= ${'2024-01-02'.length}`],
+  DOUBLE: [
+    (text) => lookedAt(text, `strlen(${text}) > 18`, MANY_DIGITS),
+    (text) => lookedAt(text, `contains(lower(${text}), 'n')`, '(?i)[-+]?(nan|inf|infinity)'),
+    (text) => lookedAt(text, `contains(lower(${text}), 'e-')`, PERHAPS_ZERO),
+  ],
+}
+
+/** Eighteen and more, from the first that is not zero. */
+const MANY_DIGITS = '[-+]?(0*[1-9][0-9.]{18,}|0*[.]0*[1-9][0-9]{17,})([eE].*)?'
+/** Of 300 places and more: some of them are closer to zero than to any other double. */
+const PERHAPS_ZERO = '[-+]?[0-9.]*[eE]-[0-9]{3,}'
+
+function lookedAt(text: string, quick: string, pattern: string): string {
+  return `CASE WHEN ${quick} THEN regexp_full_match(${text}, '${pattern}') END`
 }
 
 /**
@@ -204,6 +233,7 @@ async function countValues(
     const lists: string[] = []
     const figures: string[] = []
     let longest = 0
+    const remarks: number[] = []
     const groups = [...kinds.values()]
     groups.forEach((group, at) => {
       const decision = decisions.get(group[0] ?? '')
@@ -215,6 +245,13 @@ async function countValues(
         isTyped ? `sum(strlen(t${at})) AS b${at}` : `sum(t${at}) AS b${at}`,
         isTyped ? `count(CASE WHEN NOT ${acceptsOf(decision, `t${at}`)} THEN 1 END) AS m${at}` : `0 AS m${at}`,
       )
+      const conditions = (decision?.format === undefined ? REMARKABLE[decision?.type ?? 'VARCHAR'] : undefined) ?? []
+      conditions.forEach((condition, number) => {
+        figures.push(
+          `min(left(t${at}, ${LONGEST_VALUE_BYTES})) FILTER (WHERE ${condition(`t${at}`)}) AS r${at}_${number}`,
+        )
+      })
+      remarks.push(conditions.length)
       longest = Math.max(longest, group.length)
     })
     const found = await sample.session.all(
@@ -230,6 +267,9 @@ async function countValues(
           values: Number(row[`v${at}`] ?? 0),
           misfits: Number(row[`m${at}`] ?? 0),
           textBytes: Number(row[`b${at}`] ?? 0),
+          remarkable: Array.from({ length: remarks[at] ?? 0 }, (_, number) => row[`r${at}_${number}`]).filter(
+            (text) => typeof text === 'string',
+          ),
         })
       })
     }

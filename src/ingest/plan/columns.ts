@@ -1,6 +1,6 @@
 import { IceboxError, nearestNames } from '../../base/index.ts'
 import { isPrimitive, type NestedField, type Schema, type Type, typeToString } from '../../iceberg/index.ts'
-import { type ColumnMapping, type FoundColumn, type SourceDescription, TEXTS_OF_NUMBERS } from '../read/description.ts'
+import type { ColumnMapping, FoundColumn, SourceDescription } from '../read/description.ts'
 import { castableText } from '../types/castable-text.ts'
 import { TemporaryIds, toIcebergType } from '../types/mapping.ts'
 
@@ -111,14 +111,14 @@ function fitted(question: ColumnQuestion, schema: Schema): ColumnPlan {
       ids,
       formatVersion: question.formatVersion,
     })
-    const fit = fitTypes(sourceType, field.type, question, found)
+    const fit = fitTypes(sourceType, field.type, question)
     if (fit === 'refuse') throw misfit(field, found, question)
     const type = fit === 'widen' ? sourceType : field.type
     refuseAmbiguous(found, type)
     addNotes(
       notes,
       isSaidOf(found, sourceType, type) ? found : { ...found, note: undefined },
-      note ?? zoneNote(sourceType, type),
+      note ?? (question.format === 'parquet' || question.format === 'arrow' ? zoneNote(sourceType, type) : undefined),
     )
     if (fit === 'widen') changes.push({ kind: 'widen', name: field.name, type })
     columns.push({
@@ -135,7 +135,14 @@ function fitted(question: ColumnQuestion, schema: Schema): ColumnPlan {
             : 'the given schema',
     })
     fields.push({ ...field, type })
-    mapping.push({ name: field.name, type, source: found.name, ...textTraits(found), isDeclared: true })
+    mapping.push({
+      name: field.name,
+      type,
+      source: found.name,
+      ...textTraits(found),
+      isDeclared: true,
+      isRequired: field.required,
+    })
   }
   const added = question.found.filter((found) => !used.has(found))
   if (added.length > 0 && question.newColumns === 'refuse') throw surplus(added, schema, question)
@@ -179,47 +186,31 @@ function partner(question: ColumnQuestion, field: NestedField, at: number, schem
 }
 
 /** Whether values of the source fit into a column as it is, after widening it, or not. */
-function fitTypes(
-  source: Type,
-  target: Type,
-  question: ColumnQuestion,
-  found: FoundColumn,
-): 'fits' | 'widen' | 'refuse' {
+function fitTypes(source: Type, target: Type, question: ColumnQuestion): 'fits' | 'widen' | 'refuse' {
   const isJson = question.format === 'ndjson' || question.format === 'json'
   if (!isPrimitive(source) || !isPrimitive(target)) return nestedFits(source, target, isJson) ? 'fits' : 'refuse'
   if (source.kind === target.kind && source.kind !== 'decimal') return 'fits'
-  const isText = question.format === 'csv' || isJson
-  const isEmpty = found.why === 'no value in the sample'
-  if (isText && (isEmpty || target.kind === 'string')) return 'fits'
+  // A declared type is asked of text, and each value is checked: what the sample looks like says nothing of the other rows.
+  if (isJson || question.format === 'csv') return 'fits'
   const mayWiden = question.isTable
-  if (source.kind === 'long' && target.kind === 'int') {
-    // Text always looks like a long; values that do not fit are errors of their rows.
-    return isText ? 'fits' : mayWiden ? 'widen' : 'fits'
-  }
+  if (source.kind === 'long' && target.kind === 'int') return mayWiden ? 'widen' : 'fits'
   if (source.kind === 'int' && target.kind === 'long') return 'fits'
-  if (source.kind === 'double' && target.kind === 'float') return isText ? 'fits' : mayWiden ? 'widen' : 'fits'
+  if (source.kind === 'double' && target.kind === 'float') return mayWiden ? 'widen' : 'fits'
   if (source.kind === 'float' && target.kind === 'double') return 'fits'
   if (
     (source.kind === 'int' || source.kind === 'long') &&
     (target.kind === 'double' || target.kind === 'float' || target.kind === 'decimal')
   ) {
-    return isText || (source.kind === 'int' && target.kind === 'double') || target.kind === 'decimal'
-      ? 'fits'
-      : 'refuse'
+    return (source.kind === 'int' && target.kind === 'double') || target.kind === 'decimal' ? 'fits' : 'refuse'
   }
   if (source.kind === 'decimal' && target.kind === 'decimal') {
-    if (isText || (source.scale <= target.scale && source.precision - source.scale <= target.precision - target.scale))
+    if (source.scale <= target.scale && source.precision - source.scale <= target.precision - target.scale)
       return 'fits'
     return mayWiden && source.scale === target.scale ? 'widen' : question.isTable ? 'refuse' : 'fits'
   }
   if (source.kind === 'double' && target.kind === 'decimal') return 'fits'
   if (source.kind === 'date' && target.kind === 'timestamp') return 'fits'
-  if (source.kind === 'timestamp' && target.kind === 'timestamptz') return isText ? 'refuse' : 'fits'
-  // A declared type is asked of text; each row is checked.
-  if (isText && !question.isTable) return 'fits'
-  const isNumber = ['int', 'long', 'float', 'double', 'decimal'].includes(target.kind)
-  if (found.why === TEXTS_OF_NUMBERS && isNumber) return 'fits'
-  if (isText && source.kind === 'string' && ['uuid', 'time', 'boolean'].includes(target.kind)) return 'fits'
+  if (source.kind === 'timestamp' && target.kind === 'timestamptz') return 'fits'
   return 'refuse'
 }
 
@@ -251,7 +242,7 @@ function nestedFits(source: Type, target: Type, isJson: boolean): boolean {
 }
 
 function refuseAmbiguous(found: FoundColumn, type: Type): void {
-  if (found.isAmbiguous !== true || type.kind === 'string') return
+  if (found.isAmbiguous !== true || !isDay(type)) return
   throw new IceboxError('source/ambiguous', {
     message: `column '${found.name}': ${found.why}, and no value in the sample settles which`,
     remedy:
@@ -268,8 +259,12 @@ function addNotes(notes: string[], found: FoundColumn, mapped: string | undefine
 /** A note tells why the sample has its type: it is true of a column that has it, or is read by the format that was found. */
 function isSaidOf(found: FoundColumn, source: Type, type: Type): boolean {
   if (type.kind === 'string') return false
-  const isTime = type.kind === 'date' || type.kind === 'timestamp' || type.kind === 'timestamptz'
-  return (found.format !== undefined && isTime) || withoutIds(source) === withoutIds(type)
+  return (found.format !== undefined && isDay(type)) || withoutIds(source) === withoutIds(type)
+}
+
+/** Types that formats of dates are about. */
+function isDay({ kind }: Type): boolean {
+  return kind === 'date' || kind === 'timestamp' || kind === 'timestamptz'
 }
 
 function withoutIds(type: Type): string {

@@ -26,6 +26,11 @@ export interface ImportRequest {
   readonly signal?: AbortSignal
 }
 
+/** `\t` as it comes from a shell, which DuckDB takes for a tab too. */
+export function withTab(request: ImportRequest): ImportRequest {
+  return request.csv?.delimiter === String.raw`\t` ? { ...request, csv: { ...request.csv, delimiter: '\t' } } : request
+}
+
 /** Refuses what cannot be meant. Throws `usage/invalid`. */
 export function checkRequest(request: ImportRequest): void {
   const reject = request.onError === 'reject'

@@ -7,7 +7,7 @@ import { checkZstd } from '../source/zstd.ts'
 import { targetSize } from '../write/table-properties.ts'
 import { importedBefore } from './import-key.ts'
 import type { ImportPlan } from './import-plan.ts'
-import { checkRequest, existingTable, type ImportRequest, mayCut } from './import-request.ts'
+import { checkRequest, existingTable, type ImportRequest, mayCut, withTab } from './import-request.ts'
 import { pieceBytes } from './piece-size.ts'
 import { planSource } from './plan-source.ts'
 import type { IngestServices } from './services.ts'
@@ -18,7 +18,8 @@ import { skipPlan } from './skip-plan.ts'
  * is spooled, and the spool is the caller's to remove, by `executeImport` or by hand. Rejects `source/*`, `schema/*`,
  * `table/exists`, `ingest/*`, `usage/invalid`.
  */
-export async function planImport(request: ImportRequest, services: IngestServices): Promise<ImportPlan> {
+export async function planImport(asked: ImportRequest, services: IngestServices): Promise<ImportPlan> {
+  const request = withTab(asked)
   checkRequest(request)
   const { signal } = request
   const existing = await existingTable(services.catalog, request)

@@ -8,7 +8,8 @@ export interface BadValue {
   readonly file: string
   readonly line: number
   readonly column: string
-  readonly value: string
+  /** null: there is none, and the column is required. */
+  readonly value: string | null
   readonly rule: string
   readonly raw: string
 }
@@ -22,20 +23,31 @@ export interface BadRow {
   readonly ordinal: number
   /** Place in the columns that were asked for; -1 where the row itself is wrong, -2 where `value` says what is. */
   readonly column: number
-  readonly value: string
+  readonly value: string | null
   readonly raw: string
 }
 
+/** Of a NULL in a required column. */
+export const REQUIRED_RULE = 'is not taken: the column is required'
+
+/** A value as a message says it. */
+export function shownValue(value: string | null): string {
+  return value === null ? 'NULL' : `'${value}'`
+}
+
 /**
- * SQL that finds out whether a row is bad: NULL, or the place of the first column that does not fit and its value, as one
- * short text. Long values stay below it: a filter that they pass holds 2,048 rows of them (145 MB for values of 1 MB,
+ * SQL that finds out whether a row is bad: NULL, or the place of the first column that does not fit and its value (nothing for
+ * NULL), as one short text. Long values stay below it: a filter that they pass holds 2,048 rows of them (145 MB for values of 1 MB,
  * which the engine does not count).
  */
 export function verdictSql(columns: readonly ColumnMapping[], textOfColumn: (column: ColumnMapping) => string): string {
   const cases = columns.flatMap((column, at) => {
     const text = textOfColumn(column)
     const fits = acceptsText(checkedCast(column.type, text, column), text)
-    return fits === 'true' ? [] : [`WHEN NOT ${fits} THEN '${at} ' || left(${text}, ${SHOWN_VALUE_CHARACTERS})`]
+    return [
+      ...(column.isRequired === true ? [`WHEN ${text} IS NULL THEN '${at}'`] : []),
+      ...(fits === 'true' ? [] : [`WHEN NOT ${fits} THEN '${at} ' || left(${text}, ${SHOWN_VALUE_CHARACTERS})`]),
+    ]
   })
   return cases.length === 0 ? 'NULL::VARCHAR' : `CASE ${cases.join(' ')} END`
 }
@@ -69,8 +81,8 @@ export async function* badRows(
       const space = verdict.indexOf(' ')
       yield {
         ordinal: Number(ordinals[at]),
-        column: Number(verdict.slice(0, space)),
-        value: verdict.slice(space + 1),
+        column: Number(space < 0 ? verdict : verdict.slice(0, space)),
+        value: space < 0 ? null : verdict.slice(space + 1),
         raw: textOf(raws[at]),
       }
     }

@@ -5,8 +5,17 @@ import { CHECK_MARK } from '../inspect/checked-cast.ts'
 import { RecordSplitter, type RecordText } from '../inspect/records.ts'
 import { readChunks } from '../source/bytes.ts'
 import { quoteIdentifier } from '../sql.ts'
-import { type BadRow, badRows, type BadValue, SHOWN_LINE_CHARACTERS, verdictSql } from './bad-values.ts'
-import { type CsvReadOptions, readCsv } from './csv-select.ts'
+import {
+  type BadRow,
+  badRows,
+  type BadValue,
+  REQUIRED_RULE,
+  SHOWN_LINE_CHARACTERS,
+  shownValue,
+  verdictSql,
+} from './bad-values.ts'
+import { type CsvReadOptions, isNullHere, readCsv } from './csv-select.ts'
+import { firstOtherEnd, firstPair } from './csv-scan.ts'
 import type { ColumnMapping, CsvDescription, CsvGroup } from './description.ts'
 import { DEFAULT_MAX_LINE_BYTES } from './line-sizes.ts'
 
@@ -29,16 +38,21 @@ export async function explainCsvError(
 ): Promise<unknown> {
   if (
     !isIceboxError(error) ||
-    !['sql/type', 'engine/failed', 'sql/syntax', 'sql/unsupported', 'storage/io'].includes(error.code)
+    !['sql/type', 'engine/failed', 'sql/syntax', 'sql/unsupported', 'storage/io', 'schema/mismatch'].includes(
+      error.code,
+    )
   )
     return error
   const text = error.message
-  const direct = readError(text, error, description)
   if (/not latin-1 encoded/i.test(text)) return notLatin(error, description, scene)
+  if (/not utf-16 encoded/i.test(text)) return notWide(error, description, scene)
+  if (/state machine reached an invalid state/i.test(text)) return mixedEnds(error, description, scene)
+  const direct = readError(text, error, description)
   if (direct !== undefined) return direct
   if (
     mapping.length > 0 &&
-    (text.includes(CHECK_MARK) ||
+    (error.code === 'schema/mismatch' ||
+      text.includes(CHECK_MARK) ||
       /could not convert|could not parse|out of range|conversion|field (value|format)|invalid input/i.test(text))
   ) {
     for (const group of description.groups) {
@@ -53,7 +67,7 @@ export async function explainCsvError(
 
 export function badValueError(bad: BadValue, cause: unknown): IceboxError {
   return new IceboxError('source/row', {
-    message: `${bad.file}, line ${bad.line}, column '${bad.column}': '${bad.value}' ${bad.rule}`,
+    message: `${bad.file}, line ${bad.line}, column '${bad.column}': ${shownValue(bad.value)} ${bad.rule}`,
     remedy: 'mend the row, declare another type with --schema, or set bad rows aside with --on-error reject',
     context: { file: bad.file, line: bad.line, column: bad.column, value: bad.value, rule: bad.rule },
     cause,
@@ -68,6 +82,32 @@ async function notLatin(cause: IceboxError, description: CsvDescription, scene: 
     message: `${where}: the text is not latin-1: ${place === undefined ? 'a byte' : `the byte 0x${place.byte.toString(16)}`} is no character there`,
     remedy: 'it may be windows-1252: convert the file with iconv -f WINDOWS-1252 -t UTF-8',
     context: place === undefined ? {} : { file: place.file, line: place.line },
+    cause,
+  })
+}
+
+async function notWide(cause: IceboxError, description: CsvDescription, { signal }: Scene): Promise<IceboxError> {
+  const found = await firstPair(description, signal)
+  return new IceboxError('source/encoding', {
+    message:
+      found === undefined
+        ? `${description.groups[0]?.paths[0] ?? ''}: the text is not utf-16`
+        : `${found.file}, line ${found.line}: '${found.text}' is beyond U+FFFF, and such characters cannot be read from UTF-16`,
+    remedy: 'convert the file: iconv -f UTF-16LE -t UTF-8',
+    context: found === undefined ? {} : { file: found.file, line: found.line },
+    cause,
+  })
+}
+
+async function mixedEnds(cause: IceboxError, description: CsvDescription, { signal }: Scene): Promise<IceboxError> {
+  const found = await firstOtherEnd(description, signal)
+  const file = found?.file ?? description.groups[0]?.paths[0] ?? ''
+  if (found === undefined) return rowError(`${file} has quotes in a way that cannot be read`, { file }, cause)
+  const { line, text } = found
+  return new IceboxError('source/format', {
+    message: `${file}, line ${line} ends with ${text} and the lines before it with ${text === 'LF' ? 'CRLF' : 'LF'}: mixed line ends cannot be read`,
+    remedy: String.raw`make them alike: sed 's/\r$//' (line ends inside quotes too)`,
+    context: { file, line },
     cause,
   })
 }
@@ -148,9 +188,6 @@ function readError(text: string, cause: IceboxError, description: CsvDescription
   }
   if (/unterminated|Value with unterminated quote/i.test(text))
     return rowError(`${where}: a quote is not closed`, context, cause)
-  if (/state machine reached an invalid state/i.test(text)) {
-    return rowError(`${file} mixes line ends (CRLF and LF) or quotes in a way that cannot be read`, { file }, cause)
-  }
   if (!Number.isNaN(line) && !/Error when converting column/.test(text))
     return rowError(`${where}: ${text.split('\n')[1] ?? raw}`, context, cause)
   return undefined
@@ -188,13 +225,17 @@ export async function* badValues(
   skippedLines: ReadonlySet<number>,
 ): AsyncGenerator<BadValue> {
   const path = group.paths[0] ?? ''
-  const columns = mapping.filter((column) => group.names.includes(column.source))
+  const columns = mapping.filter(
+    (column) => group.names.includes(column.source) || isNullHere(description, group, column),
+  )
   const read = readCsv(description, group, {
     bufferBytes: BUFFER_BYTES,
     ...scene.read,
     storesRejects: skippedLines.size > 0,
   })
-  const verdict = verdictSql(columns, (column) => quoteIdentifier(column.source))
+  const verdict = verdictSql(columns, (column) =>
+    isNullHere(description, group, column) ? 'NULL::VARCHAR' : quoteIdentifier(column.source),
+  )
   const rows = `SELECT true AS counts, ${verdict} AS bad, NULL AS raw FROM ${read}`
   const described = ({ column: at, value }: BadRow, line: number, raw: string): BadValue[] => {
     const column = columns[at]
@@ -225,25 +266,36 @@ export async function* badValues(
 }
 
 /** Why a text is not a value of the type. */
-function ruleOf(column: ColumnMapping, value: string): string {
+function ruleOf(column: ColumnMapping, value: string | null): string {
+  if (value === null) return REQUIRED_RULE
   const type = typeToString(column.type)
-  const expected = column.format === undefined ? type : `${type} written as ${column.format}`
-  if ((column.type.kind === 'int' || column.type.kind === 'long') && /^ *[+-]?\d+ *$/.test(value)) {
-    return /^ *[+-]?0\d/.test(value)
-      ? `is not taken as ${expected}: its leading zeros would be lost`
-      : `does not fit into ${expected}`
+  const isDay = ['date', 'timestamp', 'timestamptz'].includes(column.type.kind)
+  const expected = column.format === undefined || !isDay ? type : `${type} written as ${column.format}`
+  if (!column.isDeclared && ['int', 'long', 'decimal'].includes(column.type.kind)) {
+    const lost = lostOfNumber(value)
+    if (lost !== undefined) return `is not taken as ${expected}: its ${lost} would be lost`
   }
+  if ((column.type.kind === 'int' || column.type.kind === 'long') && /^ *[+-]?\d+ *$/.test(value))
+    return `does not fit into ${expected}`
   if ((column.type.kind === 'int' || column.type.kind === 'long') && /^ *[+-]?\d*\.\d*/.test(value))
     return `is not ${expected}: its fraction would be lost`
-  if (column.type.kind === 'decimal' && !column.isDeclared && /^ *[+-]?0\d/.test(value))
-    return `is not taken as ${expected}: its leading zeros would be lost`
   if (column.type.kind === 'decimal' && /^ *[+-]?\d*\.?\d* *$/.test(value))
     return `does not fit into ${expected} without rounding`
   if (['float', 'double'].includes(column.type.kind) && /^ *[+-]?\d+(\.0*)? *$/.test(value))
     return `has more digits than ${expected} holds`
   if (column.type.kind === 'timestamp' && /(Z|[+-]\d\d(:?\d\d)?)$/.test(value))
     return `is not ${expected}: it has an offset`
+  if (column.type.kind === 'timestamptz' && column.format === undefined && /^\d{4}-\d\d?-\d\d?[ T][\d:.]+$/.test(value))
+    return `is not ${expected}: it has no offset`
   return `is not ${expected}`
+}
+
+/** What an inferred number does not keep of a text that is one. */
+function lostOfNumber(value: string): string | undefined {
+  if (!/^ *[+-]?\d+(\.\d*)? *$/.test(value)) return undefined
+  if (/^ *[+-]?0\d/.test(value)) return 'leading zeros'
+  if (/^ *\+/.test(value)) return "'+'"
+  return /^ | $/.test(value) ? 'blanks' : undefined
 }
 
 /** The records of a file with their lines, as far as they are shown. */

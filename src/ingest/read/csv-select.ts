@@ -142,13 +142,20 @@ function isHive(description: CsvDescription, column: ColumnMapping): boolean {
   return description.hive.some((hive) => hive.name === column.source)
 }
 
+/** A column that other files have and these have not, and that must not be NULL. */
+export function isNullHere(description: CsvDescription, group: CsvGroup, column: ColumnMapping): boolean {
+  return column.isRequired === true && !group.names.includes(column.source) && !isHive(description, column)
+}
+
 /** True for rows all of whose values fit. */
 function goodRow(description: CsvDescription, group: CsvGroup, mapping: readonly ColumnMapping[]): string {
+  if (mapping.some((column) => isNullHere(description, group, column))) return 'false'
   const checks = mapping
     .filter((column) => group.names.includes(column.source) && !isHive(description, column))
-    .map((column) =>
-      acceptsText(checkedCast(column.type, quoteIdentifier(column.source), column), quoteIdentifier(column.source)),
-    )
-    .filter((check) => check !== 'true')
+    .flatMap((column) => {
+      const text = quoteIdentifier(column.source)
+      const fits = acceptsText(checkedCast(column.type, text, column), text)
+      return [...(column.isRequired === true ? [`${text} IS NOT NULL`] : []), ...(fits === 'true' ? [] : [fits])]
+    })
   return checks.length === 0 ? 'true' : checks.join(' AND ')
 }

@@ -80,14 +80,13 @@ export interface ColumnMapping {
   readonly format?: string | undefined
   /** The type was given, not inferred. */
   readonly isDeclared: boolean
+  /** The table takes no NULL. */
+  readonly isRequired?: boolean
   /** CSV: what the texts of the sample are, in DuckDB's words. */
   readonly sampledType?: string
   /** Average length of the texts of the sample. */
   readonly usualLength?: number | undefined
 }
-
-/** `FoundColumn.why` of JSON texts all of which are numbers: text in a table that is made, and taken by a column of numbers. */
-export const TEXTS_OF_NUMBERS = 'texts of numbers in the sample'
 
 /** A column that inspection found. */
 export interface FoundColumn {

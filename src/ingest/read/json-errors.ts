@@ -2,7 +2,7 @@ import { type ErrorContext, formatBytes, IceboxError, isIceboxError } from '../.
 import type { EngineSession } from '../../engine/index.ts'
 import { typeToString } from '../../iceberg/index.ts'
 import { CHECK_MARK } from '../inspect/checked-cast.ts'
-import { badRows, type BadValue, SHOWN_LINE_CHARACTERS } from './bad-values.ts'
+import { badRows, type BadValue, REQUIRED_RULE, SHOWN_LINE_CHARACTERS, shownValue } from './bad-values.ts'
 import { badValueError } from './csv-errors.ts'
 import { isBlankLine, ndjsonLines } from './json-select.ts'
 import type { SelectOptions } from './source-select.ts'
@@ -28,7 +28,9 @@ export async function explainJsonError(
 ): Promise<unknown> {
   if (
     !isIceboxError(error) ||
-    !['sql/type', 'engine/failed', 'sql/syntax', 'sql/unsupported', 'storage/io'].includes(error.code)
+    !['sql/type', 'engine/failed', 'sql/syntax', 'sql/unsupported', 'storage/io', 'schema/mismatch'].includes(
+      error.code,
+    )
   )
     return error
   const text = error.message
@@ -74,6 +76,7 @@ export async function explainJsonError(
     mapping.length > 0 &&
     (text.includes(CHECK_MARK) ||
       error.code === 'sql/type' ||
+      error.code === 'schema/mismatch' ||
       /could not convert|could not parse|out of range/i.test(text))
   ) {
     for (const path of description.paths) {
@@ -123,7 +126,7 @@ function faultError(error: IceboxError, bad: Awaited<ReturnType<typeof firstFaul
 /** As {@link badValueError}, of what cannot be set aside. */
 function badObjectError({ file, line, column, value, rule }: BadValue, cause: unknown): IceboxError {
   return new IceboxError('source/row', {
-    message: `${file}, line ${line}, column '${column}': '${value}' ${rule}`,
+    message: `${file}, line ${line}, column '${column}': ${shownValue(value)} ${rule}`,
     remedy: 'mend the object, or declare another type with --schema',
     context: { file, line, column, value, rule },
     cause,
@@ -139,7 +142,8 @@ async function firstBadValue(
   const judged = judgedColumns(description, mapping, 's.')
   if (judged.length === 0) return undefined
   const objects = ndjsonLines(description, mapping, scene.read ?? {})
-  const judgements = `SELECT line, NOT (${isBlankLine('line')}) AS counts, ${jsonVerdict(judged)} AS bad FROM ${objects}`
+  const isBlank = isBlankLine('line')
+  const judgements = `SELECT line, NOT (${isBlank}) AS counts, CASE WHEN NOT (${isBlank}) THEN ${jsonVerdict(judged)} END AS bad FROM ${objects}`
   const rows = `SELECT counts, bad, CASE WHEN bad IS NOT NULL THEN left(line, ${SHOWN_LINE_CHARACTERS}) END AS raw FROM (${judgements})`
   const first = await badRows(scene.session, rows, 1, scene.signal).next()
   if (first.done === true) return undefined
@@ -149,7 +153,7 @@ async function firstBadValue(
   const file = description.paths[0] ?? ''
   await using numbers = lineNumbers(file, description, scene.signal)
   const line = await numbers.lineOf(ordinal)
-  return { file, line, column: found.column.source, value, rule: found.rule, raw }
+  return { file, line, column: found.column.source, value, rule: value === null ? REQUIRED_RULE : found.rule, raw }
 }
 
 /** The longest object that the reader would have taken, where that is what it said. */

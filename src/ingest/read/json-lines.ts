@@ -79,7 +79,7 @@ async function firstLine(description: JsonDescription, bad: string, scene: Lines
     const first = await badRows(scene.session, rows, 1, scene.signal).next()
     if (first.done === true) continue
     await using numbers = lineNumbers(file, description, scene.signal)
-    return { file, line: await numbers.lineOf(first.value.ordinal), fault: first.value.value }
+    return { file, line: await numbers.lineOf(first.value.ordinal), fault: first.value.value ?? '' }
   }
   return undefined
 }

@@ -8,6 +8,8 @@ import type { ColumnMapping, JsonDescription, JsonShape } from './description.ts
 interface JudgedColumn {
   readonly column: ColumnMapping
   readonly misfit: string
+  /** True where a required column is NULL, as `misfit` does not say. */
+  readonly isMissing: string | undefined
   /** What is to be said of the value. */
   readonly rule: string
 }
@@ -21,18 +23,27 @@ export function judgedColumns(
   return mapping.flatMap((column) => {
     const shape = description.shape.fields.find((field) => field.name === column.source)?.shape
     if (shape === undefined) return []
-    const misfit = misfitOf(column.type, shape, `${prefix}${quoteIdentifier(column.source)}`, column, 0)
+    const value = `${prefix}${quoteIdentifier(column.source)}`
+    const misfit = misfitOf(column.type, shape, value, column, 0)
+    const isMissing = column.isRequired === true ? `${value} IS NULL` : undefined
     const verb = shape.kind === 'leaf' ? 'is not' : 'does not fit into'
-    return misfit === undefined ? [] : [{ column, misfit, rule: `${verb} ${typeToString(column.type)}` }]
+    if (misfit === undefined && isMissing === undefined) return []
+    return [{ column, misfit: misfit ?? 'NULL::VARCHAR', isMissing, rule: `${verb} ${typeToString(column.type)}` }]
   })
 }
 
 /** SQL of a verdict as `badRows` wants it: NULL, or the place of the first column that does not fit and the value. */
 export function jsonVerdict(columns: readonly JudgedColumn[]): string {
-  const cases = columns.map(
-    ({ misfit }, at) => `WHEN ${misfit} IS NOT NULL THEN '${at} ' || left(${misfit}, ${SHOWN_VALUE_CHARACTERS})`,
-  )
+  const cases = columns.flatMap(({ misfit, isMissing }, at) => [
+    ...(isMissing === undefined ? [] : [`WHEN ${isMissing} THEN '${at}'`]),
+    `WHEN ${misfit} IS NOT NULL THEN '${at} ' || left(${misfit}, ${SHOWN_VALUE_CHARACTERS})`,
+  ])
   return cases.length === 0 ? 'NULL::VARCHAR' : `CASE ${cases.join(' ')} END`
+}
+
+/** SQL of whether a column is as the table wants it. */
+export function isSound({ misfit, isMissing }: JudgedColumn): string {
+  return isMissing === undefined ? `${misfit} IS NULL` : `NOT (${isMissing}) AND ${misfit} IS NULL`
 }
 
 /** Undefined where everything fits. */

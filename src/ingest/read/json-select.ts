@@ -6,7 +6,7 @@ import { csvBuffers, type CsvReadOptions, onlyWhere } from './csv-select.ts'
 import type { ColumnMapping, JsonDescription, JsonShape } from './description.ts'
 import { exactNumbers, exactSample } from './json-exact.ts'
 import { faultOf, isAsSampled, isCounted, unknownFields } from './json-faults.ts'
-import { judgedColumns } from './json-misfits.ts'
+import { isSound, judgedColumns } from './json-misfits.ts'
 
 /** What the reader gives beside the objects. */
 function hiveColumns({ hive }: JsonDescription): string {
@@ -102,7 +102,7 @@ function nothingOrFail(type: Type, source: string, column: ColumnMapping): strin
 
 /** True for rows all of whose values fit. */
 export function goodJsonRow(description: JsonDescription, mapping: readonly ColumnMapping[], prefix = ''): string {
-  const checks = judgedColumns(description, mapping, prefix).map(({ misfit }) => `${misfit} IS NULL`)
+  const checks = judgedColumns(description, mapping, prefix).map(isSound)
   return checks.length === 0 ? 'true' : checks.join(' AND ')
 }
 

@@ -1,0 +1,32 @@
+import { expect, it } from 'vitest'
+import { failure, openKit } from './ingest-kit.ts'
+
+it.each([
+  ['LF among CRLF', 'id,v\r\n1,a\r\n2,"x\ny"\r\n3,b\n4,c\r\n', { line: 5 }],
+  ['CRLF among LF', 'id,v\n1,a\n2,b\r\n3,c\n', { line: 3 }],
+])(
+  'mixed line ends are named with their line, and the remedy is no option that was given: %s',
+  async (_, text, place) => {
+    await using kit = await openKit()
+    const path = await kit.file('ends.csv', text)
+    const error = await failure(kit.import({ sources: [path], onError: 'reject' }))
+    expect(error).toMatchObject({ code: 'source/format', context: { file: path, ...place } })
+    expect(error.remedy).not.toContain('--on-error')
+  },
+)
+
+it('a character beyond U+FFFF in UTF-16 is named with its line', async () => {
+  await using kit = await openKit()
+  const path = await kit.file('wide.csv', Buffer.from('\uFEFFid,v\n1,é\n2,a😀b\n', 'utf16le'))
+  const error = await failure(kit.import({ sources: [path], csv: { encoding: 'utf-16' } }))
+  expect(error).toMatchObject({ code: 'source/encoding', context: { file: path, line: 3 } })
+  expect(error.message).toContain("'😀'")
+})
+
+it('a delimiter of backslash and t, as a shell gives it, is a tab', async () => {
+  await using kit = await openKit()
+  const path = await kit.file('tab.txt', 'id\tv\n1\ta,b\n')
+  const delimiter = String.raw`\t`
+  await kit.import({ sources: [path], format: 'csv', csv: { delimiter } })
+  expect(await kit.read('SELECT id, v FROM $T')).toEqual([{ id: 1n, v: 'a,b' }])
+})
