@@ -9,10 +9,13 @@ import {
   type Type,
 } from '../../iceberg/index.ts'
 import { lowerBound, parseStatistic, upperBound } from './bounds.ts'
+import { refuseInfinite } from './infinite-times.ts'
 
 /** A leaf of the schema as COPY's statistics name it. */
 interface Leaf {
   readonly fieldId: number
+  /** Dotted. */
+  readonly column: string
   readonly type: PrimitiveType
   /** Below a list or map a file has many values a row: counts and bounds of rows mean nothing there. */
   readonly isRepeated: boolean
@@ -23,25 +26,35 @@ export class LeafIndex {
   readonly #leaves = new Map<string, Leaf>()
 
   constructor(schema: Schema) {
-    for (const field of schema.fields) this.#add(quoted(field.name), field.id, field.type, false)
+    for (const { id, name, type } of schema.fields) this.#add({ path: quoted(name), column: name }, id, type, false)
   }
 
   leaf(path: string): Leaf | undefined {
     return this.#leaves.get(path)
   }
 
-  #add(path: string, fieldId: number, type: Type, isRepeated: boolean): void {
+  #add(at: LeafPlace, fieldId: number, type: Type, isRepeated: boolean): void {
     if (type.kind === 'struct') {
-      for (const field of type.fields) this.#add(`${path}.${quoted(field.name)}`, field.id, field.type, isRepeated)
+      for (const field of type.fields) this.#add(below(at, field.name), field.id, field.type, isRepeated)
     } else if (type.kind === 'list') {
-      this.#add(`${path}."element"`, type.elementId, type.element, true)
+      this.#add(below(at, 'element'), type.elementId, type.element, true)
     } else if (type.kind === 'map') {
-      this.#add(`${path}."key"`, type.keyId, type.key, true)
-      this.#add(`${path}."value"`, type.valueId, type.value, true)
+      this.#add(below(at, 'key'), type.keyId, type.key, true)
+      this.#add(below(at, 'value'), type.valueId, type.value, true)
     } else if (isPrimitive(type)) {
-      this.#leaves.set(path, { fieldId, type, isRepeated })
+      this.#leaves.set(at.path, { fieldId, column: at.column, type, isRepeated })
     }
   }
+}
+
+/** A leaf as statistics name it, and as people do. */
+interface LeafPlace {
+  readonly path: string
+  readonly column: string
+}
+
+function below({ path, column }: LeafPlace, name: string): LeafPlace {
+  return { path: `${path}.${quoted(name)}`, column: `${column}.${name}` }
 }
 
 function quoted(name: string): string {
@@ -50,7 +63,8 @@ function quoted(name: string): string {
 
 /**
  * Iceberg's metrics of a file from the `column_statistics` of COPY … RETURN_STATS: MAP(column, MAP(name, text)), which
- * the engine hands over as arrays of [key, value]. What cannot be read exactly is left out (invariant N4).
+ * the engine hands over as arrays of [key, value]. What cannot be read exactly is left out (invariant N4). Rejects (throws)
+ * `schema/mismatch` for infinite dates and times.
  */
 export function metricsOf(statistics: SqlValue, leaves: LeafIndex): FileMetrics {
   const columnSizes = new Map<number, bigint>()
@@ -65,6 +79,7 @@ export function metricsOf(statistics: SqlValue, leaves: LeafIndex): FileMetrics 
     const { fieldId, type } = leaf
     const of = new Map(pairs(entries).map(([name, value]) => [name, typeof value === 'string' ? value : undefined]))
     count(of.get('column_size_bytes'), (value) => columnSizes.set(fieldId, value))
+    refuseInfinite(leaf, [of.get('min'), of.get('max')])
     if (leaf.isRepeated) continue
     count(of.get('num_values'), (value) => valueCounts.set(fieldId, value))
     count(of.get('null_count'), (value) => nullValueCounts.set(fieldId, value))

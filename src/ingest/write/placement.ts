@@ -104,7 +104,7 @@ export class Placement {
     this.#required = requiredFields(options.schema)
   }
 
-  /** Statistics as metrics at once: as text they are ten times as large. Rejects `schema/mismatch` for nulls in required columns. */
+  /** Statistics as metrics at once: as text they are ten times as large. Rejects (throws) `schema/mismatch`: nulls in required columns, infinite times. */
   measure(copied: CopiedFile): MeasuredFile {
     const { schema } = this.#options
     const metrics = metricsOf(copied.statistics, this.#leaves)
