@@ -16,7 +16,6 @@ it('a session that is given back after the closing is closed, and asks for no en
     }
   }
   const engine: Partial<Engine> = {
-    isCrowded: false,
     session: () => Promise.resolve(session() as EngineSession),
   }
   const pool = new SessionPool(
