@@ -1,5 +1,5 @@
 export { commitTarget } from './commit-target.ts'
-export { movedRoot } from './moved.ts'
+export { movedRoot, movedTable } from './moved.ts'
 export { tableText } from './names.ts'
 export { openMemoryCatalog, openSqliteCatalog } from './open.ts'
 export type { Catalog, CreateTableRequest, TableIdentifier } from './port.ts'

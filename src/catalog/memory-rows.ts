@@ -13,6 +13,12 @@ export class MemoryRows implements CatalogRows {
     return [...(this.tables.get(namespace)?.keys() ?? [])].sort()
   }
 
+  async allTables(): Promise<(TableKey & { readonly location: string })[]> {
+    return [...this.tables].flatMap(([namespace, tables]) =>
+      [...tables].map(([name, location]) => ({ namespace, name, location })),
+    )
+  }
+
   async insertTable(namespace: string, name: string, location: string): Promise<'inserted' | 'taken' | 'no-namespace'> {
     if (!this.exists(namespace)) return 'no-namespace'
     const tables = this.tables.get(namespace) ?? new Map<string, string>()

@@ -57,7 +57,7 @@ export interface Catalog {
     updates: readonly TableUpdate[],
     options?: { durable?: Promise<void> },
   ): Promise<LoadedTable>
-  /** Adopts existing metadata. Rejects `table/exists`. */
+  /** Adopts existing metadata. Rejects `table/exists`, also where the catalog has its table under another name. */
   registerTable(table: TableIdentifier, metadataLocation: string): Promise<LoadedTable>
   /**
    * Points a table at other metadata of the same table, as after its folder was moved; compares and sets.
@@ -65,7 +65,10 @@ export interface Catalog {
    */
   repointTable(table: TableIdentifier, expectedLocation: string, newLocation: string): Promise<LoadedTable>
   renameTable(from: TableIdentifier, to: TableIdentifier): Promise<void>
-  /** Removes the name; with `purge` also deletes what the metadata names, even if some are gone already (I21). */
+  /**
+   * Removes the name; with `purge` also deletes what the metadata names, even if some are gone already (I21). Rejects
+   * `table/exists` for a purge of a table that has another name in the catalog.
+   */
   dropTable(table: TableIdentifier, options?: { purge?: boolean }): Promise<void>
   close(): Promise<void>
 }

@@ -11,13 +11,14 @@ import {
 import { fileUri } from '../storage/index.ts'
 import { commitChange, commitCreation, tableExists, tableGone } from './commit.ts'
 import { MetadataCache } from './metadata-cache.ts'
-import { missingMetadata, refuseMoved } from './moved.ts'
+import { missingMetadata, movedError, movedTable, refuseCopy, refuseMoved } from './moved.ts'
 import { checkTableName, namespaceKey, namespaceOf, tableText } from './names.ts'
 import { namespaceNotFound, tableNotFound } from './not-found.ts'
 import type { CatalogOptions, CatalogParts } from './parts.ts'
 import type { Catalog, CreateTableRequest, Namespace, TableIdentifier } from './port.ts'
 import { purgeFiles } from './purge.ts'
 import { type CatalogRows, EXISTS_PROPERTY } from './rows.ts'
+import { otherName, purgesOther, registeredAs } from './same-table.ts'
 import { newTableLocation } from './table-location.ts'
 
 /** A catalog over rows of any kind: all that decides, nothing of how rows are kept. */
@@ -181,11 +182,17 @@ export class RowCatalog implements Catalog {
     // Other tools want a URI where Icebox takes a bare path too.
     const location = metadataLocation.startsWith('/') ? fileUri(metadataLocation) : metadataLocation
     const metadata = await readTableMetadata(this.parts.io, location)
+    const adopted = { metadata, metadataLocation: location }
+    const moved = await movedTable(this.parts.io, metadata, location)
+    if (moved?.isCopy === true) refuseCopy(moved, location)
+    const other = await otherName(this.parts, table, adopted)
+    if (other !== undefined) throw registeredAs(other, adopted)
     const outcome = await this.parts.rows.insertTable(namespaceKey(table.namespace), table.name, location)
     if (outcome === 'taken') throw tableExists(table)
     if (outcome === 'no-namespace') throw await namespaceNotFound(this.parts.rows, table.namespace)
-    this.parts.cache.put(location, metadata)
-    return { metadata, metadataLocation: location }
+    // One that was moved is adopted to be relocated: until then each who loads it is told.
+    if (moved === undefined) this.parts.cache.put(location, metadata)
+    return adopted
   }
 
   async repointTable(table: TableIdentifier, expectedLocation: string, newLocation: string): Promise<LoadedTable> {
@@ -220,6 +227,10 @@ export class RowCatalog implements Catalog {
     // Read first: metadata that cannot be read must not cost the name that leads to it.
     const metadata = options.purge === true ? await this.metadataToPurge(table, location) : undefined
     const expected = metadata === undefined ? undefined : location
+    if (metadata !== undefined) {
+      const other = await otherName(this.parts, table, { metadata, metadataLocation: location })
+      if (other !== undefined) throw purgesOther(table, other)
+    }
     if (!(await this.parts.rows.deleteTable(namespaceKey(table.namespace), table.name, expected))) {
       if (await this.tableExists(table)) return await this.dropTable(table, options)
       throw tableGone(table, 'was dropped or renamed')
@@ -252,6 +263,8 @@ export class RowCatalog implements Catalog {
     await refuseMoved(this.parts.io, this.parts.warehouse, tableText(table), location)
     try {
       const metadata = await readTableMetadata(this.parts.io, location)
+      const moved = await movedTable(this.parts.io, metadata, location)
+      if (moved?.isCopy === false) throw movedError(tableText(table), location, moved, 'its folder')
       this.parts.cache.put(location, metadata)
       return metadata
     } catch (error) {

@@ -8,6 +8,8 @@ export interface CatalogRows {
   /** Location of the current metadata; undefined when there is no such table. */
   tableLocation(namespace: string, name: string): Promise<string | undefined>
   listTables(namespace: string): Promise<string[]>
+  /** Of all namespaces, with the locations of their current metadata. */
+  allTables(): Promise<(TableKey & { readonly location: string })[]>
   /** Fails with `taken` also for a view of that name. */
   insertTable(namespace: string, name: string, location: string): Promise<'inserted' | 'taken' | 'no-namespace'>
   /** Compare and set: true when `expected` was current and `next` is now. */

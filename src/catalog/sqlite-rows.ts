@@ -56,6 +56,21 @@ export class SqliteRows implements CatalogRows {
     return rows.map(([name]) => String(name))
   }
 
+  async allTables(): Promise<(TableKey & { readonly location: string })[]> {
+    const rows = await this.database.attempt(() =>
+      this.database.rows(
+        `SELECT table_namespace, table_name, metadata_location FROM iceberg_tables
+         WHERE catalog_name = ? AND metadata_location IS NOT NULL${this.isTable} ORDER BY 1, 2`,
+        this.catalog,
+      ),
+    )
+    return rows.map(([namespace, name, location]) => ({
+      namespace: String(namespace),
+      name: String(name),
+      location: String(location),
+    }))
+  }
+
   insertTable(namespace: string, name: string, location: string): Promise<'inserted' | 'taken' | 'no-namespace'> {
     return this.database.transaction(() => {
       if (!this.exists(namespace)) return 'no-namespace'

@@ -5,7 +5,7 @@ import { DatabaseSync } from '@photostructure/sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Catalog, openSqliteCatalog } from '../../src/catalog/index.ts'
 import type { Schema } from '../../src/iceberg/index.ts'
-import { createStore, fileUri } from '../../src/storage/index.ts'
+import { baseName, createStore, fileUri, localPath } from '../../src/storage/index.ts'
 
 const SCHEMA: Schema = {
   schemaId: 0,
@@ -354,5 +354,48 @@ describe('a lakehouse that is not where its metadata says', () => {
     await other.registerTable(T, metadataLocation)
     const again = await open({ path: join(folder, 'other.sqlite'), warehouse: fileUri(join(folder, 'other')) })
     expect((await again.loadTable(T)).metadataLocation).toBe(metadataLocation)
+  })
+
+  it('is recognised in a table whose folder alone was moved, also by a name that another tool gave it', async () => {
+    const { metadataLocation } = await makeCatalog()
+    await rename(localPath(metadataLocation).replace(/\/metadata\/.*/, ''), join(folder, 'away'))
+    const there = fileUri(join(folder, 'away/metadata', baseName(metadataLocation)))
+    const catalog = await open()
+    await catalog.dropTable(T)
+    await catalog.registerTable(T, there)
+    const lost = { code: 'lake/moved', context: { newRoot: fileUri(join(folder, 'away')) } }
+    await expect(catalog.loadTable(T)).rejects.toMatchObject(lost)
+    await expect(catalog.dropTable(T, { purge: true })).rejects.toMatchObject(lost)
+  })
+
+  it('is recognised in a copy of a table folder, which would change and purge the original', async () => {
+    const { metadataLocation } = await makeCatalog()
+    await cp(localPath(metadataLocation).replace(/\/metadata\/.*/, ''), join(folder, 'copy'), { recursive: true })
+    const catalog = await open()
+    await catalog.dropTable(T)
+    const there = fileUri(join(folder, 'copy/metadata', baseName(metadataLocation)))
+    await expect(catalog.registerTable(T, there)).rejects.toMatchObject({
+      code: 'lake/moved',
+      context: { newRoot: fileUri(join(folder, 'copy')) },
+    })
+    expect(await catalog.tableExists(T)).toBe(false)
+  })
+})
+
+describe('a table that another tool gave two names', () => {
+  it("is not purged by one of them: the files are the other name's too", async () => {
+    const { metadataLocation } = await makeCatalog()
+    using database = new DatabaseSync(path)
+    database.exec(`INSERT INTO iceberg_tables (catalog_name, table_namespace, table_name, metadata_location, iceberg_type)
+      VALUES ('icebox', 'ns', 'twin', '${metadataLocation}', 'TABLE')`)
+    const catalog = await open()
+    const twin = { ...T, name: 'twin' }
+    for (const name of [T, twin]) {
+      await expect(catalog.dropTable(name, { purge: true })).rejects.toMatchObject({ code: 'table/exists' })
+    }
+    expect((await catalog.loadTable(T)).metadataLocation).toBe(metadataLocation)
+    await catalog.dropTable(twin)
+    await catalog.dropTable(T, { purge: true })
+    await expect(createStore().head(metadataLocation)).rejects.toMatchObject({ code: 'storage/not-found' })
   })
 })

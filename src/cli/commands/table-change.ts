@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline'
 import { resolve } from 'node:path'
-import { cancelledError, IceboxError } from '../../base/index.ts'
+import { cancelledError, IceboxError, isIceboxError } from '../../base/index.ts'
 import type { CommandContext } from '../context.ts'
 import { countText } from '../output/footer.ts'
 import { documentText } from '../output/json-value.ts'
@@ -11,12 +11,26 @@ export async function tableRegister(context: CommandContext, table: string, meta
   const file = /^[a-z][a-z0-9+.-]+:/i.test(metadata) ? metadata : resolve(context.io.cwd, metadata)
   await using lake = await context.openLake()
   const described = await lake.registerTable(table, file)
+  const moved = await movedOf(lake.describeTable(table))
   await say(
     context,
-    { table: described.table, metadataLocation: described.metadataLocation, rows: described.rows },
-    `registered ${described.table} at ${described.metadataLocation}`,
+    { table: described.table, metadataLocation: described.metadataLocation, rows: described.rows, moved },
+    `registered ${described.table} at ${described.metadataLocation}${moved === null ? '' : `; its folder was moved: its metadata names files at ${described.location}, which are to be relocated before it is read`}`,
   )
-  await context.next(`icebox table show ${quotedForShell(table)}`, 'what is in it')
+  if (moved === null) await context.next(`icebox table show ${quotedForShell(table)}`, 'what is in it')
+  else
+    await context.next(`icebox table relocate ${quotedForShell(table)}`, 'rewrites its metadata for where it lies now')
+}
+
+/** Old root and new root of a table that must be relocated before it can be read. */
+async function movedOf(described: Promise<unknown>): Promise<IceboxError['context'] | null> {
+  try {
+    await described
+    return null
+  } catch (error) {
+    if (isIceboxError(error, 'lake/moved')) return error.context
+    throw error
+  }
 }
 
 /** `icebox table relocate [NS.TABLE...]` */
@@ -51,13 +65,16 @@ export async function tableDrop(
 ): Promise<void> {
   const purge = flags.purge === true
   await using lake = await context.openLake()
-  const metadataLocation = await locationOf(lake.describeTable(table))
-  if (purge && flags.yes !== true) await confirmPurge(context, table)
+  const { metadataLocation, location } = await placeOf(lake.describeTable(table))
+  const files = location === null ? `the files of ${table}` : `the files of ${table} in ${location}`
+  if (purge && flags.yes !== true) await confirmPurge(context, table, files)
   await lake.dropTable(table, { purge })
   await say(
     context,
     { table, purged: purge, metadataLocation },
-    purge ? `dropped ${table} and deleted its files` : `dropped ${table}; its files stay`,
+    purge
+      ? `dropped ${table} and deleted its files${location === null ? '' : ` in ${location}`}`
+      : `dropped ${table}; its files stay`,
   )
   if (!purge && metadataLocation !== null) {
     await context.next(
@@ -70,26 +87,28 @@ export async function tableDrop(
 }
 
 /** A table whose metadata cannot be read can still be dropped; one that is not there cannot. */
-async function locationOf(described: Promise<{ readonly metadataLocation: string }>): Promise<string | null> {
+async function placeOf(
+  described: Promise<{ readonly metadataLocation: string; readonly location: string }>,
+): Promise<{ readonly metadataLocation: string | null; readonly location: string | null }> {
   try {
-    return (await described).metadataLocation
+    return await described
   } catch (error) {
-    if (error instanceof IceboxError && (error.code.startsWith('iceberg/') || error.code.startsWith('storage/')))
-      return null
+    if (isIceboxError(error, 'iceberg/') || isIceboxError(error, 'storage/'))
+      return { metadataLocation: null, location: null }
     throw error
   }
 }
 
-async function confirmPurge(context: CommandContext, table: string): Promise<void> {
+async function confirmPurge(context: CommandContext, table: string, files: string): Promise<void> {
   const terminal = context.io.editorTerminal
   if (terminal === undefined || context.globals.json) {
     throw new IceboxError('usage/invalid', {
-      message: `--purge deletes the files of ${table} and cannot be undone`,
+      message: `--purge deletes ${files} and cannot be undone`,
       remedy: 'add --yes to say that you mean it',
       context: { table },
     })
   }
-  const answer = await ask(context, terminal, `delete the files of ${table}? This cannot be undone. Type its name: `)
+  const answer = await ask(context, terminal, `delete ${files}? This cannot be undone. Type its name: `)
   if (answer !== table) {
     throw new IceboxError('usage/invalid', {
       message: `'${answer}' is not ${table}; nothing was deleted`,
