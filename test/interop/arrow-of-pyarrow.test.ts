@@ -48,4 +48,29 @@ describe('an Arrow file that pyarrow wrote', () => {
     const got = `SELECT ${columns} FROM ns.${name}`
     expect(await lake.sql(`(${got} EXCEPT ALL ${want}) UNION ALL (${want} EXCEPT ALL ${got}) LIMIT 3`)).toEqual([])
   })
+
+  it.each(['list_view', 'run_end_encoded', 'string_view'])(
+    'of a type that is not read is refused by its name: %s',
+    async (type) => {
+      await lake.python(
+        `
+      import pyarrow as pa
+      kind = args["kind"]
+      column = pa.array([[1], [2]], pa.list_view(pa.int64())) if kind == "list_view" else pa.RunEndEncodedArray.from_arrays([1, 2], ["a", "b"]) if kind == "run_end_encoded" else pa.array(["a", "b"], pa.string_view())
+      rows = pa.table({"id": [1, 2], "c": column})
+      for format, open_ in [("file", pa.ipc.new_file), ("stream", pa.ipc.new_stream)]:
+          with pa.OSFile(args["root"] + "/" + kind + "_" + format + ".arrow", "wb") as out, open_(out, rows.schema) as writer:
+              writer.write_table(rows)
+      done()
+      `,
+        { kind: type },
+      )
+      for (const format of ['file', 'stream']) {
+        const source = `${lake.root}/${type}_${format}.arrow`
+        await expect(lake.house.import({ table: `ns.${type}`, source }), format).rejects.toMatchObject({
+          code: 'schema/unsupported-type',
+        })
+      }
+    },
+  )
 })

@@ -202,14 +202,5 @@ function otherStream(path: string, count: number): IceboxError {
 
 function arrowError(path: string, error: unknown): IceboxError {
   if (error instanceof IceboxError) return error
-  const text = messageOf(error)
-  if (/unsupported|not implemented|unrecognized|codec/i.test(text)) {
-    return new IceboxError('source/format', {
-      message: `${path} cannot be read as Arrow: ${text}`,
-      remedy: 'write it without compression of buffers, or as Parquet',
-      context: { file: path },
-      cause: error,
-    })
-  }
-  return truncated(path, text, error)
+  return truncated(path, messageOf(error), error)
 }

@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import type { Message, Schema } from 'apache-arrow'
-import { IceboxError } from '../../base/index.ts'
+import { IceboxError, messageOf } from '../../base/index.ts'
 import { arrowHeads } from '../../engine/index.ts'
 import { readError } from '../source/bytes.ts'
 import { truncated } from './errors.ts'
@@ -159,16 +159,28 @@ export async function arrowSchemaOf(file: ArrowFile): Promise<Schema> {
 export function schemaOf(path: string, first: ArrowMessage | undefined): Schema {
   if (first === undefined) throw truncated(path, 'it has no schema')
   if (!first.message.isSchema()) throw truncated(path, 'it does not begin with a schema')
-  return first.message.header()
+  const { message } = first
+  return decoded(path, () => message.header())
 }
 
-/** The reader of damaged metadata stumbles over what is not there. */
+/** The reader of damaged metadata stumbles over what is not there; one of a type that it does not know says so. */
 function decoded<T>(path: string, decode: () => T): T {
   try {
     return decode()
   } catch (error) {
-    throw truncated(path, 'its metadata is damaged', error)
+    const type = /^Unrecognized type: "(\w+)"/.exec(messageOf(error))?.[1]
+    throw type === undefined ? truncated(path, 'its metadata is damaged', error) : unknownType(path, type, error)
   }
+}
+
+function unknownType(path: string, type: string, cause: unknown): IceboxError {
+  return new IceboxError('schema/unsupported-type', {
+    message: `${path} has a column of Arrow's type ${type}, which is not read`,
+    remedy:
+      'cast the column where the file is written (a view or run-end encoded column to a plain one), or write Parquet',
+    context: { file: path, type },
+    cause,
+  })
 }
 
 function severalFiles(path: string): IceboxError {
