@@ -57,7 +57,7 @@ export interface Catalog {
     updates: readonly TableUpdate[],
     options?: { durable?: Promise<void> },
   ): Promise<LoadedTable>
-  /** Adopts existing metadata. Rejects `table/exists`, also where the catalog has its table under another name. */
+  /** Adopts existing metadata. Rejects `table/exists`, `lake/moved` for a copy of a table's folder. */
   registerTable(table: TableIdentifier, metadataLocation: string): Promise<LoadedTable>
   /**
    * Points a table at other metadata of the same table, as after its folder was moved; compares and sets.

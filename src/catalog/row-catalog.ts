@@ -18,7 +18,7 @@ import type { CatalogOptions, CatalogParts } from './parts.ts'
 import type { Catalog, CreateTableRequest, Namespace, TableIdentifier } from './port.ts'
 import { purgeFiles } from './purge.ts'
 import { type CatalogRows, EXISTS_PROPERTY } from './rows.ts'
-import { otherName, purgesOther, registeredAs } from './same-table.ts'
+import { otherName, purgesOther } from './same-table.ts'
 import { newTableLocation } from './table-location.ts'
 
 /** A catalog over rows of any kind: all that decides, nothing of how rows are kept. */
@@ -185,8 +185,6 @@ export class RowCatalog implements Catalog {
     const adopted = { metadata, metadataLocation: location }
     const moved = await movedTable(this.parts.io, metadata, location)
     if (moved?.isCopy === true) refuseCopy(moved, location)
-    const other = await otherName(this.parts, table, adopted)
-    if (other !== undefined) throw registeredAs(other, adopted)
     const outcome = await this.parts.rows.insertTable(namespaceKey(table.namespace), table.name, location)
     if (outcome === 'taken') throw tableExists(table)
     if (outcome === 'no-namespace') throw await namespaceNotFound(this.parts.rows, table.namespace)

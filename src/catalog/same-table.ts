@@ -39,16 +39,6 @@ async function isSame(
   }
 }
 
-/** `table/exists` for metadata of a table that has a name already. */
-export function registeredAs(other: TableIdentifier, { metadata, metadataLocation }: LoadedTable): IceboxError {
-  const name = tableText(other)
-  return new IceboxError('table/exists', {
-    message: `the table of ${metadataLocation} is in this catalog already, as ${name}: two names for one table would change and purge each other's files`,
-    remedy: `use ${name} (an older state of it is AT (VERSION => …)), rename it, or drop it first; CREATE TABLE … AS SELECT makes a copy`,
-    context: { table: name, uuid: metadata.tableUuid, metadataLocation },
-  })
-}
-
 /** `table/exists` for a purge of files that another name stands for too. */
 export function purgesOther(table: TableIdentifier, other: TableIdentifier): IceboxError {
   const [name, otherText] = [tableText(table), tableText(other)]

@@ -270,18 +270,6 @@ for (const [kind, open] of Object.entries(kinds)) {
         expect(await catalog.listTables(['ns'])).toEqual([table('again')])
       })
 
-      it('adopts no table that it has already: two names would purge the files of each other', async () => {
-        const first = await catalog.createTable(table('t'), { schema: SCHEMA })
-        const next = await catalog.commitTable(table('t'), first, [], [set('a', 'b')])
-        for (const { metadataLocation } of [first, next]) {
-          await expect(catalog.registerTable(table('u'), metadataLocation)).rejects.toMatchObject({
-            code: 'table/exists',
-            message: expect.stringContaining('as ns.t'),
-          })
-        }
-        expect(await catalog.listTables(['ns'])).toEqual([table('t')])
-      })
-
       it('tells a table whose metadata file is gone from one that does not exist, and still drops it', async () => {
         const { metadataLocation } = await catalog.createTable(table('t'), { schema: SCHEMA })
         await io.delete([metadataLocation])
