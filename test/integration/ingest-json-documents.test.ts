@@ -4,23 +4,12 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
 import { expect, it } from 'vitest'
+import { zstdFrame } from '../support/zstd-frame.ts'
 import { failure, type Kit, openKit } from './ingest-kit.ts'
 
 const spooled = async (kit: Kit) => {
   const folder = kit.services.settings.spoolDirectory
   return existsSync(folder) ? readdir(folder) : []
-}
-
-/** Zstandard frame with one raw block (RFC 8878): what `zstd` writes of bytes that it cannot make smaller. */
-function zstdOf(text: string): Buffer {
-  const bytes = Buffer.from(text)
-  const head = Buffer.alloc(12)
-  head.writeUInt32LE(0xfd2fb528, 0)
-  // A single segment with four bytes of content size.
-  head.writeUInt8(0xa0, 4)
-  head.writeUInt32LE(bytes.length, 5)
-  head.writeUIntLE((bytes.length << 3) | 1, 9, 3)
-  return Buffer.concat([head, bytes])
 }
 
 const ARRAY = '\uFEFF\n[\n  {"a": 1, "n": 1.10},\n  {"a": 2,\n   "n": "x"}\n]\n'
@@ -32,9 +21,9 @@ const ROWS = [
 it.each([
   ['array.json', ARRAY],
   ['array.json.gz', gzipSync(ARRAY)],
-  ['array.json.zst', zstdOf(ARRAY.slice(1))],
+  ['array.json.zst', zstdFrame(Buffer.from(ARRAY.slice(1)))],
   ['objects.json', '{"a":1,\r\n"n":1.10}{"a":2,\n"n":"x"}'],
-  ['objects.json.zst', zstdOf('{"a":1,\n"n":1.10}\n{"a":2,\n"n":"x"}')],
+  ['objects.json.zst', zstdFrame(Buffer.from('{"a":1,\n"n":1.10}\n{"a":2,\n"n":"x"}'))],
 ])(
   'objects of a document are rows with the numbers of the file, and nothing is left on disk: %s',
   async (name, content) => {

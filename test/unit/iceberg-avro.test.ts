@@ -4,8 +4,9 @@ import { describe, expect, it } from 'vitest'
 import { AvroDecoder, AvroEncoder, parseAvroSchema, readAvroContainer } from '../../src/iceberg/avro/index.ts'
 import { unpackBlock } from '../../src/iceberg/avro/codecs.ts'
 import { decompressSnappy } from '../../src/iceberg/avro/snappy.ts'
-import { unpackZstandard } from '../../src/iceberg/avro/zstandard.ts'
+import { unpackZstandard } from '../../src/base/index.ts'
 import type { Room } from '../../src/storage/index.ts'
+import { zstdFrame } from '../support/zstd-frame.ts'
 import avro from 'avsc'
 
 const long = fc.oneof(
@@ -99,17 +100,6 @@ describe('binary encoding of Avro', () => {
     expect(() => new AvroDecoder(Uint8Array.of(0x80, 0x80, 0x08)).blockCount()).toThrow(/array claims/)
   })
 })
-
-/** RFC 8878, section 3.1.1: a frame of one raw block; Node 20 packs no others. */
-function zstdFrame(bytes: Uint8Array): Buffer {
-  const head = Buffer.alloc(12)
-  head.writeUInt32LE(0xfd2fb528, 0)
-  // One segment, its size in four bytes.
-  head.writeUInt8(0b1010_0000, 4)
-  head.writeUInt32LE(bytes.length, 5)
-  head.writeUIntLE((bytes.length << 3) | 1, 9, 3)
-  return Buffer.concat([head, bytes])
-}
 
 function asZstdFrame(bytes: Uint8Array, done: (error: null, packed: Buffer) => void): void {
   done(null, zstdFrame(bytes))

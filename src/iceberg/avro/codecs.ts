@@ -1,10 +1,9 @@
 import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib'
-import { IceboxError, messageOf } from '../../base/index.ts'
+import { IceboxError, messageOf, unpackZstandard } from '../../base/index.ts'
 import type { Room } from '../../storage/index.ts'
 import { type Unpack, unpackWithin } from '../unpack.ts'
 import { invalidAvro } from './invalid.ts'
 import { decompressSnappy, snappyLength } from './snappy.ts'
-import { unpackZstandard } from './zstandard.ts'
 
 /** Blocks larger than this, unpacked, are refused; writers make them of 64 kB, some of a whole manifest. */
 export const MAX_BLOCK_BYTES = 256 * 1024 * 1024

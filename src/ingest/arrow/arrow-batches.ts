@@ -7,7 +7,7 @@ import { ArrowFile, type ArrowMessage, schemaOf } from './arrow-file.ts'
 import { columnsOf } from './column-tree.ts'
 import { type CutBatch, cutBatch, type ReadBody, wholeBatch } from './cut-batch.ts'
 import { truncated } from './errors.ts'
-import { type PackedMetadata, type UnpackScene, unpackedBatch } from './unpack-body.ts'
+import { type PackedMetadata, unpackedBatch } from './unpack-body.ts'
 
 /** Where bodies of messages are while they are read. */
 export interface ArrowRoom {
@@ -106,27 +106,19 @@ class StreamSource {
     }
   }
 
-  /** One, or several of a batch that is large. */
-  async *#parts({ bodyAt, bodyBytes }: ArrowMessage, metadata: PackedMetadata): AsyncGenerator<CutBatch> {
-    const read = (target: Uint8Array, offset: number) => this.#file.readInto(target, bodyAt + offset)
+  /** One, or several of a batch that is large; packed buffers are unpacked as wholes. */
+  async *#parts(next: ArrowMessage, metadata: PackedMetadata): AsyncGenerator<CutBatch> {
     const { mostBatchBytes = MOST_BATCH_BYTES } = this.#room
-    if (metadata.compression !== null) {
-      // Packed buffers are unpacked as wholes.
-      yield await unpackedBatch(metadata, this.#unpacking(read))
-      return
-    }
+    const isLarge = metadata.compression === null && next.bodyBytes > mostBatchBytes
     const types = this.#schema.fields.map((field) => field.type)
-    const columns = bodyBytes > mostBatchBytes ? columnsOf(types, metadata) : undefined
-    if (columns === undefined) yield wholeBatch(metadata, bodyBytes, read)
-    else yield* cutBatch(columns, metadata.length, bodyBytes, mostBatchBytes, read)
+    const columns = isLarge ? columnsOf(types, metadata) : undefined
+    if (columns === undefined) yield await this.#whole(next, metadata)
+    else yield* cutBatch(columns, metadata.length, next.bodyBytes, mostBatchBytes, this.#reader(next))
   }
 
-  async *#dictionary({ bodyAt, bodyBytes }: ArrowMessage, dictionary: DictionaryMetadata): AsyncGenerator<Uint8Array> {
-    const { id, isDelta, data } = dictionary
+  async *#dictionary(next: ArrowMessage, { id, isDelta, data }: DictionaryMetadata): AsyncGenerator<Uint8Array> {
     const { dictionaryHead } = await arrowHeads()
-    const read = (target: Uint8Array, offset: number) => this.#file.readInto(target, bodyAt + offset)
-    const { layout, fill } =
-      data.compression === null ? wholeBatch(data, bodyBytes, read) : await unpackedBatch(data, this.#unpacking(read))
+    const { layout, fill } = await this.#whole(next, data)
     yield dictionaryHead(layout, id, isDelta)
     const body = this.#body(layout.bodyBytes)
     this.#dictionaries.push(body)
@@ -134,8 +126,14 @@ class StreamSource {
     if (body.bytes.byteLength > 0) yield body.bytes
   }
 
-  #unpacking(read: ReadBody): UnpackScene {
-    return { path: this.#file.path, read, borrow: (bytes) => this.#body(bytes) }
+  async #whole(next: ArrowMessage, metadata: PackedMetadata): Promise<CutBatch> {
+    const read = this.#reader(next)
+    if (metadata.compression === null) return wholeBatch(metadata, next.bodyBytes, read)
+    return await unpackedBatch(metadata, { path: this.#file.path, read, borrow: (bytes) => this.#body(bytes) })
+  }
+
+  #reader({ bodyAt }: ArrowMessage): ReadBody {
+    return (target, offset) => this.#file.readInto(target, bodyAt + offset)
   }
 
   /** The one of the batch before was read. */

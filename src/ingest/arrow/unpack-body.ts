@@ -1,4 +1,4 @@
-import { messageOf } from '../../base/index.ts'
+import { messageOf, unpackZstandard } from '../../base/index.ts'
 import { clearPadding, LayoutBuilder } from '../../engine/index.ts'
 import type { BatchMetadata, Region } from './column-tree.ts'
 import type { CutBatch, ReadBody } from './cut-batch.ts'
@@ -24,8 +24,8 @@ interface Packed extends Region {
   readonly isPacked: boolean
 }
 
-/** Fills `target` as a whole, or throws. */
-type Unpack = (packed: Uint8Array, target: Uint8Array) => Promise<void>
+/** More than `length` bytes may be refused. */
+type Unpack = (packed: Uint8Array, length: number) => Promise<Uint8Array>
 
 /**
  * A batch whose buffers are packed one by one (LZ4 or zstd frames) as one that is not packed. Rejects `source/truncated` where
@@ -42,7 +42,7 @@ export async function unpackedBatch(metadata: PackedMetadata, scene: UnpackScene
     sources.push({ offset: offset + PREFIX_BYTES, length: length - PREFIX_BYTES, isPacked })
   }
   const layout = builder.finish(metadata.length)
-  const unpack = metadata.compression?.type === LZ4_FRAME ? await lz4() : await zstd()
+  const unpack: Unpack = metadata.compression?.type === LZ4_FRAME ? unpackLz4 : unpackZstandard
   const fill = async (body: Uint8Array): Promise<void> => {
     clearPadding(body, layout)
     for (const [at, { offset, length }] of layout.buffers.entries()) {
@@ -70,34 +70,16 @@ async function fillBuffer(target: Uint8Array, source: Packed, unpack: Unpack, sc
   using packed = scene.borrow(source.length)
   await scene.read(packed.bytes, source.offset)
   try {
-    await unpack(packed.bytes, target)
+    const bytes = await unpack(packed.bytes, target.byteLength)
+    if (bytes.byteLength !== target.byteLength) throw otherLength(bytes.byteLength, target.byteLength)
+    target.set(bytes)
   } catch (error) {
     throw truncated(scene.path, `a buffer cannot be unpacked: ${messageOf(error)}`, error)
   }
 }
 
-async function lz4(): Promise<Unpack> {
-  const { decompressFrame } = await import('lz4-napi')
-  return async (packed, target) => {
-    const bytes = await decompressFrame(packed)
-    if (bytes.byteLength !== target.byteLength) throw otherLength(bytes.byteLength, target.byteLength)
-    target.set(bytes)
-  }
-}
-
-async function zstd(): Promise<Unpack> {
-  const { Decompress } = await import('fzstd')
-  return (packed, target) => {
-    let length = 0
-    const stream = new Decompress((piece) => {
-      if (length + piece.byteLength > target.byteLength) throw otherLength(length + piece.byteLength, target.byteLength)
-      target.set(piece, length)
-      length += piece.byteLength
-    })
-    stream.push(packed, true)
-    if (length !== target.byteLength) throw otherLength(length, target.byteLength)
-    return Promise.resolve()
-  }
+async function unpackLz4(packed: Uint8Array): Promise<Uint8Array> {
+  return (await import('lz4-napi')).decompressFrame(packed)
 }
 
 function otherLength(found: number, said: number): RangeError {
