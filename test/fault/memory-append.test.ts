@@ -1,18 +1,8 @@
-import { spawn } from 'node:child_process'
-import { resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type FaultLake, faultLake } from './support/lake.ts'
-import { watched } from './support/watched.ts'
+import { runProgram } from './support/program.ts'
 
 const MB = 1_000_000
-const LIBRARY = resolve(import.meta.dirname, '../../dist/lakehouse.js')
-const PROGRAM = resolve(import.meta.dirname, 'support/append-wide.mjs')
-/** What bin/icebox sets. */
-const LAUNCHED = {
-  MALLOC_ARENA_MAX: '1',
-  MALLOC_TRIM_THRESHOLD_: '16777216',
-  MALLOC_MMAP_THRESHOLD_: '4194304',
-}
 
 let lake: FaultLake
 beforeAll(async () => {
@@ -38,11 +28,7 @@ async function append(job: Job) {
     await lake.json(['sql', `drop table if exists s.t${at}`])
     await lake.json(['sql', `create table s.t${at} (id bigint, text varchar)`])
   }
-  const args = ['--max-semi-space-size=4', PROGRAM, LIBRARY, lake.path, JSON.stringify(job)]
-  const ran = await watched(
-    spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...LAUNCHED } }),
-  )
-  expect([ran.code, ran.signal], ran.err).toEqual([0, null])
+  const ran = await runProgram('append-wide.mjs', lake.path, JSON.stringify(job))
   const said: unknown = JSON.parse(ran.out)
   return { said, peakBytes: ran.peakBytes }
 }
