@@ -60,7 +60,7 @@ export function csvField(value: SqlValue): string {
   if (value === null) return ''
   if (typeof value === 'string') return quoted(value)
   if (typeof value !== 'object') return plainText(value)
-  return value instanceof Uint8Array ? quoted(base64Text(value)) : quoted(jsonText(value))
+  return quoted(value instanceof Uint8Array ? base64Text(value) : jsonText(value))
 }
 
 const NEEDS_QUOTES = /[",\r\n]|^$|^\s|\s$/

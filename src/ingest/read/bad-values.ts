@@ -1,3 +1,4 @@
+import { type IceboxError, isIceboxError } from '../../base/index.ts'
 import type { EngineSession, RunOptions } from '../../engine/index.ts'
 import { acceptsText, checkedCast } from '../inspect/checked-cast.ts'
 import { textOf } from '../sql.ts'
@@ -31,7 +32,7 @@ export interface BadRow {
 export const REQUIRED_RULE = 'is not taken: the column is required'
 
 /** A value as a message says it. */
-export function shownValue(value: string | null): string {
+export function quotedOrNull(value: string | null): string {
   return value === null ? 'NULL' : `'${value}'`
 }
 
@@ -87,4 +88,11 @@ export async function* badRows(
       }
     }
   }
+}
+
+const ABOUT_SOURCES = ['sql/type', 'engine/failed', 'sql/syntax', 'sql/unsupported', 'storage/io', 'schema/mismatch']
+
+/** True for errors of a copy that a row of its source may explain. */
+export function mayBeOfSource(error: unknown): error is IceboxError {
+  return isIceboxError(error) && ABOUT_SOURCES.includes(error.code)
 }

@@ -1,4 +1,4 @@
-import { formatBytes, IceboxError, isIceboxError } from '../../base/index.ts'
+import { formatBytes, IceboxError } from '../../base/index.ts'
 import type { EngineSession } from '../../engine/index.ts'
 import { typeToString } from '../../iceberg/index.ts'
 import { CHECK_MARK } from '../inspect/checked-cast.ts'
@@ -9,9 +9,10 @@ import {
   type BadRow,
   badRows,
   type BadValue,
+  mayBeOfSource,
   REQUIRED_RULE,
   SHOWN_LINE_CHARACTERS,
-  shownValue,
+  quotedOrNull,
   verdictSql,
 } from './bad-values.ts'
 import { type CsvReadOptions, isNullHere, readCsv } from './csv-select.ts'
@@ -36,13 +37,7 @@ export async function explainCsvError(
   mapping: readonly ColumnMapping[],
   scene: Scene,
 ): Promise<unknown> {
-  if (
-    !isIceboxError(error) ||
-    !['sql/type', 'engine/failed', 'sql/syntax', 'sql/unsupported', 'storage/io', 'schema/mismatch'].includes(
-      error.code,
-    )
-  )
-    return error
+  if (!mayBeOfSource(error)) return error
   const text = error.message
   if (/not latin-1 encoded/i.test(text)) return notLatin(error, description, scene)
   if (/not utf-16 encoded/i.test(text)) return notWide(error, description, scene)
@@ -67,7 +62,7 @@ export async function explainCsvError(
 
 export function badValueError(bad: BadValue, cause: unknown): IceboxError {
   return new IceboxError('source/row', {
-    message: `${bad.file}, line ${bad.line}, column '${bad.column}': ${shownValue(bad.value)} ${bad.rule}`,
+    message: `${bad.file}, line ${bad.line}, column '${bad.column}': ${quotedOrNull(bad.value)} ${bad.rule}`,
     remedy: 'mend the row, declare another type with --schema, or set bad rows aside with --on-error reject',
     context: { file: bad.file, line: bad.line, column: bad.column, value: bad.value, rule: bad.rule },
     cause,

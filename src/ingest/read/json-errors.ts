@@ -1,8 +1,15 @@
-import { type ErrorContext, formatBytes, IceboxError, isIceboxError } from '../../base/index.ts'
+import { type ErrorContext, formatBytes, IceboxError } from '../../base/index.ts'
 import type { EngineSession } from '../../engine/index.ts'
 import { typeToString } from '../../iceberg/index.ts'
 import { CHECK_MARK } from '../inspect/checked-cast.ts'
-import { badRows, type BadValue, REQUIRED_RULE, SHOWN_LINE_CHARACTERS, shownValue } from './bad-values.ts'
+import {
+  badRows,
+  type BadValue,
+  mayBeOfSource,
+  REQUIRED_RULE,
+  SHOWN_LINE_CHARACTERS,
+  quotedOrNull,
+} from './bad-values.ts'
 import { badValueError } from './csv-errors.ts'
 import { isBlankLine, ndjsonLines } from './json-select.ts'
 import type { SelectOptions } from './source-select.ts'
@@ -26,13 +33,7 @@ export async function explainJsonError(
   mapping: readonly ColumnMapping[],
   scene: Scene,
 ): Promise<unknown> {
-  if (
-    !isIceboxError(error) ||
-    !['sql/type', 'engine/failed', 'sql/syntax', 'sql/unsupported', 'storage/io', 'schema/mismatch'].includes(
-      error.code,
-    )
-  )
-    return error
+  if (!mayBeOfSource(error)) return error
   const text = error.message
   if (faultIn(error) !== undefined) return faultError(error, await firstFaultyLine(description, scene))
   // Of text that is no JSON the engine does not name the place.
@@ -126,7 +127,7 @@ function faultError(error: IceboxError, bad: Awaited<ReturnType<typeof firstFaul
 /** As {@link badValueError}, of what cannot be set aside. */
 function badObjectError({ file, line, column, value, rule }: BadValue, cause: unknown): IceboxError {
   return new IceboxError('source/row', {
-    message: `${file}, line ${line}, column '${column}': ${shownValue(value)} ${rule}`,
+    message: `${file}, line ${line}, column '${column}': ${quotedOrNull(value)} ${rule}`,
     remedy: 'mend the object, or declare another type with --schema',
     context: { file, line, column, value, rule },
     cause,

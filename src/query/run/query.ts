@@ -17,7 +17,7 @@ import type { ShapeCache } from '../views/shape.ts'
 import type { Space, Spaces, ViewRequest } from '../views/space.ts'
 import { explainError } from './errors.ts'
 import { mayGather } from './gathering.ts'
-import { bareLimit, dataView, EVERYTHING, isWorthProbing, probe, probeView, type ScanNeed } from './scan-plan.ts'
+import { bareLimit, dataView, isWorthProbing, probe, probeView, type ScanNeed } from './scan-plan.ts'
 import type { Lease, SessionPool } from './sessions.ts'
 import { systemView } from './system-tables.ts'
 
@@ -160,7 +160,7 @@ export async function prepare(
     const limit = reading?.isBareLimit === true ? bareLimit(query.tokens) : undefined
     const views = tables.map((table) =>
       table.system === undefined
-        ? dataView(table, numberOf(table), { ...needOf(reading, numberOf(table), limit), isShielded }, parts)
+        ? dataView(table, numberOf(table), needOf(reading, numberOf(table), limit, isShielded), parts)
         : systemView(table, parts.manifests),
     )
     let scans: readonly TableScanReport[] = []
@@ -222,11 +222,13 @@ export function isUtc(state: SessionState): boolean {
 function needOf(
   reading: PlanReading | undefined,
   number: number,
-  limit: number | undefined,
-): Omit<ScanNeed, 'isShielded'> {
+  rowLimit: number | undefined,
+  isShielded: boolean,
+): ScanNeed {
   const table = reading?.tables.get(number)
-  if (reading === undefined || table === undefined || table.scans === 0) return EVERYTHING
-  return { predicate: table.predicate, rowLimit: limit, isUnjoined: !reading.hasJoins }
+  if (reading === undefined || table === undefined || table.scans === 0)
+    return { predicate: { op: 'true' }, rowLimit: undefined, isUnjoined: false, isShielded }
+  return { predicate: table.predicate, rowLimit, isUnjoined: !reading.hasJoins, isShielded }
 }
 
 /** The default namespace must be a schema of the space, with or without a table of it in the statement. */

@@ -36,13 +36,6 @@ export interface ScanNeed {
   readonly isShielded: boolean
 }
 
-/** A table of which nothing is known to be left out. */
-export const EVERYTHING: Omit<ScanNeed, 'isShielded'> = {
-  predicate: { op: 'true' },
-  rowLimit: undefined,
-  isUnjoined: false,
-}
-
 /** Tables of fewer and smaller files are not probed: opening their footers costs the engine less than asking first. */
 const PROBE_ABOVE_FILES = 16
 /** From this size on a probe (about 5 ms) is nothing beside a scan; where partitions may rule out files, earlier. */

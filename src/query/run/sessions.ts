@@ -39,7 +39,12 @@ export class SessionPool {
 
   /** A session with these settings (name to SQL value) and no others of a user. `near`: the space it best stands in. */
   async lease(settings: ReadonlyMap<string, string>): Promise<Lease> {
-    const pooled = (await this.#idleOne()) ?? (await this.#openOne())
+    const pooled = (await this.#idleOne()) ?? {
+      session: await (await this.#engine()).session(),
+      current: HOME,
+      settings: new Map<string, string>(),
+      gathers: true,
+    }
     try {
       await applySettings(pooled, settings)
     } catch (error) {
@@ -65,11 +70,6 @@ export class SessionPool {
         else await pooled.session[Symbol.asyncDispose]()
       },
     }
-  }
-
-  async #openOne(): Promise<Pooled> {
-    const engine = await this.#engine()
-    return { session: await engine.session(), current: HOME, settings: new Map(), gathers: true }
   }
 
   /** An idle session; those whose engine has died are closed on the way. */
