@@ -106,7 +106,7 @@ export async function openParts(directory: string | undefined, options: OpenOpti
         }),
       room: (bytes, signal) =>
         shared.governor.reserve({ consumer: 'statements/text', bytes, ...(signal !== undefined && { signal }) }),
-      planning: (bytes, signal) => shared.planning(bytes, signal),
+      planning: (needs, signal) => shared.planning(needs, signal),
       advice: () => shared.governor.advice,
       scratch: { directory: state.path, journal: scratchJournal },
       stagingDirectory: spillDirectory,

@@ -45,6 +45,11 @@ const WORTH_COLLECTING_BYTES = 16 * 1024 * 1024
 /** A heap of a program that is larger holds more than its code: 10 to 20 MiB. */
 const LARGE_HEAP_BYTES = 32 * 1024 * 1024
 
+/** Of a parameter on its way to an engine apart, on both sides (docs/decisions/0032-large-parameters.md). */
+const SENT_COPIES = 4
+/** How long a large statement waits for memory where nothing runs, which goes soon or never, and where something does. */
+const IDLE_PATIENCE_MS = 2000
+const BUSY_PATIENCE_MS = 30_000
 /** While a large statement is planned the engine's limit is not lowered below this: scans and small groups work with it. */
 const LEAST_WHILE_PLANNING_BYTES = 24 * 1024 * 1024
 
@@ -140,16 +145,24 @@ export class SharedProcess {
   }
 
   /**
-   * Room for what the engine takes beside its limit to parse and plan a large statement, until it is disposed; meanwhile the
-   * limit itself is lower. Rejects `memory/refused` where the budget has no room for it, `cancelled`.
+   * Room for what the engine takes beside its limit to parse and plan a large statement and for its parameters, until it is
+   * disposed; meanwhile the limit itself is lower. Rejects `memory/refused` where the budget has no room for it, `cancelled`.
    */
-  async planning(bytes: number, signal: AbortSignal | undefined): Promise<AsyncDisposable> {
+  async planning(
+    needs: { readonly bytes: number; readonly sentBytes: number },
+    signal: AbortSignal | undefined,
+  ): Promise<AsyncDisposable> {
+    const bytes = needs.bytes + (this.#first.engine === 'child' ? needs.sentBytes * SENT_COPIES : 0)
+    // The program's own objects are seen, not promised: the parameters are among them.
+    this.governor.look()
     // Beside it there must be room for the least of an engine, and for what the process is known to load yet.
     const baseBytes = this.#engine === undefined ? this.#expectedBase(ownMemory().rssBytes) : this.#baseBytes
     const besideBytes = LEAST_WHILE_PLANNING_BYTES + Math.max(0, baseBytes - ownMemory().rssBytes)
     const held = await this.governor.reserve({
       consumer: 'statements/planning',
       bytes: bytes + besideBytes,
+      // What the engine holds goes with its statements, and with their readers, which may wait for this one.
+      deadlineMs: this.governor.isIdle ? IDLE_PATIENCE_MS : BUSY_PATIENCE_MS,
       ...(signal !== undefined && { signal }),
     })
     try {

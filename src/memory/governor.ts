@@ -125,6 +125,11 @@ export class Governor implements Disposable {
     return this.#ledger.waiting
   }
 
+  /** True while no operation runs. */
+  get isIdle(): boolean {
+    return this.#ladder.operations.running === 0
+  }
+
   /** Sources of rows await it before they take in more. */
   get sources(): SourceGate {
     return this.#ladder.sources

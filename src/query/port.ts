@@ -94,8 +94,8 @@ export interface QueryServices {
   readonly admit: (kind: string, planBytes: number, signal: AbortSignal | undefined) => Promise<RunningOperation>
   /** Room for the text of a script and its tokens. Rejects `memory/refused`, `cancelled`. */
   readonly room: (bytes: number, signal: AbortSignal | undefined) => Promise<Reservation>
-  /** Room for what the engine takes beside its limit to parse and plan one statement, until it is disposed. Rejects as `room`. */
-  readonly planning: (bytes: number, signal: AbortSignal | undefined) => Promise<AsyncDisposable>
+  /** Room for what the engine takes beside its limit for one statement, until it is disposed. Rejects as `room`. */
+  readonly planning: (needs: PlanningNeeds, signal: AbortSignal | undefined) => Promise<AsyncDisposable>
   /** What planners should make of their plans now. */
   readonly advice: () => Advice
   /** For small files of the room's own: a folder that exists, and the journal that has them removed if the process dies. */
@@ -112,6 +112,14 @@ export interface QueryServices {
   readonly arrow?: ArrowOptions
   /** True on one's own machine: SQL may read files (`FROM 'x.csv'`). */
   readonly localFiles: boolean
+}
+
+/** What a statement takes beside the engine's limit before it runs. */
+export interface PlanningNeeds {
+  /** To parse and plan it, and for its parameters. */
+  readonly bytes: number
+  /** Parameters that an engine in a process of its own is sent. */
+  readonly sentBytes: number
 }
 
 export interface StatementOptions {

@@ -58,7 +58,7 @@ export async function openQueryLake(
     admit: (name, planBytes, signal) =>
       governor.operation({ name, planBytes, ...(signal === undefined ? {} : { signal }) }),
     room: (bytes) => governor.reserve({ consumer: 'text', bytes }),
-    planning: async (bytes) => {
+    planning: async ({ bytes }) => {
       const held = await governor.reserve({ consumer: 'planning', bytes })
       return { [Symbol.asyncDispose]: () => Promise.resolve(held.release()) }
     },

@@ -7,9 +7,20 @@ export interface PlanNode {
   readonly info: Readonly<Record<string, Json>>
 }
 
-/** The roots of the plan. Rejects (throws) `engine/failed` for another document. */
+/**
+ * The roots of the plan. Throws `engine/failed` for another document, and for one that is cut: DuckDB ends the text of a plan
+ * where memory does not suffice for it, which may hold constants of megabytes.
+ */
 export function readPlanTree(text: string): PlanNode[] {
-  return nodesOf(parseJson(text))
+  return nodesOf(parsed(text))
+}
+
+function parsed(text: string): Json {
+  try {
+    return parseJson(text)
+  } catch (error) {
+    throw unreadable(error)
+  }
 }
 
 function nodesOf(json: Json): PlanNode[] {
@@ -32,9 +43,10 @@ export function linesOf(json: Json | undefined): string[] {
   return Array.isArray(json) ? json.filter((line) => typeof line === 'string') : []
 }
 
-function unreadable(): IceboxError {
+function unreadable(cause?: unknown): IceboxError {
   return new IceboxError('engine/failed', {
     message: 'the plan of the statement could not be read',
     remedy: 'report this as a bug of Icebox',
+    cause,
   })
 }

@@ -2,9 +2,10 @@ import { isIceboxError } from '../../base/index.ts'
 import type { ResultStream } from '../../engine/index.ts'
 import { advised, heldBytes, type MemoryPlan, planStatement, type RunningOperation } from '../../memory/index.ts'
 import type { QueryServices, StatementOptions } from '../port.ts'
-import { readHoldingOperators } from '../pruning/holding-operators.ts'
+import { type HoldingReading, readHoldingOperators } from '../pruning/holding-operators.ts'
 import { mentionsKeyword } from '../text/names.ts'
 import type { StatementText } from '../text/statements.ts'
+import { printsLargePlan } from './parameter-room.ts'
 import { openStream, type Prepared, runOptions } from './query.ts'
 
 /** Files of this share of the engine's limit cannot fill it, whatever is done with their rows: columns decode to about 4 times. */
@@ -41,16 +42,19 @@ export async function planMemory(
   if (!always && (isSmall || !mayHold)) return planStatement({ operators: [], scannedBytes }, engine)
   // PIVOT becomes two statements, the first of which would be run by being explained.
   const isPivot = mentionsKeyword(query.tokens, 'PIVOT', 'PIVOT_WIDER')
-  const text = isPivot ? undefined : await explained(prepared, options)
-  if (text === undefined) return planStatement({ operators: [], scannedBytes }, engine)
-  const { operators, scannedRows, endsInSort } = readHoldingOperators(text)
+  const held = isPivot ? undefined : await explained(prepared, options)
+  if (held === undefined) return planStatement({ operators: [], scannedBytes }, engine)
+  const { operators, scannedRows, endsInSort } = held
   const columnBytes = Math.max(
     COLUMN_BYTES,
     (HELD_FACTOR * scannedBytes) / Math.max(1, scannedRows * columnsOf(prepared)),
   )
   return planStatement(
     {
-      operators: operators.map((held) => ({ ...held, rowBytes: Math.round(held.rowBytes * columnBytes) })),
+      operators: operators.map((operator) => ({
+        ...operator,
+        rowBytes: Math.round(operator.rowBytes * columnBytes),
+      })),
       scannedBytes,
       endsInSort,
     },
@@ -97,12 +101,13 @@ export async function openWithin(
   }
 }
 
-/** The plan of DuckDB; undefined where the statement cannot be explained: its own error, if any, says why. */
-async function explained(prepared: Prepared, options: StatementOptions): Promise<string | undefined> {
+/** What DuckDB's plan holds; undefined where the statement cannot be explained: its own error, if any, says why. */
+async function explained(prepared: Prepared, options: StatementOptions): Promise<HoldingReading | undefined> {
+  if (printsLargePlan(options.parameters)) return undefined
   try {
     const rows = await prepared.lease.session.all(`EXPLAIN (FORMAT json) ${prepared.sql}`, runOptions(options))
     const plan = rows.find((row) => row['explain_key'] === 'physical_plan')?.['explain_value']
-    return typeof plan === 'string' ? plan : undefined
+    return typeof plan === 'string' ? readHoldingOperators(plan) : undefined
   } catch (error) {
     if (isIceboxError(error, 'engine/') || isIceboxError(error, 'sql/')) return undefined
     throw await prepared.explain(error)

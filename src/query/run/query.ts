@@ -17,6 +17,7 @@ import type { ShapeCache } from '../views/shape.ts'
 import type { Space, Spaces, ViewRequest } from '../views/space.ts'
 import { explainError } from './errors.ts'
 import { mayGather } from './gathering.ts'
+import { printsLargePlan } from './parameter-room.ts'
 import { bareLimit, dataView, isWorthProbing, probe, probeView, type ScanNeed } from './scan-plan.ts'
 import type { Lease, SessionPool } from './sessions.ts'
 import { systemView } from './system-tables.ts'
@@ -142,7 +143,8 @@ export async function prepare(
       return reports
     }
     let reading: PlanReading | undefined
-    const mayPrune = isWorthProbing(query.tokens, tables, how.isExplained === true)
+    const mayPrune =
+      isWorthProbing(query.tokens, tables, how.isExplained === true) && !printsLargePlan(options.parameters)
     if (!parts.localFiles || mayPrune) {
       const probeFile = await parts.probeFile()
       const probes = tables.map((table) =>

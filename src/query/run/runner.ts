@@ -127,9 +127,9 @@ export class QueryConnection {
     const statements = splitStatements(script, room?.grow)
     checkCall(statements, options)
     for (const statement of statements) {
-      await using _planning = await planRoom(statement, this.#services, options)
       const { parameters, ...rest } = options
       const own = takesParameters(statement) && parameters !== undefined ? { ...rest, parameters } : rest
+      await using _planning = await planRoom(statement, this.#services, own)
       const { result, state } = await execute(statement, this.#state, own, this.#parts, this.#services)
       if (state !== undefined) this.#state = state
       try {

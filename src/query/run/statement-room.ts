@@ -2,6 +2,7 @@ import { formatBytes, formatCount, IceboxError, isIceboxError } from '../../base
 import type { QueryServices, StatementOptions } from '../port.ts'
 import type { StatementText } from '../text/statements.ts'
 import type { TokenRoom, Tokens } from '../text/tokens.ts'
+import { parameterBytes, type ParameterBytes } from './parameter-room.ts'
 
 /**
  * What DuckDB's parser and planner take for each constant, name and keyword, outside its limit (1.5.5; 50,000 to 600,000
@@ -13,6 +14,8 @@ const STRING_BYTES = 1150
 const TEXT_COPIES = 3
 /** Statements of fewer tokens take less than the plan of the engine leaves for its statements anyway. */
 const FEW_TOKENS = 20_000
+/** Parameters that take less fit beside any statement. */
+const SMALL_VALUES_BYTES = 4_000_000
 /** Texts below this are not worth a reservation. */
 const SMALL_TEXT_BYTES = 256_000
 
@@ -46,26 +49,44 @@ export async function scriptRoom(
 }
 
 /**
- * Room for what DuckDB takes to parse and plan a statement, until it is disposed; undefined for one of usual length. Rejects
- * `memory/refused` with the bytes, and `cancelled`.
+ * Room for what DuckDB takes to parse and plan a statement and to bind its parameters, until it is disposed; undefined for one
+ * of usual length with small ones. Rejects `memory/refused` with the bytes, and `cancelled`.
  */
 export async function planRoom(
-  { sql, tokens }: StatementText,
+  statement: StatementText,
   { planning }: Pick<QueryServices, 'planning'>,
-  { signal }: StatementOptions,
+  { signal, parameters }: StatementOptions,
 ): Promise<AsyncDisposable | undefined> {
-  if (tokens.length < FEW_TOKENS) return undefined
-  const bytes = plannerBytes(tokens, sql.length)
+  const { sql, tokens } = statement
+  const textBytes = tokens.length < FEW_TOKENS ? 0 : plannerBytes(tokens, sql.length)
+  // What is no array is refused where it would be bound.
+  const bound = parameterBytes(statement, Array.isArray(parameters) ? parameters : [])
+  const valueBytes = bound.neededBytes < SMALL_VALUES_BYTES ? 0 : bound.neededBytes
+  if (textBytes + valueBytes === 0) return undefined
   try {
-    return await planning(bytes, signal)
+    return await planning({ bytes: textBytes + valueBytes, sentBytes: valueBytes === 0 ? 0 : bound.givenBytes }, signal)
   } catch (error) {
     if (!isIceboxError(error, 'memory/refused')) throw error
-    throw new IceboxError('memory/refused', {
-      message: `the statement of ${formatBytes(sql.length)} and ${formatCount(tokens.length)} words, values and signs takes about ${formatBytes(bytes)} to parse and plan: ${error.message}`,
-      remedy:
-        'import the values as a file and join with them or insert from it, bind them as one JSON text (unnest(from_json($1, \'["BIGINT"]\'))), write several statements, or raise performance.memory.max_usage',
-      context: { ...error.context, neededBytes: bytes, tokens: tokens.length, textBytes: sql.length },
-      cause: error,
-    })
+    throw valueBytes > textBytes ? tooLargeValues(bound, error) : tooLongText(statement, textBytes, error)
   }
+}
+
+function tooLongText({ sql, tokens }: StatementText, neededBytes: number, cause: IceboxError): IceboxError {
+  return new IceboxError('memory/refused', {
+    message: `the statement of ${formatBytes(sql.length)} and ${formatCount(tokens.length)} words, values and signs takes about ${formatBytes(neededBytes)} to parse and plan: ${cause.message}`,
+    remedy:
+      'import the values as a file and join with them or insert from it, bind them as one JSON text (unnest(from_json($1, \'["BIGINT"]\'))), write several statements, or raise performance.memory.max_usage',
+    context: { ...cause.context, neededBytes, tokens: tokens.length, textBytes: sql.length },
+    cause,
+  })
+}
+
+function tooLargeValues({ givenBytes, neededBytes }: ParameterBytes, cause: IceboxError): IceboxError {
+  return new IceboxError('memory/refused', {
+    message: `the parameters of ${formatBytes(givenBytes)} take about ${formatBytes(neededBytes)} where they are bound and used: ${cause.message}`,
+    remedy:
+      'append the values to a table (lake.appender) or import them as a file and query that, bind them in several statements, or raise performance.memory.max_usage',
+    context: { ...cause.context, neededBytes, parameterBytes: givenBytes },
+    cause,
+  })
 }
