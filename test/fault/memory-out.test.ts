@@ -226,6 +226,20 @@ describe('what is wide, long or deep, under a budget of 256MB', () => {
     })
   })
 
+  it('texts of 32 kB are read and written by as many threads as have room for their vectors, at 512MB', async () => {
+    const texts = "(select string_agg(md5((i * 1000 + j)::varchar), '') from range(1000) r(j))"
+    const make = `create table m.documents as select i as id, ${texts} as text from range(12000) t(i)`
+    await iceboxJson(['sql', '--memory', '2GB', make], { cwd: lake })
+    for (const statement of [
+      'select id, upper(text) as text from m.documents',
+      'create table m.upper as select id, upper(text) as text from m.documents',
+    ]) {
+      const ran = await icebox(['--memory', '512MB', statement, '--format', 'csv'])
+      within(ran, 512_000_000)
+      expect(ran.code, ran.err).toBe(0)
+    }
+  })
+
   it.each(['ndjson', 'arrow'])('nesting 60 deep as %s', async (format) => {
     const deep = Array.from({ length: 60 }).reduce<string>(
       (inner, _, at) => (at % 2 === 0 ? `[${inner}]` : `{'a': ${inner}}`),

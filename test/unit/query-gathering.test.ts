@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { mayGather, widestRow } from '../../src/query/run/gathering.ts'
+import { mayGather, threadsForRows, widestRow } from '../../src/query/run/gathering.ts'
 
 const file = (fileSizeInBytes: number, recordCount: number) => ({
   fileSizeInBytes: BigInt(fileSizeInBytes),
@@ -18,6 +18,17 @@ describe('rows that DuckDB may gather', () => {
     ['of files that tell nothing', 0, true, true],
   ])('%s', (_what, rowBytes, inSmall, inLarge) => {
     expect([mayGather(rowBytes, small), mayGather(rowBytes, large)]).toEqual([inSmall, inLarge])
+  })
+
+  it.each([
+    ['lineitem', 70, 2, 2],
+    ['documents of 10 kB', 2_500, 2, 2],
+    ['documents of 32 kB', 16_000, 1, 2],
+    ['documents of 200 kB', 100_000, 1, 1],
+    ['texts of 1 MB', 750_000, 1, 1],
+    ['of files that tell nothing', 0, 2, 2],
+  ])('%s have as many threads as the engine holds vectors', (_what, rowBytes, inSmall, inLarge) => {
+    expect([threadsForRows(rowBytes, small), threadsForRows(rowBytes, large)]).toEqual([inSmall, inLarge])
   })
 
   it('are as wide as those of the file where they are widest; files that are mostly footer do not count', () => {

@@ -1,10 +1,18 @@
 import { isIceboxError } from '../../base/index.ts'
 import type { ResultStream } from '../../engine/index.ts'
-import { advised, heldBytes, type MemoryPlan, planStatement, type RunningOperation } from '../../memory/index.ts'
+import {
+  advised,
+  type EnginePlan,
+  heldBytes,
+  type MemoryPlan,
+  planStatement,
+  type RunningOperation,
+} from '../../memory/index.ts'
 import type { QueryServices, StatementOptions } from '../port.ts'
 import { type HoldingReading, readHoldingOperators } from '../pruning/holding-operators.ts'
 import { mentionsKeyword } from '../text/names.ts'
 import type { StatementText } from '../text/statements.ts'
+import { threadsForRows } from './gathering.ts'
 import { printsLargePlan } from './parameter-room.ts'
 import { openStream, type Prepared, runOptions } from './query.ts'
 
@@ -30,8 +38,7 @@ export async function planMemory(
   always = false,
 ): Promise<MemoryPlan> {
   const now = advised((await services.engine()).plan, services.advice())
-  // A vector of wide rows for each thread is much of the engine's memory, whatever is done with them.
-  const engine = prepared.areRowsWide ? { ...now, copyThreads: now.threads } : now
+  const engine = forRows(prepared, now)
   const scannedBytes = sum(prepared.scans.map((scan) => scan.dataBytes))
   const isSmall = prepared.tables.length > 0 && scannedBytes < engine.memoryLimitBytes * SMALL_SHARE
   const mayHold = mentionsKeyword(query.tokens, 'ORDER', 'GROUP', 'JOIN', 'OVER', 'DISTINCT', 'FROM')
@@ -60,6 +67,13 @@ export async function planMemory(
     },
     engine,
   )
+}
+
+/** A vector of wide rows for each thread is much of the engine's memory, whatever is done with them. */
+export function forRows({ wideRowBytes }: Prepared, engine: EnginePlan): EnginePlan {
+  if (wideRowBytes === undefined) return engine
+  const threads = threadsForRows(wideRowBytes, engine)
+  return { ...engine, threads, copyThreads: threads }
 }
 
 /**

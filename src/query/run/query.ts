@@ -53,8 +53,8 @@ export interface Prepared extends AsyncDisposable {
   /** By their numbers in the names of columns inside views. */
   readonly numbered: ReadonlyMap<number, ResolvedTable>
   readonly scans: readonly TableScanReport[]
-  /** Rows of its tables are passed on as they come; see {@link mayGather}. */
-  readonly areRowsWide: boolean
+  /** Bytes of a row in the file where rows are widest, where they are passed on as they come ({@link mayGather}); else undefined. */
+  readonly wideRowBytes: number | undefined
   /** The statement's text as the engine gets it. */
   readonly sql: string
   readonly replacements: readonly Replacement[]
@@ -178,7 +178,7 @@ export async function prepare(
       tables,
       numbered: new Map(tables.map((table) => [numberOf(table), table])),
       scans,
-      areRowsWide,
+      wideRowBytes: areRowsWide ? widest : undefined,
       maxValueBytes,
       sql: sent,
       replacements,

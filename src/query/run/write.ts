@@ -20,7 +20,7 @@ import { quoteName } from '../text/names.ts'
 import type { StatementText } from '../text/statements.ts'
 import { isKeyword } from '../text/tokenizer.ts'
 import { readType } from '../views/read-type.ts'
-import { admit, planMemory } from './memory-plan.ts'
+import { admit, forRows, planMemory } from './memory-plan.ts'
 import { isUtc, type Prepared, runOptions, type SessionState } from './query.ts'
 import type { ChangeFigures } from './results.ts'
 import { withinSort } from './sort-passes.ts'
@@ -129,7 +129,7 @@ export async function writeRows(
   const write = (select: string): Promise<WriteResult> =>
     writeDataFiles({
       session,
-      engine: { plan: advised(engine, services.advice()) },
+      engine: { plan: forRows(prepared, advised(engine, services.advice())) },
       select,
       columns: targets.map(({ field }) => field.name),
       schema: target.schema,
