@@ -106,7 +106,7 @@ describe('errors of statements', () => {
     ['insert into s.orders by name values (1)', 'sql/syntax', 'line 1, column 30', 'INSERT INTO t (a, b)'],
     ['with w as (select 1) from w at (version => 1)', 'sql/unsupported', 'line 1, column 29', 'inside the WITH'],
     ['with w as (select 1) from w a at (version => 1)', 'sql/unsupported', 'line 1, column 31', 'inside the WITH'],
-    ['from information_schema.tables at (version => 1)', 'sql/type', 'line 1, column 32', 'a table of the lakehouse'],
+    ['from information_schema.tables at (version => 1)', 'sql/unsupported', 'line 1, column 32', 'leave AT'],
     ['from s.orders at (version => null)', 'sql/syntax', 'line 1, column 30', 'the id of a snapshot'],
     ['from s.orders o at (timestamp => null)', 'sql/syntax', 'line 1, column 34', 'give a moment'],
     ["from s.orders at (timestamp => 'soon')", 'sql/syntax', 'line 1, column 32', 'give a moment'],

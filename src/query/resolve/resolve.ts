@@ -18,13 +18,22 @@ import { csvFiles } from './csv-files.ts'
 import { findReferences, type TableReference, type TravelClause } from './references.ts'
 import type { Replacement } from './replace.ts'
 import type { ResolvedTable } from './resolved-table.ts'
-import { qualifiedColumns, type ReadTable } from './qualified-columns.ts'
+import {
+  type InformationTable,
+  INFORMATION_VIEWS,
+  informationTable,
+  type InformationView,
+  readInformation,
+} from './information-schema.ts'
+import { type QualifiedColumn, qualifiedColumns, type ReadTable } from './qualified-columns.ts'
 import { cteScopes } from './scopes.ts'
 import { readForeignTable } from './foreign-table.ts'
 import { SYSTEM_TABLES, type SystemTableKind } from './system-table-kinds.ts'
 
 export interface Resolution {
   readonly tables: readonly ResolvedTable[]
+  /** Tables of information_schema that the statement reads. */
+  readonly information: readonly InformationView[]
   readonly replacements: readonly Replacement[]
 }
 
@@ -56,7 +65,23 @@ export async function resolveTables(statement: StatementText, context: ResolveCo
   const resolver = new Resolver(statement, context)
   const isCte = cteScopes(statement.tokens)
   const located: { readonly reference: TableReference; readonly found: Found }[] = []
+  const information = new Map<InformationTable, InformationView>()
+  const read: ReadTable[] = []
+  const qualified: QualifiedColumn[] = []
   for (const reference of references) {
+    const told = await informationTable(statement, reference, names)
+    if (told !== undefined) {
+      const { chain, isTablePosition } = reference
+      const label = `information_schema.${told}`
+      if (!isTablePosition) qualified.push({ chain, label })
+      else {
+        information.set(told, information.get(told) ?? (await readInformation(told, context.catalog, names)))
+        read.push({ reference, label, schemaName: INFORMATION_VIEWS, viewName: told, isRenamed: true })
+        const text = `${quoteName(INFORMATION_VIEWS)}.${quoteName(told)}`
+        resolver.replacements.push({ start: chain.start, end: chain.end, text })
+      }
+      continue
+    }
     const found = await locate(reference, names, context.defaultNamespace)
     if (found !== undefined) located.push({ reference, found })
     else {
@@ -66,7 +91,6 @@ export async function resolveTables(statement: StatementText, context: ResolveCo
   }
   // The metadata files of all tables are read side by side.
   await Promise.allSettled(located.map(({ found }) => resolver.load(found.identifier)))
-  const read: ReadTable[] = []
   for (const { reference, found } of located) {
     const [name = ''] = reference.chain.parts
     const isNameOfCte = found.parts === 1 && reference.travel === undefined && isCte(name, reference.chain.firstToken)
@@ -76,7 +100,8 @@ export async function resolveTables(statement: StatementText, context: ResolveCo
   const columns = located.filter(
     ({ reference, found }) => !reference.isTablePosition && found.parts === 2 && found.system === undefined,
   )
-  const qualified = columns.map(({ reference: { chain }, found }) => ({ chain, label: tableText(found.identifier) }))
+  for (const { reference, found } of columns)
+    qualified.push({ chain: reference.chain, label: tableText(found.identifier) })
   const renamed = qualifiedColumns(statement, qualified, read)
   for (const [at, scan] of scans.entries()) {
     const table = await readForeignTable(scan, context.io, statement)
@@ -85,7 +110,8 @@ export async function resolveTables(statement: StatementText, context: ResolveCo
   const { csvBufferBytes } = context
   const isTable = (at: number) => located.some(({ reference }) => reference.chain.firstToken === at)
   const files = csvBufferBytes === undefined ? [] : await csvFiles(statement, csvBufferBytes, isTable)
-  return { tables: resolver.tables, replacements: [...resolver.replacements, ...renamed, ...files] }
+  const replacements = [...resolver.replacements, ...renamed, ...files]
+  return { tables: resolver.tables, information: [...information.values()], replacements }
 }
 
 interface Found {

@@ -16,6 +16,7 @@ import type { StatementText } from '../text/statements.ts'
 import type { ShapeCache } from '../views/shape.ts'
 import type { Space, Spaces, ViewRequest } from '../views/space.ts'
 import { explainError } from './errors.ts'
+import { informationView } from './information-schema.ts'
 import { mayGather } from './gathering.ts'
 import { printsLargePlan } from './parameter-room.ts'
 import { bareLimit, dataView, isWorthProbing, probe, probeView, type ScanNeed } from './scan-plan.ts'
@@ -142,6 +143,7 @@ export async function prepare(
       await lease.use(space.database, defaultNamespace)
       return reports
     }
+    const information = resolution.information.map((view) => informationView(view, parts.catalog))
     let reading: PlanReading | undefined
     const mayPrune =
       isWorthProbing(query.tokens, tables, how.isExplained === true) && !printsLargePlan(options.parameters)
@@ -150,7 +152,7 @@ export async function prepare(
       const probes = tables.map((table) =>
         table.system === undefined ? probeView(table, numberOf(table), probeFile) : systemView(table, parts.manifests),
       )
-      await enter(withNamespace(probes, defaultNamespace))
+      await enter(withNamespace([...probes, ...information], defaultNamespace))
       const data = new Map(
         tables.filter((table) => table.system === undefined).map((table) => [numberOf(table), table] as const),
       )
@@ -160,11 +162,12 @@ export async function prepare(
     }
     const isShielded = mayLoseNulls(query.tokens)
     const limit = reading?.isBareLimit === true ? bareLimit(query.tokens) : undefined
-    const views = tables.map((table) =>
+    const ofTables = tables.map((table) =>
       table.system === undefined
         ? dataView(table, numberOf(table), needOf(reading, numberOf(table), limit, isShielded), parts)
         : systemView(table, parts.manifests),
     )
+    const views = [...ofTables, ...information]
     let scans: readonly TableScanReport[] = []
     if (views.length > 0 || defaultNamespace !== undefined) scans = await enter(withNamespace(views, defaultNamespace))
     else await lease.use(undefined)

@@ -1,4 +1,4 @@
-import { type Json, printJson } from '../../base/index.ts'
+import type { Json } from '../../base/index.ts'
 import {
   type DataFile,
   fieldById,
@@ -16,18 +16,16 @@ import {
 } from '../../iceberg/index.ts'
 import type { ResolvedTable } from '../resolve/resolved-table.ts'
 import type { SystemTableKind } from '../resolve/system-table-kinds.ts'
-import { quoteName, quoteText } from '../text/names.ts'
 import type { ViewRequest } from '../views/space.ts'
+import { filledView, type Row, type RowColumns } from './filled-view.ts'
 import { tableKey } from './scan-plan.ts'
-
-type Row = Readonly<Record<string, Json>>
 
 const TIME = 'TIMESTAMP WITH TIME ZONE'
 const COUNTS = 'MAP(INTEGER, BIGINT)'
 const BOUNDS = 'MAP(INTEGER, VARCHAR)'
 
 /** Columns and types of each system table; the names are those of Spark's and PyIceberg's metadata tables. */
-const COLUMNS: Readonly<Record<SystemTableKind, Readonly<Record<string, string>>>> = {
+const COLUMNS: Readonly<Record<SystemTableKind, RowColumns>> = {
   snapshots: {
     committed_at: TIME,
     snapshot_id: 'BIGINT',
@@ -90,8 +88,6 @@ const COLUMNS: Readonly<Record<SystemTableKind, Readonly<Record<string, string>>
   metadata_log_entries: { timestamp: TIME, file: 'VARCHAR', latest_snapshot_id: 'BIGINT' },
 }
 
-const ROWS_AT_ONCE = 1000
-
 /** A system table as a view over a relation that is filled when the view is made; rows of manifests are streamed into it. */
 export function systemView(table: ResolvedTable, manifests: ManifestCache): ViewRequest {
   const kind = table.system ?? 'snapshots'
@@ -99,31 +95,7 @@ export function systemView(table: ResolvedTable, manifests: ManifestCache): View
     schema: table.schemaName,
     name: table.viewName,
     key: `system ${tableKey(table)}`,
-    build: async ({ session, helperSchema, signal }) => {
-      const name = `${helperSchema}.${quoteName(`${table.schemaName}.${table.viewName}`)}`
-      const columns = Object.entries(COLUMNS[kind])
-      await session.run(
-        `CREATE TABLE ${name} (${columns.map(([column, type]) => `${quoteName(column)} ${type}`).join(', ')})`,
-      )
-      const fields = columns.map(([column]) => `j.${quoteName(column)}`).join(', ')
-      const structure = printJson([Object.fromEntries(columns.map(([column, type]) => [column, type]))])
-      const insert = `INSERT INTO ${name} SELECT ${fields} FROM (SELECT unnest(from_json($1, ${quoteText(structure)})) AS j)`
-      let batch: Row[] = []
-      let count = 0
-      const flush = async (): Promise<void> => {
-        if (batch.length === 0) return
-        const parameters = [printJson(batch.map((row) => ({ ...row })))]
-        await session.run(insert, signal === undefined ? { parameters } : { parameters, signal })
-        batch = []
-      }
-      for await (const row of rowsOf(kind, table, manifests, signal)) {
-        batch.push(row)
-        count++
-        if (batch.length === ROWS_AT_ONCE) await flush()
-      }
-      await flush()
-      return { select: `SELECT * FROM ${name}`, files: Math.ceil(count / 10) }
-    },
+    build: (builder) => filledView(builder, table, COLUMNS[kind], rowsOf(kind, table, manifests, builder.signal)),
   }
 }
 
