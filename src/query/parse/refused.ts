@@ -20,7 +20,7 @@ export const REFUSED: Readonly<Record<string, string>> = {
   INSTALL: 'extensions are not loaded',
   LOAD: 'extensions are not loaded',
   FORCE: 'extensions are not loaded',
-  VACUUM: 'see icebox maintain',
+  VACUUM: 'maintenance comes with a later version; INSERT OVERWRITE t SELECT * FROM t writes the files of a table anew',
   ANALYZE: 'statistics are written with every file',
   CHECKPOINT: 'every commit is durable',
   PREPARE: 'bind parameters as $1, $2, … of the statement itself',
@@ -30,5 +30,6 @@ export const REFUSED: Readonly<Record<string, string>> = {
   REVOKE: 'users and grants come with the server',
   COMMENT: "use ALTER TABLE … SET TBLPROPERTIES ('comment' = '…') or ALTER COLUMN … COMMENT '…'",
   REFRESH: 'every statement reads the current state',
-  OPTIMIZE: 'see icebox maintain',
+  OPTIMIZE:
+    'maintenance comes with a later version; INSERT OVERWRITE t SELECT * FROM t writes the files of a table anew',
 }
