@@ -165,13 +165,55 @@ describe('a CSV file read in SQL answers with small buffers what it answers with
     expect(await lake.rows(skipping)).toEqual([[40n]])
   })
 
-  it('a last line that is too long and has no end is not lost, as DuckDB loses it where two buffers do not hold it', async () => {
-    const file = join(lake.folder, 'tail.csv')
-    await writeFile(file, `id,c\n1,a\n2,${'x'.repeat(9_000_000)}`)
+  describe('a last line that is too long and has no end is not lost, as DuckDB loses it where two buffers do not hold it', () => {
     const dialect = `auto_detect = false, header = true, delim = ',', columns = {'id': 'INT', 'c': 'VARCHAR'}`
-    await expect(lake.rows(`SELECT count(*) FROM read_csv('${file}', ${dialect})`)).rejects.toThrow(
-      /CSV Error on Line: 3/,
-    )
+    const folder = (): string => join(lake.folder, 'tails')
+    beforeAll(async () => {
+      await mkdir(folder())
+      await writeFile(join(folder(), 'a.csv'), 'id,c\n1,a\n')
+      await writeFile(join(folder(), 'tail.csv'), `id,c\n1,a\n2,${'x'.repeat(9_000_000)}`)
+      await writeFile(join(lake.folder, 'longer.csv'), `id,c\n1,a\n2,${'x'.repeat(33_000_000)}`)
+    })
+
+    it.each([
+      ['a name', (at: string) => `'${at}/tail.csv'`, false],
+      ['a pattern', (at: string) => `'${at}/*.csv'`, false],
+      ['a list', (at: string) => `['${at}/a.csv', '${at}/t*.csv']`, false],
+      ['an expression', (at: string) => `concat('${at}', '/tail.csv')`, false],
+      ['a parameter', () => '$1', true],
+      ['a list with a parameter', (at: string) => `['${at}/a.csv', ?]`, true],
+    ])('in a file that is named by %s', async (_what, argument, isBound) => {
+      const sql = `SELECT count(*) FROM read_csv(${argument(folder())}, ${dialect})`
+      const given = isBound ? [join(folder(), 'tail.csv')] : undefined
+      await expect(lake.rows(sql, given)).rejects.toThrow(/CSV Error on Line: 3/)
+    })
+
+    it('in a pattern in the place of a table', async () => {
+      await expect(lake.rows(`SELECT count(*) FROM '${folder()}/*.csv'`)).rejects.toThrow(/CSV Error on Line: 3/)
+    })
+
+    it.each([
+      ['the buffers that DuckDB takes', ''],
+      ['buffers that are named', ', buffer_size = 4_000_000'],
+      ['a longest line that is named', ', max_line_size = 1000000'],
+    ])('where it is longer than %s', async (_what, option) => {
+      const file = join(lake.folder, 'longer.csv')
+      await expect(lake.rows(`SELECT count(*) FROM read_csv('${file}', ${dialect}${option})`)).rejects.toMatchObject({
+        code: 'source/line-too-long',
+        context: { file },
+      })
+    })
+  })
+
+  it('buffers are small for files that a parameter, a list or an expression names', async () => {
+    // One line is longer than DuckDB's own 2 MB, and is read with the buffers of ours.
+    const file = join(lake.folder, 'three-megabytes.csv')
+    await writeFile(file, `id,c\n1,${'x'.repeat(3_000_000)}\n`)
+    const count = (argument: string, given?: readonly string[]): Promise<unknown> =>
+      lake.rows(`SELECT max(length(c)) FROM read_csv(${argument})`, given)
+    expect(await count('$1', [file])).toEqual([[3_000_000n]])
+    expect(await count(`['${file}']`)).toEqual([[3_000_000n]])
+    expect(await count(`replace('${file}', '#', '')`)).toEqual([[3_000_000n]])
   })
 
   it('places of errors are those of the text that was written, before and behind a file (Q7)', async () => {

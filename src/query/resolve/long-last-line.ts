@@ -1,26 +1,30 @@
 import { open } from 'node:fs/promises'
 
-/** DuckDB's longest line where nobody says otherwise. */
-const LONGEST_LINE_BYTES = 2_000_000
+const CHUNK_BYTES = 1_048_576
 
 /**
- * True for a file whose last line has no end and is longer than DuckDB takes. DuckDB 1.5.5 passes over such a line without
- * a word where it is longer than two buffers, and refuses it where it is not: it must not be lost to smaller buffers.
- * Files that cannot be read so (patterns, URLs) and compressed ones are not looked into.
+ * Bytes of a file's last line where it has no end, `most` or a little more for one that is longer; 0 where it has one. Of a
+ * compressed file it says nothing that matters: bytes like line ends are in every kilobyte of it.
  */
-export async function hasLongLastLine(path: string): Promise<boolean> {
+export async function lastLineBytes(path: string, most: number): Promise<number> {
   try {
     await using file = await open(path, 'r')
     const { size } = await file.stat()
-    if (size <= LONGEST_LINE_BYTES) return false
-    const last = await file.read({ buffer: new Uint8Array(1), position: size - 1 })
-    if (isLineEnd(last.buffer[0])) return false
-    const tail = new Uint8Array(LONGEST_LINE_BYTES)
-    await file.read({ buffer: tail, position: size - tail.byteLength })
-    return !tail.some(isLineEnd)
+    const last = await file.read({ buffer: new Uint8Array(1), position: Math.max(0, size - 1) })
+    if (size === 0 || isLineEnd(last.buffer[0])) return 0
+    const buffer = new Uint8Array(Math.min(size, CHUNK_BYTES))
+    let end = size
+    while (end > 0 && size - end <= most) {
+      const start = Math.max(0, end - buffer.byteLength)
+      const { bytesRead } = await file.read({ buffer, length: end - start, position: start })
+      const at = buffer.subarray(0, bytesRead).findLastIndex(isLineEnd)
+      if (at >= 0) return size - (start + at + 1)
+      end = start
+    }
+    return size - end
   } catch {
     // Not a file of this machine: the engine says what is wrong with it.
-    return false
+    return 0
   }
 }
 

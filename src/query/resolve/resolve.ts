@@ -1,4 +1,4 @@
-import { IceboxError, nearestNames } from '../../base/index.ts'
+import { IceboxError, isIceboxError, nearestNames } from '../../base/index.ts'
 import { type Catalog, type TableIdentifier, tableText } from '../../catalog/index.ts'
 import type { EngineSession } from '../../engine/index.ts'
 import {
@@ -14,7 +14,7 @@ import { quoteName } from '../text/names.ts'
 import { placeOf } from '../text/place.ts'
 import { type StatementText, statementError, unsupported } from '../text/statements.ts'
 import { CatalogNames } from './names-in-catalog.ts'
-import { csvFiles } from './csv-files.ts'
+import { csvFiles, type CsvReading } from './csv-files.ts'
 import { findReferences, type TableReference, type TravelClause } from './references.ts'
 import type { Replacement } from './replace.ts'
 import type { ResolvedTable } from './resolved-table.ts'
@@ -44,8 +44,8 @@ export interface ResolveContext {
   /** `USE sales`: names without a namespace are looked for there. */
   readonly defaultNamespace: string | undefined
   readonly signal: AbortSignal | undefined
-  /** `buffer_size` of the CSV files that the statement reads; undefined: DuckDB's own. */
-  readonly csvBufferBytes?: number | undefined
+  /** How CSV files that the statement reads are read; undefined where it may read none. */
+  readonly csv?: Pick<CsvReading, 'bufferBytes' | 'parameters'> | undefined
 }
 
 /** Namespaces whose names mean something else to DuckDB; their views live in a schema of another name. */
@@ -107,11 +107,28 @@ export async function resolveTables(statement: StatementText, context: ResolveCo
     const table = await readForeignTable(scan, context.io, statement)
     resolver.addForeign(table, scan, at + 1)
   }
-  const { csvBufferBytes } = context
+  const { csv } = context
   const isTable = (at: number) => located.some(({ reference }) => reference.chain.firstToken === at)
-  const files = csvBufferBytes === undefined ? [] : await csvFiles(statement, csvBufferBytes, isTable)
+  const files =
+    csv === undefined
+      ? []
+      : await csvFiles(statement, { ...csv, isTable, filesOf: (expression) => filesOf(expression, context) })
   const replacements = [...resolver.replacements, ...renamed, ...files]
   return { tables: resolver.tables, information: [...information.values()], replacements }
+}
+
+/** Files that an expression names. One that is no expression of files is not understood here, and left to the statement itself. */
+async function filesOf(
+  expression: string,
+  { session, signal }: ResolveContext,
+): Promise<readonly string[] | undefined> {
+  try {
+    const rows = await session.all(`SELECT file FROM glob(${expression})`, signal === undefined ? {} : { signal })
+    return rows.flatMap(({ file }) => (typeof file === 'string' ? [file] : []))
+  } catch (error) {
+    if (isIceboxError(error, 'cancelled')) throw error
+    return undefined
+  }
 }
 
 interface Found {

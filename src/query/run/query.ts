@@ -123,7 +123,10 @@ export async function prepare(
       session: lease.session,
       defaultNamespace,
       signal,
-      csvBufferBytes: parts.localFiles && mayReadCsv(query) ? csvBufferOfQuery((await parts.engine()).plan) : undefined,
+      csv:
+        parts.localFiles && mayReadCsv(query)
+          ? { bufferBytes: csvBufferOfQuery((await parts.engine()).plan), parameters: options.parameters ?? [] }
+          : undefined,
     })
     replacements = resolution.replacements
     if (into !== undefined) {

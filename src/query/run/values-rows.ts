@@ -1,11 +1,11 @@
 import { IceboxError, isIceboxError } from '../../base/index.ts'
-import type { SqlParameter } from '../../engine/index.ts'
 import { isPrimitive, type NestedField, type Type } from '../../iceberg/index.ts'
 import { castableText, type DescribedColumn } from '../../ingest/index.ts'
 import { rowsOf, type Span, type ValuesList } from '../parse/values-list.ts'
 import type { StatementOptions } from '../port.ts'
 import { originalOffset, replaceSpans } from '../resolve/replace.ts'
 import { nextSignificant, quoteText } from '../text/names.ts'
+import { literalsOf } from '../text/parameter-literals.ts'
 import type { StatementText } from '../text/statements.ts'
 import { isKeyword } from '../text/tokenizer.ts'
 import { readType } from '../views/read-type.ts'
@@ -141,27 +141,6 @@ function textAsSent(
       text: literals.get(start + token.start) ?? 'NULL',
     })),
   ])
-}
-
-/** Longer texts are values and say nothing of a type. */
-const MOST_TEXT = 10_000
-
-/** What stands for each parameter, by its offset in the query: `$2` is the second value, and so is the second `?`. */
-function literalsOf({ tokens }: StatementText, given: readonly SqlParameter[]): Map<number, string> {
-  const literals = new Map<number, string>()
-  for (const at of tokens.of('parameter')) {
-    const token = tokens.at(at)
-    if (token === undefined) continue
-    const number = /^\$(\d+)$/.exec(token.text)?.[1]
-    literals.set(token.start, literalOf(given[number === undefined ? literals.size : Number(number) - 1] ?? null))
-  }
-  return literals
-}
-
-function literalOf(value: SqlParameter): string {
-  if (typeof value === 'string') return value.length > MOST_TEXT ? 'NULL' : quoteText(value)
-  if (typeof value === 'number' && !Number.isFinite(value)) return 'NULL::DOUBLE'
-  return value === null || value instanceof Uint8Array ? 'NULL' : String(value)
 }
 
 function hasStruct(type: Type): boolean {
