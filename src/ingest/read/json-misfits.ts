@@ -3,6 +3,7 @@ import { acceptsText, checkedCast } from '../inspect/checked-cast.ts'
 import { quoteIdentifier } from '../sql.ts'
 import { SHOWN_VALUE_CHARACTERS } from './bad-values.ts'
 import type { ColumnMapping, JsonDescription, JsonShape } from './description.ts'
+import { ruleOf } from './value-rule.ts'
 
 /** A column of the objects, and SQL of the text of its first value that does not fit: NULL where all do. */
 interface JudgedColumn {
@@ -10,8 +11,8 @@ interface JudgedColumn {
   readonly misfit: string
   /** True where a required column is NULL, as `misfit` does not say. */
   readonly isMissing: string | undefined
-  /** What is to be said of the value. */
-  readonly rule: string
+  /** What is to be said of a value; null: there is none. */
+  readonly ruleOf: (value: string | null) => string
 }
 
 /** The columns that may hold something that does not fit; `prefix` stands before their names in SQL. */
@@ -26,9 +27,11 @@ export function judgedColumns(
     const value = `${prefix}${quoteIdentifier(column.source)}`
     const misfit = misfitOf(column.type, shape, value, column, 0)
     const isMissing = column.isRequired === true ? `${value} IS NULL` : undefined
-    const verb = shape.kind === 'leaf' ? 'is not' : 'does not fit into'
     if (misfit === undefined && isMissing === undefined) return []
-    return [{ column, misfit: misfit ?? 'NULL::VARCHAR', isMissing, rule: `${verb} ${typeToString(column.type)}` }]
+    const nested = `does not fit into ${typeToString(column.type)}`
+    const rule = (text: string | null): string =>
+      text === null || shape.kind === 'leaf' ? ruleOf(column, text) : nested
+    return [{ column, misfit: misfit ?? 'NULL::VARCHAR', isMissing, ruleOf: rule }]
   })
 }
 
