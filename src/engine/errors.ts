@@ -1,4 +1,4 @@
-import { type ErrorCode, formatBytes, IceboxError, messageOf, parseSize } from '../base/index.ts'
+import { type ErrorCode, formatBytes, IceboxError, messageOf, nearestNames, parseSize } from '../base/index.ts'
 
 /** What the engine knows when a statement fails. */
 export interface FailureScene {
@@ -133,7 +133,7 @@ function place(detail: string): Record<string, number> {
 /** `Table with name nope does not exist!`, `Scalar Function with name nosuch does not exist!` and their kin. */
 function catalogError(detail: string, cause: unknown): IceboxError {
   const [, what, name] = /^(.*?) with name "?(\S+?)"? does not exist/.exec(detail) ?? []
-  const candidates = candidatesOf(detail)
+  const candidates = nearOf(name, candidatesOf(detail))
   const didYouMean = candidates.length === 0 ? undefined : `did you mean ${candidates.join(' or ')}?`
   const context = { ...place(detail), ...(name === undefined ? {} : { name }), candidates }
   if (what === 'Table' || what === 'View' || what === 'Schema') {
@@ -157,7 +157,7 @@ function binderError(detail: string, cause: unknown): IceboxError {
     /does not have a column named "(.*?)"/.exec(detail)?.[1] ??
     /^Could not find key "(.*?)" in struct/.exec(detail)?.[1]
   if (column !== undefined) {
-    const candidates = candidatesOf(detail)
+    const candidates = nearOf(column, candidatesOf(detail))
     return new IceboxError('sql/unknown-column', {
       message: detail,
       remedy: candidates.length === 0 ? 'list the columns with DESCRIBE' : `did you mean ${candidates.join(' or ')}?`,
@@ -173,6 +173,14 @@ function binderError(detail: string, cause: unknown): IceboxError {
     })
   }
   return simple('sql/type')(detail, cause, { memoryLimitBytes: 0 })
+}
+
+/** DuckDB proposes what there is, like it or not: `id` for `zzz`, and from_json for quxfoo. */
+function nearOf(wanted: string | undefined, candidates: readonly string[]): readonly string[] {
+  if (wanted === undefined) return candidates
+  const lastPart = (name: string): string => name.split('.').at(-1) ?? name
+  const near = new Set(nearestNames(lastPart(wanted), new Set(candidates.map(lastPart))))
+  return candidates.filter((name) => near.has(lastPart(name)))
 }
 
 /** What DuckDB proposes: `Candidate bindings: "a", "b"`, `Did you mean "sales.orders"?`. */

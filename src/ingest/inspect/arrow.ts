@@ -39,6 +39,7 @@ export async function inspectArrow(files: readonly SourceFile[]): Promise<Inspec
     columns: found.map((column) => ({ name: column.name, sourceType: column.type, why: 'the type in the file' })),
     sampledRows: 0,
     estimatedRows: Math.round(totalBytes / Math.max(1, width)),
+    areRowsCounted: false,
     rowWidthBytes: Math.max(8, width),
     notes: [],
   }

@@ -76,6 +76,7 @@ async function inspectObjects(
       await scene.session.run(`SELECT count(json_structure(json)) FROM ${sampledTexts(empty, scene.sampleRows)}`)
     const sampled = isTolerant ? sample.rows - sample.odd - sample.broken : sample.rows
     if (sampled === 0) throw emptySource(base.paths)
+    const isAll = !isTolerant && sample.rows < scene.sampleRows
     if (sample.odd > 0 && !isTolerant) {
       throw new IceboxError('source/format', {
         message: `${firstPath} holds JSON values that are not objects`,
@@ -100,7 +101,8 @@ async function inspectObjects(
       description: { ...description, ...(maxObjectBytes !== undefined && { maxObjectBytes }) },
       columns: [...columns, ...hive.map(foundInPath)],
       sampledRows: sampled,
-      estimatedRows: Math.round(totalBytes / Math.max(1, width + 1)),
+      estimatedRows: isAll ? sampled : Math.round(totalBytes / Math.max(1, width + 1)),
+      areRowsCounted: isAll,
       rowWidthBytes: Math.max(8 * columns.length, width),
       notes,
     }

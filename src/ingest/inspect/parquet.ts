@@ -57,6 +57,7 @@ export async function inspectParquet(files: readonly SourceFile[], scene: Inspec
     columns: [...columns, ...hive.map(foundInPath)],
     sampledRows: 0,
     estimatedRows: rows,
+    areRowsCounted: true,
     rowWidthBytes: Math.max(8 * columns.length, Math.round((uncompressedBytes * 1.5) / rows)),
     footerBytes,
     notes: finer.size === 0 ? notes : [...notes, nanosecondsNote([...finer])],

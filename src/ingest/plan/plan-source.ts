@@ -141,6 +141,7 @@ export async function planSource(
     preserveOrder: request.preserveOrder ?? false,
     estimate: {
       rows: prepared.spooled?.pipe === undefined ? inspection.estimatedRows : undefined,
+      areRowsCounted: prepared.spooled?.pipe === undefined && inspection.areRowsCounted,
       partitions,
       sourceBytes,
       tableBytes,
