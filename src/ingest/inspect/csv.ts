@@ -33,6 +33,8 @@ export interface InspectScene {
   /** `ingest.max_line_size` */
   readonly maxLineSizeBytes: number
   readonly csv: CsvOptions
+  /** Columns of JSON whose objects become maps, in lower case: their names are values, which may be anything. */
+  readonly mapColumns: ReadonlySet<string>
   /** Rows that cannot be read are passed over: they are set aside when they are imported. */
   readonly isTolerant: boolean
   /** What the engine may hold. */

@@ -88,7 +88,8 @@ async function inspectObjects(
     if (shape === undefined || shape.kind !== 'struct') throw emptySource(base.paths, 'holds no objects')
     if (shape.fields.length === 0) throw emptySource(base.paths, 'holds objects without fields only')
     const where = base.paths.length === 1 ? firstPath : 'the files together'
-    for (const field of shape.fields) checkShape(field.shape, `'${field.name}' in ${where}`)
+    for (const { name, shape: below } of shape.fields)
+      if (!scene.mapColumns.has(name.toLowerCase())) checkShape(below, `'${name}' in ${where}`)
     await checkFiles(shape, empty, scene)
     checkNames([...shape.fields.map((field) => field.name), ...hive.map((column) => column.name)], where)
     const description: JsonDescription = { ...base, shape }

@@ -1,6 +1,7 @@
 import { IceboxError, nearestNames } from '../../base/index.ts'
 import { isPrimitive, type NestedField, type Schema, type Type, typeToString } from '../../iceberg/index.ts'
 import type { ColumnMapping, FoundColumn, SourceDescription } from '../read/description.ts'
+import { takesObjects } from '../read/json-maps.ts'
 import { castableText } from '../types/castable-text.ts'
 import { TemporaryIds, toIcebergType } from '../types/mapping.ts'
 
@@ -235,6 +236,7 @@ function fitTypes(source: Type, target: Type, question: ColumnQuestion): 'fits' 
  */
 function nestedFits(source: Type, target: Type, isJson: boolean): boolean {
   if (isJson && isPrimitive(source) && (isPrimitive(target) || source.kind === 'string')) return true
+  if (isJson && source.kind === 'struct' && takesObjects(target)) return true
   if (source.kind === 'struct' && target.kind === 'struct') {
     return source.fields.every((field) => {
       const below = target.fields.find((some) => some.name.toLowerCase() === field.name.toLowerCase())
