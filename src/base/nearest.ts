@@ -7,7 +7,7 @@ const MAX_ERRORS = 4
 /**
  * The candidates that a person most likely meant by `wanted`, best first: equal but for case, then few typing errors
  * (insertion, deletion, replacement, swap of neighbours; up to a third of the name), then one that begins with
- * the other. What is much farther than the best is left out.
+ * the other. What is much farther than the best is left out, and what has not half of its characters in common.
  */
 export function nearestNames(wanted: string, candidates: Iterable<string>, limit = 3): string[] {
   const target = wanted.toLowerCase().slice(0, MAX_LENGTH)
@@ -19,7 +19,8 @@ export function nearestNames(wanted: string, candidates: Iterable<string>, limit
     const other = name.toLowerCase().slice(0, MAX_LENGTH)
     const distance = Math.abs(other.length - target.length) > most ? Infinity : editDistance(target, other)
     const isPrefix = target.length >= 2 && other.length >= 2 && (other.startsWith(target) || target.startsWith(other))
-    if (distance <= most) scored.push({ name, score: distance })
+    const isAlike = distance * 2 <= Math.max(target.length, other.length)
+    if (distance <= most && isAlike) scored.push({ name, score: distance })
     else if (isPrefix) scored.push({ name, score: most + Math.abs(other.length - target.length) })
   }
   const best = Math.min(...scored.map(({ score }) => score))

@@ -1,4 +1,4 @@
-import { type ErrorCode, formatBytes, IceboxError, messageOf, parseSize } from '../base/index.ts'
+import { type ErrorCode, formatBytes, IceboxError, messageOf, nearestNames, parseSize } from '../base/index.ts'
 
 /** What the engine knows when a statement fails. */
 export interface FailureScene {
@@ -55,6 +55,7 @@ const CONVERTERS: Readonly<Record<string, Converter>> = {
   'Mismatch Type': typeError,
   'Out of Range': typeError,
   'Invalid Input': invalidInput,
+  Invalid: invalid,
   Decimal: typeError,
   'Divide by Zero': typeError,
   'Out of Memory': outOfMemory,
@@ -66,13 +67,57 @@ const CONVERTERS: Readonly<Record<string, Converter>> = {
   'Not implemented': simple('sql/unsupported'),
 }
 
+/** What DuckDB 1.5.5 says of Parquet whose bytes are not those that were written: footers, page headers, pages. */
+const DAMAGED = new RegExp(
+  [
+    'no magic bytes',
+    'too small to be a parquet',
+    'footer length',
+    'TProtocolException',
+    'thrift',
+    'invalid TType',
+    "don't know what type",
+    '(Snappy|ZSTD|LZ4|Brotli) decompression failure',
+    'decompress GZIP block',
+    'invalid/unsupported GZIP stream',
+    'page header',
+    'Page sizes? (must be|mismatch)',
+    'Out of buffer',
+    'Payload value bigger than allowed',
+    'likely corrupted',
+    'Varint-decoding',
+    'Prefetch registered for bytes outside file',
+  ].join('|'),
+  'i',
+)
+
 /** DuckDB takes a damaged Parquet file for an input of the wrong kind. */
 function invalidInput(detail: string, cause: unknown, scene: FailureScene): IceboxError {
-  if (!/no magic bytes|too small to be a parquet|footer length|TProtocolException|thrift/i.test(detail))
-    return typeError(detail, cause, scene)
+  if (DAMAGED.test(detail)) return damaged(detail, cause)
+  if (/Need at least one non-root column/.test(detail)) {
+    const [, file = 'a Parquet file'] = /Failed to read Parquet file '(.+?)':/.exec(detail) ?? []
+    return new IceboxError('source/empty', {
+      message: `${file} has no columns`,
+      remedy: 'check that the right file was named: without columns it has no rows to read',
+      context: { file },
+      cause,
+    })
+  }
+  return typeError(detail, cause, scene)
+}
+
+/** Errors without a kind of their own. */
+function invalid(detail: string, cause: unknown): IceboxError {
+  return DAMAGED.test(detail) ? damaged(detail, cause) : new IceboxError('engine/failed', { message: detail, cause })
+}
+
+/** DuckDB names the file in most cases, not in those of the reader of its headers. */
+function damaged(detail: string, cause: unknown): IceboxError {
+  const [, file] = /(?:Failed to read|at end of) file ["'](.+?)["']/.exec(detail) ?? []
   return new IceboxError('storage/io', {
     message: `a Parquet file is damaged: ${detail.split('\n')[0] ?? ''}`,
     remedy: 'get the file again, or restore it from a copy',
+    context: file === undefined ? {} : { file },
     cause,
   })
 }
@@ -88,7 +133,7 @@ function place(detail: string): Record<string, number> {
 /** `Table with name nope does not exist!`, `Scalar Function with name nosuch does not exist!` and their kin. */
 function catalogError(detail: string, cause: unknown): IceboxError {
   const [, what, name] = /^(.*?) with name "?(\S+?)"? does not exist/.exec(detail) ?? []
-  const candidates = candidatesOf(detail)
+  const candidates = nearOf(name, candidatesOf(detail))
   const didYouMean = candidates.length === 0 ? undefined : `did you mean ${candidates.join(' or ')}?`
   const context = { ...place(detail), ...(name === undefined ? {} : { name }), candidates }
   if (what === 'Table' || what === 'View' || what === 'Schema') {
@@ -112,7 +157,7 @@ function binderError(detail: string, cause: unknown): IceboxError {
     /does not have a column named "(.*?)"/.exec(detail)?.[1] ??
     /^Could not find key "(.*?)" in struct/.exec(detail)?.[1]
   if (column !== undefined) {
-    const candidates = candidatesOf(detail)
+    const candidates = nearOf(column, candidatesOf(detail))
     return new IceboxError('sql/unknown-column', {
       message: detail,
       remedy: candidates.length === 0 ? 'list the columns with DESCRIBE' : `did you mean ${candidates.join(' or ')}?`,
@@ -128,6 +173,14 @@ function binderError(detail: string, cause: unknown): IceboxError {
     })
   }
   return simple('sql/type')(detail, cause, { memoryLimitBytes: 0 })
+}
+
+/** DuckDB proposes what there is, like it or not: `id` for `zzz`, and from_json for quxfoo. */
+function nearOf(wanted: string | undefined, candidates: readonly string[]): readonly string[] {
+  if (wanted === undefined) return candidates
+  const lastPart = (name: string): string => name.split('.').at(-1) ?? name
+  const near = new Set(nearestNames(lastPart(wanted), new Set(candidates.map(lastPart))))
+  return candidates.filter((name) => near.has(lastPart(name)))
 }
 
 /** What DuckDB proposes: `Candidate bindings: "a", "b"`, `Did you mean "sales.orders"?`. */
@@ -185,6 +238,17 @@ function targetError(code: 'storage/full' | 'storage/denied', detail: string, ca
   })
 }
 
+/** Bytes that a file's own metadata promises are not there. */
+function cutShort(detail: string, cause: unknown): IceboxError {
+  const [, file] = /from file "(.+?)"/.exec(detail) ?? []
+  return new IceboxError('storage/short-read', {
+    message: `a file is cut short or damaged: ${detail.split('\n')[0] ?? ''}`,
+    remedy: 'get the file again, or restore it from a copy',
+    context: file === undefined ? {} : { file },
+    cause,
+  })
+}
+
 function ioError(detail: string, cause: unknown): IceboxError {
   // The files that DuckDB spills to have its name; any other is one that the statement writes.
   if (/No space left on device|Disk quota exceeded/i.test(detail)) {
@@ -197,6 +261,14 @@ function ioError(detail: string, cause: unknown): IceboxError {
       remedy: 'leave the spill folder alone while Icebox runs, then run the statement again',
       cause,
       retryable: true,
+    })
+  }
+  if (/Could not read (enough bytes )?from file/.test(detail)) return cutShort(detail, cause)
+  if (/not a GZIP stream/i.test(detail)) {
+    return new IceboxError('source/format', {
+      message: 'a file is not gzip, or has other bytes behind the end of its gzip data',
+      remedy: 'get the file again, or mend it: gunzip -c FILE | gzip > NEW (gzip -t FILE tells whether it is sound)',
+      cause,
     })
   }
   if (/No files found that match/i.test(detail)) return new IceboxError('source/not-found', { message: detail, cause })

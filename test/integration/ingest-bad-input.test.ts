@@ -451,8 +451,10 @@ describe('bad input: a clear error, and nothing is left', () => {
     const error = await failure(
       kit.import({ sources: [await kit.file('keys.ndjson', `${lines}\n{"a":1,"extra":{"b":1}}\n`)] }),
     )
-    expect(error.code).toBe('schema/mismatch')
-    expect(error.message).toContain('extra')
+    expect(error).toMatchObject({ code: 'schema/mismatch', context: { line: 3001, fields: ['extra'] } })
+    expect(error.message).toMatch(
+      /keys\.ndjson, line 3001: has fields that the first 1000 objects did not show: extra$/,
+    )
     await expectNothingLeft()
   })
 
@@ -463,6 +465,17 @@ describe('bad input: a clear error, and nothing is left', () => {
     )
     expect(error.code).toBe('source/row')
     expect(error.context).toMatchObject({ line: 3001, column: 'a', value: '1.5' })
+    await expectNothingLeft()
+  })
+
+  it.each([
+    ['double', '9007199254740993', 'has more digits than double holds'],
+    ['int', '5000000000', 'does not fit into int'],
+    ['int', '1.5', 'is not int: its fraction would be lost'],
+  ])('a number of JSON that %s does not hold is told as that, not as no number', async (type, value, rule) => {
+    const path = await kit.file('number.ndjson', `{"a":1}\n{"a":${value}}\n`)
+    const error = await failure(kit.import({ sources: [path], schemaFile: await kit.file('a.sql', `a ${type}`) }))
+    expect(error).toMatchObject({ code: 'source/row', context: { line: 2, value, rule } })
     await expectNothingLeft()
   })
 
@@ -489,5 +502,52 @@ describe('bad input: a clear error, and nothing is left', () => {
     const error = await failure(running)
     expect(error.code).toBe('cancelled')
     await expectNothingLeft()
+  })
+})
+
+describe('a value that a declared type does not hold', () => {
+  it('is told with file, row and column, and not in words of the engine', async () => {
+    await using session = await kit.engine.session()
+    const first = await kit.file('first-ints.parquet', '')
+    const second = await kit.file('second-ints.parquet', '')
+    await session.run(`COPY (SELECT 1::BIGINT AS v) TO '${first}'`)
+    await session.run(`COPY (SELECT unnest([1, 2, 5000000000])::BIGINT AS v) TO '${second}'`)
+    const error = await failure(kit.import({ sources: [first, second], schemaFile: await kit.file('v.sql', 'v INT') }))
+    expect(error).toMatchObject({
+      code: 'source/row',
+      context: { file: second, row: 3, column: 'v', value: '5000000000' },
+    })
+    expect(error.message).toBe(`${second}, row 3, column 'v': '5000000000' cannot be kept exactly in int`)
+    await expectNothingLeft()
+  })
+
+  it('is told of a double beyond float, and of one that a float rounds', async () => {
+    await using session = await kit.engine.session()
+    for (const [value, text] of [
+      ['1e300', '1e+300'],
+      ['0.1', '0.1'],
+    ] as const) {
+      const path = await kit.file('doubles.parquet', '')
+      await session.run(`COPY (SELECT unnest([0.5, ${value}])::DOUBLE AS v) TO '${path}'`)
+      const error = await failure(kit.import({ sources: [path], schemaFile: await kit.file('v.sql', 'v FLOAT') }))
+      expect(error).toMatchObject({ code: 'source/row', context: { file: path, row: 2, column: 'v', value: text } })
+    }
+  })
+})
+
+describe('gzip with something behind its end is named', () => {
+  const rows = `id,name\n${numbers(50_000)}\n`
+  it.each([
+    ['junk', Buffer.from('junkjunkjunk'), 'source/truncated', /damaged gzip data/],
+    ['zeros', Buffer.alloc(512), 'source/format', /zeros behind the end/],
+  ])('%s', async (name, behind, code, said) => {
+    const good = await kit.file(`${name}-good.csv.gz`, gzipSync(rows))
+    for (const text of [rows, 'id,name\n1,a\n2,b\n']) {
+      const bad = await kit.file(`${name}-bad.csv.gz`, Buffer.concat([gzipSync(text), behind]))
+      const error = await failure(kit.import({ sources: [good, bad] }))
+      expect(error).toMatchObject({ code, context: { file: bad } })
+      expect(error.message).toMatch(said)
+      await expectNothingLeft()
+    }
   })
 })

@@ -2,10 +2,11 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { commitTarget } from '../../src/catalog/index.ts'
 import { decodeValue, fieldByPath, printTableMetadata, Transaction } from '../../src/iceberg/index.ts'
-import { recoverWrites } from '../../src/ingest/index.ts'
+import { describePlan, recoverWrites } from '../../src/ingest/index.ts'
 import { joinUri, localPath } from '../../src/storage/index.ts'
 import { arrowBatches } from '../../src/ingest/arrow/arrow-batches.ts'
 import { failure, type Kit, openKit } from './ingest-kit.ts'
@@ -794,5 +795,33 @@ describe('formats of dates and times that the caller gives', () => {
     const error = await failure(kit.plan({ sources: [await csv('none.csv', 'id,v', '1,2')], csv: { dateFormat } }))
     expect(error.code).toBe('usage/invalid')
     expect(error.message).toContain(dateFormat)
+  })
+})
+
+describe('the rows that a plan tells', () => {
+  const rows = Array.from({ length: 300 }, (_, at) => `${at},"v""${at}",`)
+  const text = `id,v,w\n${rows.join('\n')}\n`
+
+  it.each<[string, string | Uint8Array, object]>([
+    ['quoted.csv', text, {}],
+    ['packed.csv.gz', gzipSync(text), {}],
+    ['wide.csv', Buffer.from(text, 'utf16le'), { csv: { encoding: 'utf-16' } }],
+    ['blank.ndjson', rows.map((_, at) => `{"id":${at}}\n\n\n`).join(''), {}],
+    ['packed.ndjson.gz', gzipSync(rows.map((_, at) => `{"id":${at}}\n`).join('')), {}],
+  ])(
+    'are those that are there where the sample has all of %s, and not what its bytes would be',
+    async (name, bytes, how) => {
+      const plan = await kit.plan({ sources: [await kit.file(`rows/${name}`, bytes)], ...how })
+      expect(plan.estimate).toMatchObject({ rows: 300, areRowsCounted: true })
+      expect(describePlan(plan)).toContain('\n300 rows, ')
+    },
+  )
+
+  it('are about so many where there are more than the sample has, or bad ones may be left out', async () => {
+    const many = `id\n${Array.from({ length: 1000 }, (_, at) => at).join('\n')}\n`
+    const path = await kit.file('rows/many.csv', many)
+    expect((await kit.plan({ sources: [path] })).estimate.areRowsCounted).toBe(false)
+    const few = await kit.file('rows/few.csv', text)
+    expect((await kit.plan({ sources: [few], onError: 'reject' })).estimate.areRowsCounted).toBe(false)
   })
 })

@@ -121,3 +121,56 @@ it('columns and fields have the order of the file, also where their names are nu
   await other.import({ sources })
   expect(await other.read('SELECT "1"::VARCHAR AS v FROM $T')).toEqual([{ v: "{'z': 1, '7': 2, '__proto__': 3}" }])
 })
+
+const MAPS =
+  'id INT, m MAP(VARCHAR, INT), d MAP(VARCHAR, DECIMAL(38, 20)), t MAP(VARCHAR, VARCHAR), l MAP(VARCHAR, DOUBLE)[]'
+
+it('objects become maps where the table has such, with any names and the digits of the file', async () => {
+  await using other = await openKit({ sampleRows: 2 })
+  const lines = [
+    '{"id":1,"m":{"a":1,"b":null,"":3,"A":4},"d":{"x":0.12345678901234567890},"t":{"v":1.10,"o":{"y":1.20},"s":"q\\u0001 7"},"l":[{"q":1.5},null,{}]}',
+    '{"id":2,"m":{},"d":null,"t":{"k.\\"x":"x"}}',
+    '{"id":3,"m":{"not in the sample":7}}',
+    '{"id":4}',
+  ]
+  const sources = [await other.file('maps.ndjson', lines.join('\n'))]
+  await other.import({ sources, schemaFile: await other.file('maps.sql', MAPS) })
+  await other.import({ sources, mode: 'append' })
+  const found = await other.read(
+    "SELECT DISTINCT id, m::VARCHAR AS m, d::VARCHAR AS d, replace(t::VARCHAR, chr(1), '^') AS t, l::VARCHAR AS l FROM $T ORDER BY id",
+  )
+  expect(found).toEqual([
+    {
+      id: 1,
+      m: "{a=1, b=NULL, ''=3, A=4}",
+      d: '{x=0.12345678901234567890}',
+      t: '{v=1.10, o=\'{"y":1.20}\', s=q^ 7}',
+      l: '[{q=1.5}, NULL, {}]',
+    },
+    { id: 2, m: '{}', d: null, t: "{'k.\"x'=x}", l: null },
+    { id: 3, m: '{not in the sample=7}', d: null, t: null, l: null },
+    { id: 4, m: null, d: null, t: null, l: null },
+  ])
+})
+
+it.each([
+  ['a value that does not fit', '{"m":{"ok":1,"a":"x"}}', 'm', 'a: x'],
+  ['a number that is too large', '{"m":{"a":5000000000}}', 'm', 'a: 5000000000'],
+  ['an object as a value', '{"m":{"a":{"b":1}}}', 'm', 'a: {"b":1}'],
+  ['a list', '{"m":[1]}', 'm', '[1]'],
+  ['a number', '{"m":5}', 'm', '5'],
+  ['text', '{"m":"abc"}', 'm', 'abc'],
+  ['a name that is there twice', '{"m":{"a":1,"a":2}}', 'm', '{"a":1,"a":2}'],
+  ['a value in a list of maps', '{"l":[{"a":1},{"a":"x"}]}', 'l', 'a: x'],
+])('%s where a map is wanted is told with its line, also beyond the sample', async (_what, bad, column, value) => {
+  await using other = await openKit({ sampleRows: 3 })
+  const schemaFile = await other.file('maps.sql', MAPS)
+  for (const before of [1, 5]) {
+    const text = `${'{"m":{"a":1},"l":[{"a":1}]}\n'.repeat(before)}${bad}\n`
+    const refused = other.import({ sources: [await other.file('bad.ndjson', text)], schemaFile })
+    await expect(refused).rejects.toMatchObject({ code: 'source/row', context: { line: before + 1, column, value } })
+  }
+  const sources = [await other.file('aside.ndjson', `${'{"m":{"a":1},"l":[{"a":1}]}\n'.repeat(2)}${bad}\n`)]
+  expect(await other.import({ sources, schemaFile, onError: 'reject' })).toMatchObject({ rows: 2 })
+  expect(await other.read('SELECT DISTINCT m::VARCHAR AS m FROM $T')).toEqual([{ m: '{a=1}' }])
+})

@@ -79,6 +79,10 @@ describe('errors of statements', () => {
     ['select * from (select 1', "close the '(' of line 1, column 15"],
     ['select lenght(region) from s.orders', 'did you mean length?'],
     ['select region', 'add FROM'],
+    // What DuckDB proposes has nothing in common with these.
+    ['select zzz from s.orders', 'there are: id, region, amount'],
+    ['select quxfoo(1)', 'see the functions of DuckDB'],
+    ["select {'a': 1, 'b': 2}.zzz", 'list the columns with DESCRIBE'],
     ['selct 1', 'did you mean SELECT?'],
     ['create table s.u (id integr)', 'did you mean INTEGER'],
   ])('%s: the remedy names what was meant', async (sql, remedy) => {

@@ -8,8 +8,12 @@ describe('nearestNames', () => {
     ['max_usge', ['max_usage', 'max_spill', 'pool_size'], ['max_usage']],
     ['line', ['lineitem', 'orders'], ['lineitem']], // the beginning of a name
     ['zzz', ['orders', 'customers'], []],
-    ['a', ['b', 'abc'], ['b']],
-    ['', ['x'], ['x']],
+    // Nothing in common.
+    ['a', ['b', 'abc'], []],
+    ['1', ['v'], []],
+    ['', ['x'], []],
+    // Half of it.
+    ['t1', ['t2', 'x9'], ['t2']],
   ])('for %j among %j suggests %j', (wanted, candidates, expected) => {
     expect(nearestNames(wanted, candidates)).toEqual(expected)
   })

@@ -465,3 +465,38 @@ describe('how partitions are written', () => {
     ])
   })
 })
+
+describe('a file of CSV whose first line is a row', () => {
+  const found = (count: number) =>
+    Array.from({ length: count }, (_, at) => ({ name: `column${at}`, sourceType: 'BIGINT', why: '' }))
+  const question = { format: 'csv', isTable: true, newColumns: 'refuse', formatVersion: 2 } as const
+  const fields = ['id', 'n'].map((name, at) => ({ id: at + 1, name, type: { kind: 'long' }, required: false }) as const)
+  const table: Schema = { schemaId: 0, identifierFieldIds: [], fields }
+
+  it('is not said to have columns named column0 where it goes into a table by its order', () => {
+    const plan = planColumns({ ...question, found: found(2), schema: table })
+    expect(plan.mapping.map(({ source, name }) => [source, name])).toEqual([
+      ['column0', 'id'],
+      ['column1', 'n'],
+    ])
+    expect(plan.notes).toEqual(['columns without names are taken in their order: id, n'])
+  })
+
+  it('names its columns itself where nothing else does', () => {
+    const plan = planColumns({ ...question, found: found(2), schema: undefined })
+    expect(plan.notes).toEqual(['columns without names are called column0 to column1'])
+  })
+
+  it('with another number of columns is refused for that, and not for names that nobody wrote', () => {
+    const error = caught(() => planColumns({ ...question, found: found(3), schema: table }))
+    expect(error).toMatchObject({ code: 'schema/mismatch', context: { sourceColumns: 3, columns: 2 } })
+    expect(error?.message).not.toContain('column0')
+  })
+
+  it('goes by its names into a table that has such ones', () => {
+    const own = { ...table, fields: fields.map((field, at) => ({ ...field, name: `column${1 - at}` })) }
+    const plan = planColumns({ ...question, found: found(2), schema: own })
+    expect(plan.mapping.map(({ source }) => source)).toEqual(['column1', 'column0'])
+    expect(plan.notes).toEqual([])
+  })
+})

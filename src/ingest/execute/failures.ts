@@ -1,13 +1,15 @@
-import { IceboxError, isIceboxError, throwIfCancelled } from '../../base/index.ts'
+import { IceboxError, throwIfCancelled } from '../../base/index.ts'
 import type { EngineSession } from '../../engine/index.ts'
-import { CHECK_MARK } from '../inspect/checked-cast.ts'
 import { explainParquetError } from '../inspect/parquet.ts'
 import type { ImportPlan } from '../plan/import-plan.ts'
 import { explainCsvError } from '../read/csv-errors.ts'
 import { NUL_MARK } from '../read/csv-select.ts'
 import { explainJsonError } from '../read/json-errors.ts'
+import { isUnknownField } from '../read/json-faults.ts'
+import { firstFaultyLine } from '../read/json-lines.ts'
 import { unknownKeysSql } from '../read/json-select.ts'
 import type { SelectOptions } from '../read/source-select.ts'
+import { explainTypedError } from '../read/typed-errors.ts'
 import { failedBy } from '../sql.ts'
 import type { ExecuteOptions } from './execute-options.ts'
 
@@ -29,20 +31,9 @@ export async function explained(
   const { source, mapping } = plan.details
   if (source.format === 'csv') return explainCsvError(error, source, mapping, scene)
   if (source.format === 'json' || source.format === 'ndjson') return explainJsonError(error, source, mapping, scene)
-  const path = plan.files[0]?.path ?? ''
-  const inexact = isIceboxError(error) ? new RegExp(`${CHECK_MARK} (.+?): (.*)`).exec(error.message) : null
-  if (inexact !== null) {
-    return new IceboxError('source/row', {
-      message: `column '${inexact[1]}' of ${path}: '${inexact[2]}' cannot be kept exactly in the type of the table`,
-      remedy: 'convert the column, or import into another table',
-      context: { file: path, column: inexact[1] ?? '', value: inexact[2] ?? '' },
-      cause: error,
-    })
-  }
-  return explainParquetError(
-    error,
-    /[^\s'"]+\.(?:parquet|pq|parq)/.exec(isIceboxError(error) ? error.message : '')?.[0] ?? path,
-  )
+  const misfit = await explainTypedError(error, source, mapping, scene)
+  if (misfit !== undefined) return misfit
+  return explainParquetError(error, plan.files[0]?.path ?? '')
 }
 
 /** Fields that the sample did not show would be dropped in silence. */
@@ -64,9 +55,12 @@ export async function refuseUnknownKeys(
   }
   const names = rows.map((row) => String(row['name']))
   if (names.length === 0) return
+  const first = await firstFaultyLine(source, { session, signal })
+  const place = first !== undefined && isUnknownField(first.fault) ? { file: first.file, line: first.line } : undefined
+  const where = place === undefined ? (plan.files[0]?.path ?? '') : `${place.file}, line ${place.line}:`
   throw new IceboxError('schema/mismatch', {
-    message: `${plan.files[0]?.path ?? ''} has fields that its first ${plan.details.sampledRows} objects did not show: ${names.slice(0, 10).join(', ')}`,
+    message: `${where} has fields that the first ${plan.details.sampledRows} objects did not show: ${names.slice(0, 10).join(', ')}`,
     remedy: 'raise ingest.sample_rows so that the sample shows them, or declare them with --schema',
-    context: { fields: names.slice(0, 100) },
+    context: { ...place, fields: names.slice(0, 100) },
   })
 }

@@ -5,14 +5,7 @@ import { randomUUID } from 'node:crypto'
 import { pipeline } from 'node:stream/promises'
 import { IceboxError, isIceboxError, makeFolders } from '../../base/index.ts'
 import type { EngineSession } from '../../engine/index.ts'
-import {
-  badRows,
-  type BadValue,
-  BROKEN_ROW,
-  FAULTY_ROW,
-  REQUIRED_RULE,
-  SHOWN_LINE_CHARACTERS,
-} from '../read/bad-values.ts'
+import { badRows, type BadValue, BROKEN_ROW, FAULTY_ROW, SHOWN_LINE_CHARACTERS } from '../read/bad-values.ts'
 import { badValues } from '../read/csv-errors.ts'
 import { csvSelect, onlyWhere } from '../read/csv-select.ts'
 import type { ColumnMapping, CsvDescription, JsonDescription, SourceDescription } from '../read/description.ts'
@@ -173,7 +166,7 @@ async function* rejectedLines(
         line: await numbers.lineOf(row.ordinal),
         column: column?.column.source ?? '',
         value: isFaulty ? '' : row.value,
-        rule: isFaulty ? (row.value ?? '') : row.value === null ? REQUIRED_RULE : (column?.rule ?? NO_OBJECT),
+        rule: isFaulty ? (row.value ?? '') : (column?.ruleOf(row.value) ?? NO_OBJECT),
         raw: row.raw,
       }
     }

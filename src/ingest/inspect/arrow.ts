@@ -3,6 +3,7 @@ import { type ArrowColumn, arrowColumns, hasSameColumns } from '../arrow/arrow-c
 import { ArrowFile, arrowSchemaOf } from '../arrow/arrow-file.ts'
 import type { Inspection } from '../read/description.ts'
 import type { SourceFile } from '../source/locate.ts'
+import { emptySource } from './csv.ts'
 import { checkNames } from './names.ts'
 
 /** Columns of Arrow IPC files or streams from their schema message. */
@@ -26,6 +27,11 @@ export async function inspectArrow(files: readonly SourceFile[]): Promise<Inspec
     columns = here
   }
   const found = columns ?? []
+  if (found.length === 0)
+    throw emptySource(
+      files.map((file) => file.path),
+      'has no columns',
+    )
   const totalBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0)
   const width = found.reduce((sum, column) => sum + (column.type === 'VARCHAR' ? 24 : 8), 0)
   return {
@@ -33,6 +39,7 @@ export async function inspectArrow(files: readonly SourceFile[]): Promise<Inspec
     columns: found.map((column) => ({ name: column.name, sourceType: column.type, why: 'the type in the file' })),
     sampledRows: 0,
     estimatedRows: Math.round(totalBytes / Math.max(1, width)),
+    areRowsCounted: false,
     rowWidthBytes: Math.max(8, width),
     notes: [],
   }

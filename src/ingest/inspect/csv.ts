@@ -33,6 +33,8 @@ export interface InspectScene {
   /** `ingest.max_line_size` */
   readonly maxLineSizeBytes: number
   readonly csv: CsvOptions
+  /** Columns of JSON whose objects become maps, in lower case: their names are values, which may be anything. */
+  readonly mapColumns: ReadonlySet<string>
   /** Rows that cannot be read are passed over: they are set aside when they are imported. */
   readonly isTolerant: boolean
   /** What the engine may hold. */
@@ -86,7 +88,9 @@ export async function inspectCsv(
     description,
     columns: [...sample.columns, ...hive.map(foundInPath)],
     sampledRows: sample.rows,
-    estimatedRows: sample.rows === 0 ? 0 : Math.round(totalBytes / Math.max(1, sample.textBytesPerRow)),
+    estimatedRows:
+      sample.isAll || sample.rows === 0 ? sample.rows : Math.round(totalBytes / Math.max(1, sample.textBytesPerRow)),
+    areRowsCounted: sample.isAll,
     rowWidthBytes: sample.rowWidthBytes + hive.length * 8,
     notes,
   }
@@ -205,6 +209,8 @@ async function headText(
 interface SampleResult {
   readonly columns: FoundColumn[]
   readonly rows: number
+  /** The source has no more rows. */
+  readonly isAll: boolean
   readonly rowWidthBytes: number
   readonly textBytesPerRow: number
 }
@@ -231,6 +237,8 @@ async function sampleColumns(
     const perRow = (column: TextColumn) => (seen.rows === 0 ? 0 : column.textBytes / seen.rows)
     return {
       rows: seen.rows,
+      // A group of files is read up to its share of the sample; rows that are set aside are not in it.
+      isAll: !scene.isTolerant && seen.rows < rowsEach(description, rows),
       columns: seen.columns.map(found),
       rowWidthBytes: seen.columns.reduce((sum, column) => sum + (isText(column) ? 16 + perRow(column) : 8), 0),
       textBytesPerRow: seen.columns.reduce((sum, column) => sum + perRow(column) + 1, 0),
@@ -243,9 +251,13 @@ async function sampleColumns(
   }
 }
 
+/** Rows of a sample that each group may have. */
+function rowsEach({ groups }: CsvDescription, rows: number): number {
+  return Math.max(1, Math.ceil(rows / groups.length))
+}
+
 /** SQL of the first rows of all groups. */
 function rowsOf(description: CsvDescription, names: readonly string[], rows: number, isTolerant: boolean): string {
-  const rowsEach = Math.max(1, Math.ceil(rows / description.groups.length))
   const parts = description.groups.map((group) => {
     const columns = names.map((name) =>
       group.names.includes(name) ? quoteIdentifier(name) : `NULL::VARCHAR AS ${quoteIdentifier(name)}`,
@@ -254,7 +266,7 @@ function rowsOf(description: CsvDescription, names: readonly string[], rows: num
       storesRejects: isTolerant,
       bufferBytes: SAMPLE_BUFFER_BYTES,
     })
-    return `(SELECT ${columns.join(', ')} FROM ${read} LIMIT ${rowsEach})`
+    return `(SELECT ${columns.join(', ')} FROM ${read} LIMIT ${rowsEach(description, rows)})`
   })
   return `(SELECT * FROM (${parts.join(' UNION ALL ')}) LIMIT ${rows})`
 }

@@ -35,10 +35,7 @@ export function detectDialect(text: string, isWhole: boolean, given: GivenDialec
   }
   const hasHeader = given.hasHeader ?? looksLikeHeader(records)
   if (given.hasHeader === undefined) {
-    if (!hasHeader)
-      notes.push(
-        `the first line holds values, not names: columns are called column0 to column${(records[0]?.fields.length ?? 1) - 1}`,
-      )
+    if (!hasHeader) notes.push('the first line holds values, not names, and is a row')
     else if (
       records.length > 1 &&
       records.slice(1).every((record) => record.fields.every((field) => !looksLikeValue(field)))

@@ -76,6 +76,7 @@ async function inspectObjects(
       await scene.session.run(`SELECT count(json_structure(json)) FROM ${sampledTexts(empty, scene.sampleRows)}`)
     const sampled = isTolerant ? sample.rows - sample.odd - sample.broken : sample.rows
     if (sampled === 0) throw emptySource(base.paths)
+    const isAll = !isTolerant && sample.rows < scene.sampleRows
     if (sample.odd > 0 && !isTolerant) {
       throw new IceboxError('source/format', {
         message: `${firstPath} holds JSON values that are not objects`,
@@ -87,7 +88,8 @@ async function inspectObjects(
     if (shape === undefined || shape.kind !== 'struct') throw emptySource(base.paths, 'holds no objects')
     if (shape.fields.length === 0) throw emptySource(base.paths, 'holds objects without fields only')
     const where = base.paths.length === 1 ? firstPath : 'the files together'
-    for (const field of shape.fields) checkShape(field.shape, `'${field.name}' in ${where}`)
+    for (const { name, shape: below } of shape.fields)
+      if (!scene.mapColumns.has(name.toLowerCase())) checkShape(below, `'${name}' in ${where}`)
     await checkFiles(shape, empty, scene)
     checkNames([...shape.fields.map((field) => field.name), ...hive.map((column) => column.name)], where)
     const description: JsonDescription = { ...base, shape }
@@ -100,7 +102,8 @@ async function inspectObjects(
       description: { ...description, ...(maxObjectBytes !== undefined && { maxObjectBytes }) },
       columns: [...columns, ...hive.map(foundInPath)],
       sampledRows: sampled,
-      estimatedRows: Math.round(totalBytes / Math.max(1, width + 1)),
+      estimatedRows: isAll ? sampled : Math.round(totalBytes / Math.max(1, width + 1)),
+      areRowsCounted: isAll,
       rowWidthBytes: Math.max(8 * columns.length, width),
       notes,
     }

@@ -57,6 +57,7 @@ export async function inspectParquet(files: readonly SourceFile[], scene: Inspec
     columns: [...columns, ...hive.map(foundInPath)],
     sampledRows: 0,
     estimatedRows: rows,
+    areRowsCounted: true,
     rowWidthBytes: Math.max(8 * columns.length, Math.round((uncompressedBytes * 1.5) / rows)),
     footerBytes,
     notes: finer.size === 0 ? notes : [...notes, nanosecondsNote([...finer])],
@@ -211,24 +212,22 @@ function widerType(a: string, b: string): string | undefined {
   return undefined
 }
 
-/** What DuckDB said of a Parquet file. */
+/** What DuckDB said of a Parquet file: of `path` where it names none. */
 export function explainParquetError(error: unknown, path: string): unknown {
-  if (
-    !isIceboxError(error) ||
-    !['sql/type', 'engine/failed', 'storage/io', 'sql/unsupported', 'source/unreadable'].includes(error.code)
-  )
+  if (!isIceboxError(error)) return error
+  const isDamaged = error.code === 'storage/io' || error.code === 'storage/short-read'
+  if (!(isDamaged && DAMAGED.test(error.message)) && !(OTHERS.includes(error.code) && CUT.test(error.message)))
     return error
-  if (
-    /no magic bytes|too small to be a parquet|footer length|unexpected end|invalid thrift|TProtocolException|don't know what type|cannot read|out of buffer|corrupt|not enough bytes|read past|decompress/i.test(
-      error.message,
-    )
-  ) {
-    return new IceboxError('source/truncated', {
-      message: `${path} is not a whole Parquet file: ${error.message.split('\n')[0]}`,
-      remedy: 'get the file again: it was not transferred whole',
-      context: { file: path },
-      cause: error,
-    })
-  }
-  return error
+  const file = typeof error.context['file'] === 'string' ? error.context['file'] : path
+  return new IceboxError('source/truncated', {
+    message: `${file} is not a whole Parquet file: ${error.message.replace(DAMAGED, '').split('\n')[0]}`,
+    remedy: 'get the file again: it was not transferred whole',
+    context: { file },
+    cause: error,
+  })
 }
+
+/** How the engine's errors of damaged files begin. */
+const DAMAGED = /^a (Parquet )?file is (damaged|cut short or damaged): /
+const OTHERS = ['sql/type', 'engine/failed', 'sql/unsupported', 'source/unreadable']
+const CUT = /unexpected end|cannot read|corrupt|not enough bytes|read past|decompress/i

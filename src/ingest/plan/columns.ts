@@ -1,6 +1,7 @@
 import { IceboxError, nearestNames } from '../../base/index.ts'
 import { isPrimitive, type NestedField, type Schema, type Type, typeToString } from '../../iceberg/index.ts'
 import type { ColumnMapping, FoundColumn, SourceDescription } from '../read/description.ts'
+import { takesObjects } from '../read/json-maps.ts'
 import { castableText } from '../types/castable-text.ts'
 import { TemporaryIds, toIcebergType } from '../types/mapping.ts'
 
@@ -77,6 +78,8 @@ function inferred(question: ColumnQuestion): ColumnPlan {
       isDeclared: false,
     }),
   )
+  const last = columns.length - 1
+  if (isNameless(question)) notes.push(`columns without names are called column0${last > 0 ? ` to column${last}` : ''}`)
   return { columns, mapping, fields, changes: [], notes }
 }
 
@@ -88,6 +91,8 @@ function fitted(question: ColumnQuestion, schema: Schema): ColumnPlan {
   const ids = new TemporaryIds()
   const used = new Set<FoundColumn>()
   const fields: NestedField[] = []
+  const isByPlace = isNameless(question) && !schema.fields.some(({ name }) => name.toLowerCase() === 'column0')
+  if (isByPlace && question.found.length !== schema.fields.length) throw otherCount(question, schema)
   for (const [at, field] of schema.fields.entries()) {
     const found = partner(question, field, at, schema)
     if (found === undefined) {
@@ -144,6 +149,8 @@ function fitted(question: ColumnQuestion, schema: Schema): ColumnPlan {
       isRequired: field.required,
     })
   }
+  if (isByPlace)
+    notes.push(`columns without names are taken in their order: ${shownNames(schema.fields.map(({ name }) => name))}`)
   const added = question.found.filter((found) => !used.has(found))
   if (added.length > 0 && question.newColumns === 'refuse') throw surplus(added, schema, question)
   for (const found of added) {
@@ -180,9 +187,18 @@ function partner(question: ColumnQuestion, field: NestedField, at: number, schem
   if (exact !== undefined) return exact
   const alike = question.found.find((found) => found.name.toLowerCase() === field.name.toLowerCase())
   if (alike !== undefined) return alike
-  const isNameless =
-    question.format === 'csv' && question.found.every((found, index) => found.name === `column${index}`)
-  return isNameless && question.found.length === schema.fields.length ? question.found[at] : undefined
+  return isNameless(question) && question.found.length === schema.fields.length ? question.found[at] : undefined
+}
+
+/** Of a file whose first line is a row: its columns have the names that we gave them. */
+function isNameless({ format, found }: ColumnQuestion): boolean {
+  return format === 'csv' && found.length > 0 && found.every(({ name }, at) => name === `column${at}`)
+}
+
+const MOST_SHOWN = 10
+
+function shownNames(names: readonly string[]): string {
+  return `${names.slice(0, MOST_SHOWN).join(', ')}${names.length > MOST_SHOWN ? ', …' : ''}`
 }
 
 /** Whether values of the source fit into a column as it is, after widening it, or not. */
@@ -220,6 +236,7 @@ function fitTypes(source: Type, target: Type, question: ColumnQuestion): 'fits' 
  */
 function nestedFits(source: Type, target: Type, isJson: boolean): boolean {
   if (isJson && isPrimitive(source) && (isPrimitive(target) || source.kind === 'string')) return true
+  if (isJson && source.kind === 'struct' && takesObjects(target)) return true
   if (source.kind === 'struct' && target.kind === 'struct') {
     return source.fields.every((field) => {
       const below = target.fields.find((some) => some.name.toLowerCase() === field.name.toLowerCase())
@@ -298,6 +315,16 @@ function misfit(field: NestedField, found: FoundColumn, question: ColumnQuestion
     message: `column '${found.name}' is ${found.sourceType} in the source (${found.why}) and ${typeToString(field.type)} in the ${question.isTable ? 'table' : 'schema'}`,
     remedy: 'convert the column, or import into another table',
     context: { column: found.name, sourceType: found.sourceType, tableType: typeToString(field.type) },
+  })
+}
+
+/** Columns go by their place only where there is one for each. */
+function otherCount({ found, isTable }: ColumnQuestion, { fields }: Schema): IceboxError {
+  const counted = (count: number) => `${count} column${count === 1 ? '' : 's'}`
+  return new IceboxError('schema/mismatch', {
+    message: `the first line of the source holds no names, and it has ${counted(found.length)} where the ${isTable ? 'table' : 'schema'} has ${fields.length}`,
+    remedy: `give the file a first line with names of ${shownNames(fields.map(({ name }) => name))} (--header, where it has one), or a value for each of them`,
+    context: { sourceColumns: found.length, columns: fields.length },
   })
 }
 

@@ -25,6 +25,8 @@ export interface ImportPlan {
   readonly preserveOrder: boolean
   readonly estimate: {
     readonly rows: number | undefined
+    /** All of them were counted. */
+    readonly areRowsCounted: boolean
     readonly partitions: number | undefined
     readonly sourceBytes: number
     readonly tableBytes: number
@@ -78,7 +80,8 @@ export function describePlan(plan: ImportPlan): string {
     )
   }
   if (plan.sortBy.length > 0) lines.push(`sorted within files by ${plan.sortBy.join(', ')}`)
-  const rows = estimate.rows === undefined ? 'an unknown number of rows' : `about ${formatCount(estimate.rows)} rows`
+  const rows =
+    estimate.rows === undefined ? 'an unknown number of rows' : shownRows(estimate.rows, estimate.areRowsCounted)
   lines.push(
     `${rows}, ${estimate.dataFiles} data file${estimate.dataFiles === 1 ? '' : 's'} of together ${formatBytes(estimate.tableBytes)}; needs ${formatBytes(estimate.memoryBytes)} of memory and ${formatBytes(estimate.diskBytes)} on disk`,
     ...(plan.memory === undefined ? [] : memoryPlanText(plan.memory)),
@@ -98,4 +101,8 @@ function shownStrategy(strategy: WriteStrategy): string {
     case 'staged':
       return `rows staged in ${strategy.buckets} buckets, then written bucket by bucket`
   }
+}
+
+function shownRows(rows: number, areCounted: boolean): string {
+  return areCounted ? `${formatCount(rows)} row${rows === 1 ? '' : 's'}` : `about ${formatCount(rows)} rows`
 }

@@ -18,12 +18,17 @@ export async function inspectSource(
     case 'ndjson':
       return inspectJson(prepared.files, prepared.format, scene)
     case 'json':
-      return inspectJson(linesToInspect(prepared, documents), prepared.format, scene)
+      return firstLines(documents, await inspectJson(linesToInspect(prepared, documents), prepared.format, scene))
     case 'parquet':
       return inspectParquet(prepared.files, scene)
     case 'arrow':
       return inspectArrow(prepared.files)
   }
+}
+
+/** Of a pipe of documents only the first lines are there to be looked at. */
+function firstLines(documents: JsonDocuments | undefined, inspection: Inspection): Inspection {
+  return documents?.pipe === undefined ? inspection : { ...inspection, areRowsCounted: false }
 }
 
 /** The lines of documents, and documents without a byte, which a note is about. */

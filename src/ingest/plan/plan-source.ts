@@ -5,6 +5,7 @@ import { advised, planImportMemory, VECTOR_ROWS } from '../../memory/index.ts'
 import { checkFormats } from '../inspect/asked-formats.ts'
 import type { InspectScene } from '../inspect/csv.ts'
 import { fittedSource } from '../read/json-exact.ts'
+import { takesObjects } from '../read/json-maps.ts'
 import type { JsonDocuments } from '../source/json-documents.ts'
 import type { PreparedSource } from '../source/prepare.ts'
 import { readSchemaFile } from '../types/schema-file.ts'
@@ -38,8 +39,10 @@ export async function planSource(
   services: IngestServices,
 ): Promise<ImportPlan> {
   const { signal } = request
+  const schema = existing === undefined ? await givenSchema(request, session) : currentSchema(existing)
   const scene: InspectScene = {
     session,
+    mapColumns: new Set(schema?.fields.filter(({ type }) => takesObjects(type)).map(({ name }) => name.toLowerCase())),
     sampleRows: services.settings.sampleRows,
     maxLineSizeBytes: services.settings.maxLineSizeBytes,
     memoryLimitBytes: services.engine.memoryLimitBytes,
@@ -51,7 +54,6 @@ export async function planSource(
   const inspected = await inspectSource(prepared, documents, scene)
   // Each look into a large footer leaves as much free in the C library's heap: 60 MB of the 256 were gone before the copy.
   if ((inspected.footerBytes ?? 0) > LARGE_FOOTERS) await services.engine.giveBack()
-  const schema = existing === undefined ? await givenSchema(request, session) : currentSchema(existing)
   const found = await declaredFolders(inspected, schema, prepared.files, session)
   if (found.sampledRows === 0 && prepared.format !== 'parquet' && prepared.format !== 'arrow')
     throw await headerOnly(prepared)
@@ -141,6 +143,7 @@ export async function planSource(
     preserveOrder: request.preserveOrder ?? false,
     estimate: {
       rows: prepared.spooled?.pipe === undefined ? inspection.estimatedRows : undefined,
+      areRowsCounted: prepared.spooled?.pipe === undefined && inspection.areRowsCounted,
       partitions,
       sourceBytes,
       tableBytes,

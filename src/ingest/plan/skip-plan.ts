@@ -17,6 +17,7 @@ export function skipPlan(request: ImportRequest, prepared: PreparedSource): Impo
     preserveOrder: false,
     estimate: {
       rows: 0,
+      areRowsCounted: true,
       partitions: undefined,
       sourceBytes: 0,
       tableBytes: 0,

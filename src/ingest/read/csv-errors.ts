@@ -1,6 +1,5 @@
 import { formatBytes, IceboxError } from '../../base/index.ts'
 import type { EngineSession } from '../../engine/index.ts'
-import { typeToString } from '../../iceberg/index.ts'
 import { CHECK_MARK } from '../inspect/checked-cast.ts'
 import { RecordSplitter, type RecordText } from '../inspect/records.ts'
 import { readChunks } from '../source/bytes.ts'
@@ -10,7 +9,6 @@ import {
   badRows,
   type BadValue,
   mayBeOfSource,
-  REQUIRED_RULE,
   SHOWN_LINE_CHARACTERS,
   quotedOrNull,
   verdictSql,
@@ -18,7 +16,9 @@ import {
 import { type CsvReadOptions, isNullHere, readCsv } from './csv-select.ts'
 import { firstOtherEnd, firstPair } from './csv-scan.ts'
 import type { ColumnMapping, CsvDescription, CsvGroup } from './description.ts'
+import { explainGzipError } from './gzip-errors.ts'
 import { DEFAULT_MAX_LINE_BYTES } from './line-sizes.ts'
+import { ruleOf } from './value-rule.ts'
 
 interface Scene {
   readonly session: EngineSession
@@ -37,6 +37,10 @@ export async function explainCsvError(
   mapping: readonly ColumnMapping[],
   scene: Scene,
 ): Promise<unknown> {
+  for (const { paths, compression } of description.groups) {
+    const packed = await explainGzipError(error, paths, compression, scene.signal)
+    if (packed !== undefined) return packed
+  }
   if (!mayBeOfSource(error)) return error
   const text = error.message
   if (/not latin-1 encoded/i.test(text)) return notLatin(error, description, scene)
@@ -258,39 +262,6 @@ export async function* badValues(
   } finally {
     await bad.return(undefined)
   }
-}
-
-/** Why a text is not a value of the type. */
-function ruleOf(column: ColumnMapping, value: string | null): string {
-  if (value === null) return REQUIRED_RULE
-  const type = typeToString(column.type)
-  const isDay = ['date', 'timestamp', 'timestamptz'].includes(column.type.kind)
-  const expected = column.format === undefined || !isDay ? type : `${type} written as ${column.format}`
-  if (!column.isDeclared && ['int', 'long', 'decimal'].includes(column.type.kind)) {
-    const lost = lostOfNumber(value)
-    if (lost !== undefined) return `is not taken as ${expected}: its ${lost} would be lost`
-  }
-  if ((column.type.kind === 'int' || column.type.kind === 'long') && /^ *[+-]?\d+ *$/.test(value))
-    return `does not fit into ${expected}`
-  if ((column.type.kind === 'int' || column.type.kind === 'long') && /^ *[+-]?\d*\.\d*/.test(value))
-    return `is not ${expected}: its fraction would be lost`
-  if (column.type.kind === 'decimal' && /^ *[+-]?\d*\.?\d* *$/.test(value))
-    return `does not fit into ${expected} without rounding`
-  if (['float', 'double'].includes(column.type.kind) && /^ *[+-]?\d+(\.0*)? *$/.test(value))
-    return `has more digits than ${expected} holds`
-  if (column.type.kind === 'timestamp' && /(Z|[+-]\d\d(:?\d\d)?)$/.test(value))
-    return `is not ${expected}: it has an offset`
-  if (column.type.kind === 'timestamptz' && column.format === undefined && /^\d{4}-\d\d?-\d\d?[ T][\d:.]+$/.test(value))
-    return `is not ${expected}: it has no offset`
-  return `is not ${expected}`
-}
-
-/** What an inferred number does not keep of a text that is one. */
-function lostOfNumber(value: string): string | undefined {
-  if (!/^ *[+-]?\d+(\.\d*)? *$/.test(value)) return undefined
-  if (/^ *[+-]?0\d/.test(value)) return 'leading zeros'
-  if (/^ *\+/.test(value)) return "'+'"
-  return /^ | $/.test(value) ? 'blanks' : undefined
 }
 
 /** The records of a file with their lines, as far as they are shown. */

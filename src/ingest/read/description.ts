@@ -106,6 +106,8 @@ export interface Inspection {
   readonly columns: readonly FoundColumn[]
   readonly sampledRows: number
   readonly estimatedRows: number | undefined
+  /** All rows were counted: `estimatedRows` is how many there are. */
+  readonly areRowsCounted: boolean
   /** Average bytes of a row in memory. */
   readonly rowWidthBytes: number
   /** What the largest footer takes while its file is read, beside the engine's limit. */

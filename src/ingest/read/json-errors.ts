@@ -2,14 +2,7 @@ import { type ErrorContext, formatBytes, IceboxError } from '../../base/index.ts
 import type { EngineSession } from '../../engine/index.ts'
 import { typeToString } from '../../iceberg/index.ts'
 import { CHECK_MARK } from '../inspect/checked-cast.ts'
-import {
-  badRows,
-  type BadValue,
-  mayBeOfSource,
-  REQUIRED_RULE,
-  SHOWN_LINE_CHARACTERS,
-  quotedOrNull,
-} from './bad-values.ts'
+import { badRows, type BadValue, mayBeOfSource, SHOWN_LINE_CHARACTERS, quotedOrNull } from './bad-values.ts'
 import { badValueError } from './csv-errors.ts'
 import { isBlankLine, ndjsonLines } from './json-select.ts'
 import type { SelectOptions } from './source-select.ts'
@@ -17,6 +10,7 @@ import type { ColumnMapping, JsonDescription } from './description.ts'
 import { fieldTwice } from './json-faults.ts'
 import { faultIn, firstBrokenLine, firstFaultyLine, lineNumbers } from './json-lines.ts'
 import { judgedColumns, jsonVerdict } from './json-misfits.ts'
+import { explainGzipError } from './gzip-errors.ts'
 import { DEFAULT_MAX_LINE_BYTES } from './line-sizes.ts'
 
 interface Scene {
@@ -33,6 +27,8 @@ export async function explainJsonError(
   mapping: readonly ColumnMapping[],
   scene: Scene,
 ): Promise<unknown> {
+  const packed = await explainGzipError(error, description.paths, description.compression, scene.signal)
+  if (packed !== undefined) return packed
   if (!mayBeOfSource(error)) return error
   const text = error.message
   if (faultIn(error) !== undefined) return faultError(error, await firstFaultyLine(description, scene))
@@ -154,7 +150,7 @@ async function firstBadValue(
   const file = description.paths[0] ?? ''
   await using numbers = lineNumbers(file, description, scene.signal)
   const line = await numbers.lineOf(ordinal)
-  return { file, line, column: found.column.source, value, rule: value === null ? REQUIRED_RULE : found.rule, raw }
+  return { file, line, column: found.column.source, value, rule: found.ruleOf(value), raw }
 }
 
 /** The longest object that the reader would have taken, where that is what it said. */

@@ -34,7 +34,7 @@ export function exactNumbers(
     const path = quoteText(childPath('$', column.name))
     return column.shape.kind === 'leaf' ? `(${doubt} AND json_type(line, ${path}) <> 'VARCHAR')` : doubt
   })
-  const tag = `CASE WHEN ${doubts.join(' OR ')} THEN CASE WHEN contains(line, ${ESCAPED_MARK}) THEN md5(line) ELSE '' END END`
+  const tag = `CASE WHEN ${doubts.join(' OR ')} THEN ${markTag('line')} END`
   const wanted = quoteText(JSON.stringify(structure({ kind: 'struct', fields: columns })))
   const marked = `CASE WHEN tag IS NOT NULL THEN json_transform(${markedText('line', 'tag')}, ${wanted}) END`
   const fields = shape.fields.map(({ name }) => {
@@ -99,7 +99,7 @@ export function fittedSource<Source extends SourceDescription>(
 
 function fittedShape(shape: JsonShape, type: Type): JsonShape {
   if (shape.kind === 'leaf') return shape
-  if (isPrimitive(type)) return { kind: 'leaf', values: 'mixed' }
+  if (isPrimitive(type) || type.kind === 'map') return { kind: 'leaf', values: 'mixed' }
   if (shape.kind === 'list' && type.kind === 'list')
     return { kind: 'list', element: fittedShape(shape.element, type.element) }
   if (shape.kind === 'struct' && type.kind === 'struct') {
@@ -138,7 +138,8 @@ function holdsNumberTexts(
   shape: JsonShape,
   kinds: readonly Type['kind'][] = ['string', ...EXACT_NUMBERS],
 ): boolean {
-  if (isText(shape)) return kinds.includes(type.kind)
+  // What becomes a map comes as its text.
+  if (isText(shape)) return kinds.includes(type.kind === 'map' ? 'string' : type.kind)
   if (shape.kind === 'list' && type.kind === 'list') return holdsNumberTexts(type.element, shape.element, kinds)
   return partsOf(type, shape).some((part) => holdsNumberTexts(part.type, part.shape, kinds))
 }
@@ -211,8 +212,13 @@ const ESCAPED_MARK = String.raw`'\u0001'`
 /** What is no number, strings as a whole, and the number after it; each match begins where the one before it ended. */
 const NUMBERS = String.raw`((?:[^"0-9-]|"(?:[^"\\]|\\.)*")*)(-?[0-9][-+.0-9eE]*|$)`
 
+/** SQL of what stands behind the mark in a text: nothing, where the text has no such escape itself. */
+export function markTag(text: string): string {
+  return `CASE WHEN contains(${text}, ${ESCAPED_MARK}) THEN md5(${text}) ELSE '' END`
+}
+
 /** SQL of a JSON text with its numbers as marked strings. The end of the text counts as a number, which is cut off. */
-function markedText(text: string, tag: string): string {
+export function markedText(text: string, tag: string): string {
   const all = String.raw`regexp_replace(${text}, ${quoteText(NUMBERS)}, '\1"\\u0001' || ${tag} || '\2"', 'gs')`
   return `left(${all}, -8 - strlen(${tag}))`
 }
@@ -233,12 +239,12 @@ function unmarked(type: Type, shape: JsonShape, value: string, depth: number): s
   return `CASE WHEN ${value} IS NOT NULL THEN struct_pack(${fields.join(', ')}) END`
 }
 
-function unmarkedText(type: Type, value: string): string {
-  const number = `substr(${value}, 2 + strlen(tag))`
+export function unmarkedText(type: Type, value: string, tag = 'tag'): string {
+  const number = `substr(${value}, 2 + strlen(${tag}))`
   const inText = (mark: string) => String.raw`regexp_replace(${value}, ${mark}, '\1', 'g')`
   const plain = inText(String.raw`'"\\u0001([-+.0-9eE]+)"'`)
-  const tagged = inText(String.raw`'"\\u0001' || tag || '([-+.0-9eE]+)"'`)
-  return `CASE WHEN starts_with(${value}, chr(1) || tag) THEN ${asTypeTakes(type, number)} WHEN tag = '' THEN ${plain} ELSE ${tagged} END`
+  const tagged = inText(String.raw`'"\\u0001' || ${tag} || '([-+.0-9eE]+)"'`)
+  return `CASE WHEN starts_with(${value}, chr(1) || ${tag}) THEN ${asTypeTakes(type, number)} WHEN ${tag} = '' THEN ${plain} ELSE ${tagged} END`
 }
 
 /** Checked casts take no exponents: they get what a double prints, as everywhere else, unless that would be less. */

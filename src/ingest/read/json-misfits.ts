@@ -3,6 +3,8 @@ import { acceptsText, checkedCast } from '../inspect/checked-cast.ts'
 import { quoteIdentifier } from '../sql.ts'
 import { SHOWN_VALUE_CHARACTERS } from './bad-values.ts'
 import type { ColumnMapping, JsonDescription, JsonShape } from './description.ts'
+import { isMapText, mapEntries, type MapType, takesObjects } from './json-maps.ts'
+import { ruleOf } from './value-rule.ts'
 
 /** A column of the objects, and SQL of the text of its first value that does not fit: NULL where all do. */
 interface JudgedColumn {
@@ -10,8 +12,8 @@ interface JudgedColumn {
   readonly misfit: string
   /** True where a required column is NULL, as `misfit` does not say. */
   readonly isMissing: string | undefined
-  /** What is to be said of the value. */
-  readonly rule: string
+  /** What is to be said of a value; null: there is none. */
+  readonly ruleOf: (value: string | null) => string
 }
 
 /** The columns that may hold something that does not fit; `prefix` stands before their names in SQL. */
@@ -26,9 +28,11 @@ export function judgedColumns(
     const value = `${prefix}${quoteIdentifier(column.source)}`
     const misfit = misfitOf(column.type, shape, value, column, 0)
     const isMissing = column.isRequired === true ? `${value} IS NULL` : undefined
-    const verb = shape.kind === 'leaf' ? 'is not' : 'does not fit into'
     if (misfit === undefined && isMissing === undefined) return []
-    return [{ column, misfit: misfit ?? 'NULL::VARCHAR', isMissing, rule: `${verb} ${typeToString(column.type)}` }]
+    const nested = `does not fit into ${typeToString(column.type)}`
+    const rule = (text: string | null): string =>
+      text === null || (shape.kind === 'leaf' && isPrimitive(column.type)) ? ruleOf(column, text) : nested
+    return [{ column, misfit: misfit ?? 'NULL::VARCHAR', isMissing, ruleOf: rule }]
   })
 }
 
@@ -68,7 +72,20 @@ function misfitOf(
     if (below === undefined) return undefined
     return `list_filter(list_transform(${value}, lambda ${item}: ${below}), lambda b: b IS NOT NULL)[1]`
   }
+  if (takesObjects(type)) return mapMisfit(type, value, column, depth)
   if (!isPrimitive(type)) return `CAST(${value} AS VARCHAR)`
   const fits = acceptsText(checkedCast(type, value, { ...column, isJson: true }), value)
   return fits === 'true' ? undefined : `CASE WHEN NOT ${fits} THEN ${value} END`
+}
+
+/** Text that is no object, or the first of its values that does not fit. */
+function mapMisfit(type: MapType, text: string, column: ColumnMapping, depth: number): string {
+  const entry = `w${depth}`
+  const fits = acceptsText(checkedCast(type.value, `${entry}.v`, { ...column, isJson: true }), `${entry}.v`)
+  const isMissing = type.valueRequired ? `${entry}.v IS NULL` : 'false'
+  const isBad = fits === 'true' ? isMissing : `(${isMissing} OR NOT ${fits})`
+  const bad = `list_filter(${mapEntries(type, text, depth)}, lambda ${entry}: ${isBad})[1]`
+  const first =
+    isBad === 'false' ? 'NULL' : `list_transform([${bad}], lambda x: x.k || ': ' || coalesce(x.v, 'null'))[1]`
+  return `CASE WHEN ${text} IS NULL THEN NULL WHEN NOT ${isMapText(text)} THEN ${text} ELSE ${first} END`
 }

@@ -6,6 +6,7 @@ import { csvBuffers, type CsvReadOptions, onlyWhere } from './csv-select.ts'
 import type { ColumnMapping, JsonDescription, JsonShape } from './description.ts'
 import { exactNumbers, exactSample } from './json-exact.ts'
 import { faultOf, isAsSampled, isCounted, unknownFields } from './json-faults.ts'
+import { isMapText, mapEntries, type MapType, takesObjects } from './json-maps.ts'
 import { isSound, judgedColumns } from './json-misfits.ts'
 
 /** What the reader gives beside the objects. */
@@ -89,15 +90,31 @@ function converted(
     return `list_transform(${source}, lambda ${item}: ${converted(type.element, shape.element, item, column, isChecked, depth + 1)})`
   }
   if (type.kind === 'string') return source
+  if (takesObjects(type)) return mapOf(type, source, column, isChecked, depth)
   // The sample had nothing but nulls here.
   if (!isPrimitive(type)) return nothingOrFail(type, source, column)
   const cast = checkedCast(type, source, { ...column, isJson: true })
   return isChecked ? cast.value : castOrFail(cast, column.source, source)
 }
 
+/** `source` is the text of the object. */
+function mapOf(type: MapType, source: string, column: ColumnMapping, isChecked: boolean, depth: number): string {
+  const entry = `m${depth}`
+  const cast = checkedCast(type.value, `${entry}.v`, { ...column, isJson: true })
+  const cell = isChecked ? cast.value : castOrFail(cast, column.source, `${entry}.v`)
+  const value = type.valueRequired
+    ? `CASE WHEN ${entry}.v IS NULL THEN ${failed(source, column)} ELSE ${cell} END`
+    : cell
+  const map = `map_from_entries(list_transform(${mapEntries(type, source, depth)}, lambda ${entry}: {'k': ${entry}.k, 'v': ${value}}))`
+  return `CASE WHEN ${source} IS NULL THEN CAST(NULL AS ${toDuckDbType(type)}) WHEN ${isMapText(source)} THEN ${map} ELSE ${failed(source, column)} END`
+}
+
+function failed(source: string, column: ColumnMapping): string {
+  return `error(${quoteText(`${CHECK_MARK} ${column.source}: `)} || left(CAST(${source} AS VARCHAR), 200))`
+}
+
 function nothingOrFail(type: Type, source: string, column: ColumnMapping): string {
-  const fail = `error(${quoteText(`${CHECK_MARK} ${column.source}: `)} || left(CAST(${source} AS VARCHAR), 200))`
-  return `CASE WHEN ${source} IS NULL THEN CAST(NULL AS ${toDuckDbType(type)}) ELSE ${fail} END`
+  return `CASE WHEN ${source} IS NULL THEN CAST(NULL AS ${toDuckDbType(type)}) ELSE ${failed(source, column)} END`
 }
 
 /** True for rows all of whose values fit. */

@@ -22,14 +22,34 @@ function groupSelect(description: ParquetDescription, group: ParquetGroup, mappi
 
 /** A cast between types; where it could lose digits, a value that would is an error. */
 export function exactCast(from: string, to: Type, source: string, column: string): string {
+  const { cast, isInexact } = castParts(from, to, source)
+  return isInexact === undefined
+    ? cast
+    : `CASE WHEN ${isInexact} THEN error(${quoteText(`${CHECK_MARK} ${column}: `)} || left(CAST(${source} AS VARCHAR), 200)) ELSE ${cast} END`
+}
+
+/** SQL of whether a value is one that {@link exactCast} fails for. */
+export function isMisfit(from: string, to: Type, source: string): string {
+  const { cast, isInexact } = castParts(from, to, source)
+  const fails = [`TRY(${cast}) IS NULL`, ...(isInexact === undefined ? [] : [`coalesce(TRY(${isInexact}), true)`])]
+  return `${source} IS NOT NULL AND (${fails.join(' OR ')})`
+}
+
+function castParts(
+  from: string,
+  to: Type,
+  source: string,
+): { readonly cast: string; readonly isInexact: string | undefined } {
   const cast = `CAST(${source} AS ${toDuckDbType(to)})`
-  const fail = (isInexact: string) =>
-    `CASE WHEN ${isInexact} THEN error(${quoteText(`${CHECK_MARK} ${column}: `)} || left(CAST(${source} AS VARCHAR), 200)) ELSE ${cast} END`
-  if (to.kind === 'timestamp' && from === 'TIMESTAMP_NS') return fail(`epoch_ns(${source}) % 1000 <> 0`)
+  return { cast, isInexact: inexact(from, to, source, cast) }
+}
+
+function inexact(from: string, to: Type, source: string, cast: string): string | undefined {
+  if (to.kind === 'timestamp' && from === 'TIMESTAMP_NS') return `epoch_ns(${source}) % 1000 <> 0`
   if ((to.kind === 'int' || to.kind === 'long') && (from === 'DOUBLE' || from === 'FLOAT'))
-    return fail(`${cast} <> ${source}`)
-  if (to.kind === 'date' && from.startsWith('TIMESTAMP')) return fail(`${cast} <> ${source}`)
-  if (to.kind === 'float' && from === 'DOUBLE') return fail(`CAST(${cast} AS DOUBLE) <> ${source}`)
-  if (to.kind === 'decimal' && (from.startsWith('DECIMAL') || from === 'DOUBLE')) return fail(`${cast} <> ${source}`)
-  return cast
+    return `${cast} <> ${source}`
+  if (to.kind === 'date' && from.startsWith('TIMESTAMP')) return `${cast} <> ${source}`
+  if (to.kind === 'float' && from === 'DOUBLE') return `CAST(${cast} AS DOUBLE) <> ${source}`
+  if (to.kind === 'decimal' && (from.startsWith('DECIMAL') || from === 'DOUBLE')) return `${cast} <> ${source}`
+  return undefined
 }
