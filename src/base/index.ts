@@ -13,6 +13,7 @@ export {
   systemCode,
   unreachable,
 } from './errors.ts'
+export { didYouMean } from './did-you-mean.ts'
 export { freeSpaceBytes, makeFolders } from './folders.ts'
 export { type Json, parseJson, printJson } from './json.ts'
 export { missingFolders, type MissingFolders } from './missing-folders.ts'
@@ -34,8 +35,11 @@ export {
 export { ownPackage } from './package.ts'
 export { packagedScript } from './packaged-script.ts'
 export { judgeProcess, ownProcess, type ProcessIdentity } from './process-identity.ts'
+export { quotedForShell } from './shell-word.ts'
 export { shownValue } from './shown-value.ts'
 export { formatBytes, parseSize } from './sizes.ts'
+export { sqlName } from './sql-name.ts'
+export { parseTableName, tableSql } from './table-name.ts'
 export { halfPairAt } from './text.ts'
 export { brokenUtf8Line, textOfUtf8 } from './utf8.ts'
 export { unpackZstandard } from './zstandard.ts'

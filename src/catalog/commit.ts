@@ -1,6 +1,6 @@
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
-import { IceboxError, isIceboxError } from '../base/index.ts'
+import { IceboxError, isIceboxError, quotedForShell, tableSql } from '../base/index.ts'
 import {
   applyUpdates,
   checkRequirements,
@@ -146,7 +146,7 @@ async function settleUnknown(
   } catch (lookError) {
     throw new IceboxError('catalog/commit-unknown', {
       message: `the commit to ${tableText(table)} failed in a way that leaves open whether it was applied`,
-      remedy: `look whether ${next} is the current metadata (icebox table show ${tableText(table)}) before you repeat it`,
+      remedy: `look whether ${next} is the current metadata (icebox table show ${quotedForShell(tableSql(table.namespace, table.name))}) before you repeat it`,
       context: { table: tableText(table), metadataLocation: next },
       cause: lookError,
     })

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { IceboxError, isIceboxError } from '../base/index.ts'
+import { IceboxError, isIceboxError, sqlName } from '../base/index.ts'
 import {
   type LoadedTable,
   newTableMetadata,
@@ -64,7 +64,7 @@ export class RowCatalog implements Catalog {
       if (twin === undefined || known.includes(level)) continue
       throw new IceboxError('namespace/exists', {
         message: `namespace ${level} would differ from ${twin} by case only`,
-        remedy: `write ${[twin, ...namespace.slice(depth)].join('.')}, or choose another name`,
+        remedy: `write ${sqlName([twin, ...namespace.slice(depth)].join('.'))}, or choose another name`,
         context: { namespace: namespaceKey(namespace), twin },
       })
     }
@@ -73,7 +73,8 @@ export class RowCatalog implements Catalog {
   async dropNamespace(namespace: Namespace): Promise<void> {
     const key = namespaceKey(namespace)
     const outcome = await this.parts.rows.deleteNamespace(key)
-    if (outcome === 'missing') throw await namespaceNotFound(this.parts.rows, namespace)
+    if (outcome === 'missing')
+      throw await namespaceNotFound(this.parts.rows, namespace, 'see what there is: SHOW SCHEMAS')
     if (outcome === 'deleted') return
     const tables = await this.parts.rows.listTables(key)
     const below = (await this.parts.rows.listNamespaces()).filter((other) => other.startsWith(`${key}.`))

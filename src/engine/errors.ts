@@ -1,4 +1,13 @@
-import { type ErrorCode, formatBytes, IceboxError, messageOf, nearestNames, parseSize } from '../base/index.ts'
+import {
+  didYouMean,
+  type ErrorCode,
+  formatBytes,
+  IceboxError,
+  messageOf,
+  nearestNames,
+  parseSize,
+  sqlName,
+} from '../base/index.ts'
 
 /** What the engine knows when a statement fails. */
 export interface FailureScene {
@@ -44,6 +53,12 @@ const simple =
     })
 
 const typeError = simple('sql/type', 'cast the value, or use TRY_CAST to get NULL where it does not fit')
+
+/** A function refused its argument. */
+const refusedInput = simple(
+  'sql/type',
+  'change what is given to the function; where it may fail for some rows, TRY(…) gives NULL for them',
+)
 
 const CONVERTERS: Readonly<Record<string, Converter>> = {
   Parser: simple('sql/syntax'),
@@ -103,7 +118,7 @@ function invalidInput(detail: string, cause: unknown, scene: FailureScene): Iceb
       cause,
     })
   }
-  return typeError(detail, cause, scene)
+  return refusedInput(detail, cause, scene)
 }
 
 /** Errors without a kind of their own. */
@@ -134,16 +149,15 @@ function place(detail: string): Record<string, number> {
 function catalogError(detail: string, cause: unknown): IceboxError {
   const [, what, name] = /^(.*?) with name "?(\S+?)"? does not exist/.exec(detail) ?? []
   const candidates = nearOf(name, candidatesOf(detail))
-  const didYouMean = candidates.length === 0 ? undefined : `did you mean ${candidates.join(' or ')}?`
+  const meant = didYouMean(candidates)
   const context = { ...place(detail), ...(name === undefined ? {} : { name }), candidates }
   if (what === 'Table' || what === 'View' || what === 'Schema') {
-    const remedy = didYouMean ?? 'list what is there with SHOW TABLES'
+    const remedy = meant ?? 'list what is there with SHOW TABLES'
     return new IceboxError('sql/unknown-table', { message: detail, remedy, context, cause })
   }
-  if (what === 'Type')
-    return new IceboxError('sql/type', { message: detail, remedy: didYouMean ?? TYPES, context, cause })
+  if (what === 'Type') return new IceboxError('sql/type', { message: detail, remedy: meant ?? TYPES, context, cause })
   if (name !== undefined) {
-    const remedy = didYouMean ?? 'see the functions of DuckDB'
+    const remedy = meant ?? 'see the functions of DuckDB'
     return new IceboxError('sql/unsupported', { message: detail, remedy, context, cause })
   }
   return new IceboxError('engine/failed', { message: detail, context, cause })
@@ -160,7 +174,8 @@ function binderError(detail: string, cause: unknown): IceboxError {
     const candidates = nearOf(column, candidatesOf(detail))
     return new IceboxError('sql/unknown-column', {
       message: detail,
-      remedy: candidates.length === 0 ? 'list the columns with DESCRIBE' : `did you mean ${candidates.join(' or ')}?`,
+      remedy:
+        didYouMean(candidates.map((one) => one.split('.').map(sqlName).join('.'))) ?? 'list the columns with DESCRIBE',
       context: { ...place(detail), column, candidates },
       cause,
     })

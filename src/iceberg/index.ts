@@ -128,6 +128,7 @@ export {
   formatPartitionValue,
   hashValue,
   murmur3,
+  partitionLabel,
   partitionPath,
   preservesOrder,
 } from './transforms/index.ts'
@@ -172,6 +173,7 @@ export {
   schemaOf,
   snapshotAt,
   type SnapshotSelector,
+  partitionIdentity,
 } from './scan/index.ts'
 export {
   type AddColumnOptions,

@@ -1,8 +1,7 @@
 import type { ImportRequest } from '../ingest/index.ts'
 import type { ImportOptions } from './api.ts'
 import { tableText } from '../catalog/index.ts'
-import { checkOptions } from '../base/index.ts'
-import { parseTableName } from './names.ts'
+import { checkOptions, parseTableName } from '../base/index.ts'
 import { IMPORT_OPTIONS } from './options.ts'
 
 /** The options of a caller as the request that ingest takes. Throws `usage/invalid`, `name/invalid`. */

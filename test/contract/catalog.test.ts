@@ -222,6 +222,15 @@ for (const [kind, open] of Object.entries(kinds)) {
         await expect(catalog.metadataLocation(table('lineitem'))).rejects.toMatchObject({
           remedy: 'did you mean other.lineitem?',
         })
+        await expect(catalog.loadTable(table('lineitem', 'xyz'))).rejects.toMatchObject({
+          code: 'namespace/not-found',
+          remedy: 'did you mean other.lineitem?',
+        })
+        // Who looks for a table is not helped by a new schema.
+        await expect(catalog.loadTable(table('nosuch', 'xyz'))).rejects.toMatchObject({
+          code: 'namespace/not-found',
+          remedy: 'see what there is: icebox table list',
+        })
         for (const call of [
           () => catalog.dropTable(table('zzz')),
           () => catalog.dropTable(table('zzz'), { purge: true }),

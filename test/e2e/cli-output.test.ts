@@ -1,4 +1,4 @@
-import { readFile, stat, writeFile } from 'node:fs/promises'
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { tableFromIPC } from 'apache-arrow'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { icebox, iceboxJson, rowsOf, type TemporaryFolder, temporaryFolder, until } from './support/cli.ts'
@@ -95,6 +95,12 @@ describe('output formats', () => {
 })
 
 describe('--output', () => {
+  it('- is standard output, as without it, and no file of that name', async () => {
+    const ran = await icebox(['sql', 'select 1 as a', '--output', '-', '--format', 'csv'], { cwd: lake })
+    expect(ran).toMatchObject({ code: 0, out: 'a\n1\n' })
+    expect(await readdir(lake)).not.toContain('-')
+  })
+
   it.each(['csv', 'ndjson', 'json', 'md', 'arrow', 'parquet'])('writes %s and reports it', async (extension) => {
     const file = folder.in(`rows.${extension}`)
     const summary = await iceboxJson(['sql', "select i, 'v' || i as v from range(5000) t(i)", '--output', file], {

@@ -8,6 +8,9 @@ beforeAll(async () => {
   await lake.run(
     "CREATE SCHEMA s; CREATE TABLE s.orders (id BIGINT, region VARCHAR, amount DOUBLE); INSERT INTO s.orders VALUES (1, 'eu', 2)",
   )
+  await lake.run(
+    `CREATE SCHEMA "my s"; CREATE TABLE "my s"."Order" ("the id" BIGINT, "select" BIGINT); INSERT INTO "my s"."Order" VALUES (1, 2); CREATE SCHEMA "a.b"; CREATE TABLE "a.b".t (id BIGINT)`,
+  )
 })
 afterAll(async () => {
   await lake[Symbol.asyncDispose]()
@@ -85,6 +88,20 @@ describe('errors of statements', () => {
     ["select {'a': 1, 'b': 2}.zzz", 'list the columns with DESCRIBE'],
     ['selct 1', 'did you mean SELECT?'],
     ['create table s.u (id integr)', 'did you mean INTEGER'],
+    ['select * from ordrs', 'did you mean s.orders?'],
+    ['use "my"', 'did you mean "my s"?'],
+    ['select * from "my s".ordr', 'did you mean "my s"."Order"?'],
+    ['select * from ordr', 'did you mean "my s"."Order"?'],
+    ['insert into "my s".ordr values (1)', 'did you mean "my s"."Order"?'],
+    ['drop table "my".t', 'did you mean "my s"?'],
+    ['select "the ids" from "my s"."Order"', 'did you mean "the id"?'],
+    ['alter table "my s"."Order" drop column "the ids"', 'did you mean "the id"?'],
+    ['insert into "my s"."Order" (nope) values (1)', 'its columns are "the id", "select"'],
+    ['delete from "my s"."Order" where random() < 2', 'INSERT OVERWRITE "my s"."Order" SELECT * FROM "my s"."Order"'],
+    ['select * from a.b.t', 'write "a.b".t'],
+    ['select * from "a.b".tt', 'did you mean "a.b".t?'],
+    ["select error('x') from s.orders", 'says so itself'],
+    ["select strptime('x', '%d') from s.orders", 'what is given to the function'],
   ])('%s: the remedy names what was meant', async (sql, remedy) => {
     const said = await failure(sql)
     expect(`${said.message}\n${said.remedy}`).toContain(remedy === 'close' ? 'line 1, column 15' : remedy)

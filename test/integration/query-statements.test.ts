@@ -616,6 +616,27 @@ describe('system tables, EXPLAIN and settings', () => {
     expect(await lake.rows('SELECT count(*) FROM w.sys, w.sys.files WHERE sys.v = 1')).toEqual([[1n]])
   })
 
+  it('NULL and the text null are two partitions: in files, in system tables, for filters and DELETE', async () => {
+    const transforms = ['s', 'truncate(4, s)', 'bucket(4, s)', 's, truncate(4, s)']
+    for (const [at, transform] of transforms.entries()) {
+      const table = `w.nulls${at}`
+      await lake.run(
+        `CREATE TABLE ${table} (s VARCHAR, v BIGINT) PARTITIONED BY (${transform}); INSERT INTO ${table} VALUES (NULL, 1), ('null', 2), (NULL, 4), ('null', 8)`,
+      )
+      const sums = 'SELECT record_count, file_count FROM'
+      expect(await lake.rows(`${sums} ${table}.partitions`), transform).toEqual([
+        [2n, 1n],
+        [2n, 1n],
+      ])
+      const shown = await lake.rows(`SELECT DISTINCT partition FROM ${table}.files`)
+      expect(shown.length, transform).toBe(2)
+      expect(await lake.rows(`SELECT sum(v)::INT FROM ${table} WHERE s IS NULL`), transform).toEqual([[5]])
+      expect(await lake.rows(`SELECT sum(v)::INT FROM ${table} WHERE s = 'null'`), transform).toEqual([[10]])
+      await lake.run(`DELETE FROM ${table} WHERE s IS NULL`)
+      expect(await lake.rows(`SELECT DISTINCT s FROM ${table}`), transform).toEqual([['null']])
+    }
+  })
+
   it('EXPLAIN tells files and manifests, ANALYZE the bill, and both the names of columns', async () => {
     const plain = await lake.rows("EXPLAIN SELECT v FROM w.sys WHERE p = 'a'")
     expect(plain[0]?.[1]).not.toContain('·')

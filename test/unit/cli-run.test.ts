@@ -225,6 +225,15 @@ describe('icebox import', () => {
     expect(ran.err).toContain("next: icebox sql 'select * from sales.orders limit 10'")
   })
 
+  it('prints what to type next so that it can be pasted, whatever the names are', async () => {
+    const imported = await runWith(['import', `"my ns".Order`, 'x.csv'])
+    expect(imported.err).toContain(`next: icebox sql 'select * from "my ns"."Order" limit 10'`)
+    const deep = await runWith(['import', "a.b.it's", 'x.csv'])
+    expect(deep.err).toContain(`next: icebox sql 'select * from "a.b"."it'\\''s" limit 10'`)
+    const shown = await runWith(['table', 'show', '"my ns".Order'])
+    expect(shown.err).toContain(`next: icebox table snapshots '"my ns".Order'`)
+  })
+
   it('gives the fields that programs rely on with --json', async () => {
     const ran = await runWith(['import', 'sales.orders', 'x.csv', '--json'])
     expect(ran.err).toBe('')

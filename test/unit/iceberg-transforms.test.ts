@@ -13,6 +13,8 @@ import {
   parseTimestamp,
   parseTransform,
   parseUuid,
+  partitionIdentity,
+  partitionLabel,
   partitionPath,
   partitionType,
   type PrimitiveType,
@@ -250,6 +252,14 @@ describe('partition paths', () => {
     )
   })
 
+  it('as labels tell NULL from the text null, which paths as Java makes them do not', () => {
+    const spec = specOf([2, 'name', 'identity'], [2, 'start', 'truncate[4]'])
+    expect(partitionPath(spec, schema, ['null', 'null'])).toBe(partitionPath(spec, schema, [null, null]))
+    expect(partitionLabel(spec, schema, ['null', 'null'])).toBe("name='null'/start='null'")
+    expect(partitionLabel(spec, schema, [null, null])).toBe('name=null/start=null')
+    expect(partitionLabel(spec, schema, ["'null'", 'NULL'])).toBe('name=%27null%27/start=NULL')
+  })
+
   it('stay names that a file system takes, and distinct, for long values', () => {
     const spec = specOf([2, 'name', 'identity'])
     const one = partitionPath(spec, schema, ['é'.repeat(500)])
@@ -265,6 +275,12 @@ describe('partition paths', () => {
         expect(partitionPath(specOf([2, 'n', 'identity']), schema, [text])).toMatch(/^n=[\w.%+-]*$/)
       }),
     )
+  })
+
+  it('as map keys are other for null, the text null and a negative zero, and one for an int that was widened', () => {
+    const tuples = [[null], ['null'], ['n;'], [''], [0], [-0], [Number.NaN], ['NaN'], [new Uint8Array()], [true]]
+    expect(new Set(tuples.map(partitionIdentity)).size).toBe(tuples.length)
+    expect(partitionIdentity([7n])).toBe(partitionIdentity([7]))
   })
 
   it('a partition type follows the transform, and a dropped source column is unknown', () => {

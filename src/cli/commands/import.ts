@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { formatBytes, formatDuration, IceboxError } from '../../base/index.ts'
+import { formatBytes, formatDuration, IceboxError, parseTableName, quotedForShell, tableSql } from '../../base/index.ts'
 import type { ImportOptions, ImportSummary } from '../../lakehouse/api.ts'
 import type { CommandContext } from '../context.ts'
 import { countText, memoryText } from '../output/footer.ts'
@@ -10,7 +10,6 @@ import { progressFor } from '../progress/index.ts'
 import { compact } from '../progress/progress-line.ts'
 import type { ImportFlags } from '../program/import-flags.ts'
 import { importOptions, looksLikeFile } from './import-options.ts'
-import { quotedForShell } from './init.ts'
 
 /** `icebox import NS.TABLE SOURCE...` */
 export async function importCommand(
@@ -38,7 +37,9 @@ export async function importCommand(
   }
   if (!context.globals.quiet) await context.io.stdout.write(summaryText(summary))
   if (context.globals.profile) await context.note(profileText(summary))
-  await context.next(`icebox sql ${quotedForShell(`select * from ${summary.table} limit 10`)}`, 'a look at the rows')
+  const { namespace, name } = parseTableName(table)
+  const look = `select * from ${tableSql(namespace, name)} limit 10`
+  await context.next(`icebox sql ${quotedForShell(look)}`, 'a look at the rows')
 }
 
 async function watched(

@@ -1,4 +1,5 @@
 import { relative } from 'node:path'
+import { quotedForShell } from '../../base/index.ts'
 import { documentText } from '../output/json-value.ts'
 import type { CommandContext } from '../context.ts'
 
@@ -21,9 +22,4 @@ export async function initCommand(context: CommandContext, directory: string): P
 /** A path that climbs far is clearer as an absolute one. */
 function shorter(relativePath: string, absolutePath: string): string {
   return relativePath.startsWith('..') && relativePath.length >= absolutePath.length ? absolutePath : relativePath
-}
-
-/** A path as one word of a shell command. */
-export function quotedForShell(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }

@@ -17,7 +17,8 @@ export function sqlOptions(flags: SqlFlags, context: CommandContext): SqlOptions
   const { io, globals, outStyle } = context
   const maxRows = parseMaxRows(flags.maxRows)
   const format = flags.format
-  if (flags.output !== undefined) {
+  // `-` is standard output: what there is without the option.
+  if (flags.output !== undefined && flags.output !== '-') {
     const chosen = format ?? formatOfFile(flags.output)
     if (chosen === undefined) {
       throw new IceboxError('usage/invalid', {

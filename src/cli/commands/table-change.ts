@@ -1,10 +1,9 @@
 import { createInterface } from 'node:readline'
 import { resolve } from 'node:path'
-import { cancelledError, IceboxError, isIceboxError } from '../../base/index.ts'
+import { cancelledError, IceboxError, isIceboxError, quotedForShell } from '../../base/index.ts'
 import type { CommandContext } from '../context.ts'
 import { countText } from '../output/footer.ts'
 import { documentText } from '../output/json-value.ts'
-import { quotedForShell } from './init.ts'
 
 /** `icebox table register NS.TABLE METADATA` */
 export async function tableRegister(context: CommandContext, table: string, metadata: string): Promise<void> {

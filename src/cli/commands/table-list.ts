@@ -1,4 +1,4 @@
-import { formatBytes, formatCount } from '../../base/index.ts'
+import { formatBytes, formatCount, quotedForShell, tableSql } from '../../base/index.ts'
 import type { TableListing } from '../../lakehouse/api.ts'
 import type { CommandContext } from '../context.ts'
 import { documentText } from '../output/json-value.ts'
@@ -13,13 +13,19 @@ export async function tableList(context: CommandContext, pattern: string | undef
     await context.io.stdout.write(`${documentText(tables)}\n`)
     return
   }
-  if (tables.length === 0) {
+  const [first] = tables
+  if (first === undefined) {
     await context.note(pattern === undefined ? `no tables in ${lake.directory}` : `no table matches ${pattern}`)
     await context.next('icebox import sales.orders orders.csv', 'a file becomes a table')
     return
   }
   await context.io.stdout.write(listText(context, tables))
-  await context.next(`icebox table show ${tables[0]?.table ?? ''}`, 'columns and properties')
+  // One whose metadata can be read, if there is any.
+  const { namespace, name } = tables.find(({ problem }) => problem === null) ?? first
+  await context.next(
+    `icebox table show ${quotedForShell(tableSql(namespace.split('.'), name))}`,
+    'columns and properties',
+  )
 }
 
 function listText(context: CommandContext, tables: readonly TableListing[]): string {

@@ -1,11 +1,10 @@
-import { formatBytes, formatCount } from '../../base/index.ts'
+import { formatBytes, formatCount, quotedForShell } from '../../base/index.ts'
 import type { TableDescription } from '../../lakehouse/api.ts'
 import type { CommandContext } from '../context.ts'
 import { countText } from '../output/footer.ts'
 import { documentText } from '../output/json-value.ts'
 import { smallTable } from '../output/table.ts'
 import { visibleText } from '../output/text-width.ts'
-import { quotedForShell } from './init.ts'
 import { isoMinute } from './table-list.ts'
 
 /** `icebox table show NS.TABLE` */

@@ -1,7 +1,6 @@
-import { IceboxError } from '../../base/index.ts'
+import { parseTableName, quotedForShell, tableSql } from '../../base/index.ts'
 import type { CommandContext } from '../context.ts'
 import { type Presentation, presentStatement } from '../present.ts'
-import { quotedForShell } from './init.ts'
 import { parseMaxRows, presentation } from './sql-options.ts'
 
 /** What people want to see of each system table; `--json` gives all of its columns. */
@@ -20,7 +19,7 @@ const SHOWN: Readonly<Record<string, string>> = {
 /** Where to look after each. */
 const NEXT: Readonly<Record<string, (table: string) => readonly [command: string, why: string]>> = {
   snapshots: (table) => [
-    `icebox sql ${quotedForShell(`select count(*) from ${sqlName(table)} at (version => SNAPSHOT_ID)`)}`,
+    `icebox sql ${quotedForShell(`select count(*) from ${tableInSql(table)} at (version => SNAPSHOT_ID)`)}`,
     'the table as it was',
   ],
   files: (table) => [`icebox table partitions ${quotedForShell(table)}`, 'the same by partition'],
@@ -42,26 +41,14 @@ export async function tableView(
   await using lake = await context.openLake()
   // Asked first, so that a missing table is named and not our SQL.
   await lake.describeTable(table)
-  const sql = `select ${context.globals.json ? '*' : (SHOWN[view] ?? '*')} from ${sqlName(table, view)}`
+  const sql = `select ${context.globals.json ? '*' : (SHOWN[view] ?? '*')} from ${tableInSql(table, `$${view}`)}`
   for await (const result of lake.run(sql, [], { signal: context.signal })) await presentStatement(context, result, how)
   const next = NEXT[view]?.(table)
   if (next !== undefined) await context.next(...next)
 }
 
-/** `namespace.table` as SQL names it: a namespace of several levels is one quoted name. Rejects `name/invalid`. */
-export function sqlName(table: string, systemTable?: string): string {
-  const at = table.lastIndexOf('.')
-  if (at <= 0 || at === table.length - 1) {
-    throw new IceboxError('name/invalid', {
-      message: `'${table}' is not the name of a table`,
-      remedy: 'write namespace.table; icebox table list shows the names',
-      context: { table },
-    })
-  }
-  const name = table.slice(at + 1)
-  return `${quoted(table.slice(0, at))}.${quoted(systemTable === undefined ? name : `${name}$${systemTable}`)}`
-}
-
-function quoted(name: string): string {
-  return /^[a-z_][a-z0-9_]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`
+/** The name of a command line in SQL; `suffix` is that of a system table. Rejects `name/invalid`. */
+function tableInSql(table: string, suffix = ''): string {
+  const { namespace, name } = parseTableName(table)
+  return tableSql(namespace, `${name}${suffix}`)
 }

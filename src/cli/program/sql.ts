@@ -10,7 +10,10 @@ export function defineSql(program: Command, run: Runner): void {
     .argument('[sql]', 'the statements; without it (and without -f) standard input, on a terminal the shell')
     .option('-f, --file <file>', 'read the statements from a file')
     .addOption(new Option('--format <format>', 'how rows are written (default: table)').choices(OUTPUT_FORMATS))
-    .option('-o, --output <file>', 'write the rows of the one statement to a file; its name may say the format')
+    .option(
+      '-o, --output <file>',
+      'write the rows of the one statement to a file; its name may say the format, and - is standard output',
+    )
     .option('--max-rows <n>', "format table: rows shown, or 'all' (default: 40)")
     .addHelpText(
       'after',

@@ -1,3 +1,4 @@
+import { sqlName } from '../../base/index.ts'
 import { DOT_COMMANDS } from './dot-commands.ts'
 
 /** What can be completed to. */
@@ -50,9 +51,9 @@ export function complete(line: string, words: CompletionWords): Completion {
     const rest = lower.slice(prefix.length)
     const isNamespace = words.tables.some((table) => table.toLowerCase().startsWith(prefix.toLowerCase()))
     for (const column of isNamespace ? [] : words.columns)
-      if (column.toLowerCase().startsWith(rest)) found.add(prefix + quotedName(column))
+      if (column.toLowerCase().startsWith(rest)) found.add(prefix + sqlName(column))
   } else if (word !== '') {
-    for (const column of words.columns) if (begins(column)) found.add(quotedName(column))
+    for (const column of words.columns) if (begins(column)) found.add(sqlName(column))
     const isUpper = word === word.toUpperCase()
     for (const keyword of KEYWORDS) if (begins(keyword)) found.add(isUpper ? keyword.toUpperCase() : keyword)
   }
@@ -68,9 +69,5 @@ export function tablesIn(text: string, tables: readonly string[]): string[] {
 function quotedPath(table: string): string {
   const at = table.lastIndexOf('.')
   const namespace = table.slice(0, at)
-  return `${quotedName(namespace)}.${quotedName(table.slice(at + 1))}`
-}
-
-function quotedName(name: string): string {
-  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`
+  return `${sqlName(namespace)}.${sqlName(table.slice(at + 1))}`
 }

@@ -146,7 +146,7 @@ function partitionOf(file: DataFile): string {
 
 /**
  * A tuple as a map key. Numbers and bigints of one value are one key: files written before and after a column was widened
- * from int to long lie in the same partition.
+ * from int to long lie in the same partition. A negative zero is another value than zero, as in Java and in what is written.
  */
 export function partitionIdentity(tuple: PartitionTuple): string {
   let key = ''
@@ -154,7 +154,7 @@ export function partitionIdentity(tuple: PartitionTuple): string {
     if (value === null) key += 'n;'
     else if (typeof value === 'string') key += `s${value.length}:${value};`
     else if (value instanceof Uint8Array) key += `x${Buffer.from(value).toString('hex')};`
-    else key += `${value};`
+    else key += Object.is(value, -0) ? '-0;' : `${value};`
   }
   return key
 }

@@ -7,23 +7,33 @@ import { murmur3 } from './murmur3.ts'
 /** File systems take names of 255 bytes; what is cut off is replaced by its hash. */
 const MAX_SEGMENT = 200
 
+/** How the null partition is written. */
+const NULL = 'null'
+
 /**
  * The folder of a partition below `data/`, as Java names it: `ts_month=2017-11/name=a%2Fb`. Names and values are escaped
- * so that a segment holds only letters, digits and `._-+%`. Void fields appear as `null`. Paths are for people; nothing
- * reads values out of them.
+ * so that a segment holds only letters, digits and `._-+%`. Void fields appear as `null`, and so does the text `null`: paths
+ * are for people, and nothing reads values out of them.
  */
 export function partitionPath(spec: PartitionSpec, schema: Schema, tuple: PartitionTuple): string {
+  return segments(spec, schema, tuple, NULL)
+}
+
+/** As {@link partitionPath}, but other for every partition of the spec that is another one: the text `null` is `'null'`. */
+export function partitionLabel(spec: PartitionSpec, schema: Schema, tuple: PartitionTuple): string {
+  return segments(spec, schema, tuple, `'${NULL}'`)
+}
+
+function segments(spec: PartitionSpec, schema: Schema, tuple: PartitionTuple, textOfNull: string): string {
   const types = partitionType(spec, schema)
-  const segments = spec.fields.map((field, at) => {
+  const written = spec.fields.map((field, at) => {
     const type = types[at]?.type
     const value = tuple[at] ?? null
-    const text =
-      value === null || type === undefined || !isPrimitive(type)
-        ? 'null'
-        : formatPartitionValue(field.transform, type, value)
-    return shorten(`${escape(field.name)}=${escape(text)}`)
+    if (value === null || type === undefined || !isPrimitive(type)) return shorten(`${escape(field.name)}=${NULL}`)
+    const text = escape(formatPartitionValue(field.transform, type, value))
+    return shorten(`${escape(field.name)}=${text === NULL ? textOfNull : text}`)
   })
-  return segments.join('/')
+  return written.join('/')
 }
 
 /** A partition value for people: `2017-11` for a month, `2017-11-16-22` for an hour, else as {@link formatLiteral}. */

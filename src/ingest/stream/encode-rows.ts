@@ -1,5 +1,13 @@
 import { crc32 } from 'node:zlib'
-import { formatBytes, IceboxError, isIceboxError, messageOf, nearestNames, shownValue } from '../../base/index.ts'
+import {
+  formatBytes,
+  IceboxError,
+  isIceboxError,
+  messageOf,
+  nearestNames,
+  shownValue,
+  didYouMean,
+} from '../../base/index.ts'
 import { type Schema, typeToString } from '../../iceberg/index.ts'
 import type { Lease } from '../../memory/index.ts'
 import { encoderOf, type EncodeValue, isMissing } from './encode-value.ts'
@@ -173,7 +181,7 @@ export class RowEncoder {
       at,
       `row ${at}: the table has no column '${name}'`,
       { column: name },
-      near.length > 0 ? `did you mean ${near.join(' or ')}?` : 'leave it out, or add the column with ALTER TABLE',
+      didYouMean(near) ?? 'leave it out, or add the column with ALTER TABLE',
     )
   }
 

@@ -1,4 +1,4 @@
-import { IceboxError, isIceboxError, nearestNames } from '../../base/index.ts'
+import { didYouMean, IceboxError, isIceboxError, nearestNames, sqlName, tableSql } from '../../base/index.ts'
 import { type Catalog, type TableIdentifier, tableText } from '../../catalog/index.ts'
 import type { EngineSession } from '../../engine/index.ts'
 import {
@@ -200,14 +200,21 @@ async function refuseUnknown(
   if (!isTablePosition || second === undefined) return
   const namespace = await names.namespace(first)
   if (namespace === undefined || (defaultNamespace !== undefined && chain.parts.length < 2)) return
-  const near = nearestNames(second, await names.tables(namespace)).map((name) => `${namespace}.${name}`)
+  const deeper = chain.parts.length < 3 ? undefined : await names.namespace(`${first}.${second}`)
+  const third = chain.parts[2] ?? ''
+  if (deeper !== undefined && (await names.table(deeper, third)) !== undefined) {
+    throw statementError(
+      statement,
+      chain.start,
+      `'${first}.${second}.${third}' is read as a column or field of table ${first}.${second}, which does not exist`,
+      `a namespace of several levels is one name: write ${tableSql([deeper], third)}`,
+    )
+  }
+  const near = nearestNames(second, await names.tables(namespace)).map((name) => tableSql([namespace], name))
   const place = placeOf(statement.script, statement.offset + chain.start)
   throw new IceboxError('sql/unknown-table', {
     message: `table ${namespace}.${second} does not exist (line ${place.line}, column ${place.column})\n${place.marked}`,
-    remedy:
-      near.length > 0
-        ? `did you mean ${near.join(' or ')}?`
-        : `list the tables with SHOW TABLES FROM ${quoteName(namespace)}`,
+    remedy: didYouMean(near) ?? `list the tables with SHOW TABLES FROM ${sqlName(namespace)}`,
     context: { table: `${namespace}.${second}`, nearest: near, line: place.line, column: place.column },
   })
 }

@@ -1,5 +1,5 @@
-import { IceboxError, isIceboxError } from '../../base/index.ts'
-import { tableText } from '../../catalog/index.ts'
+import { IceboxError, isIceboxError, tableSql } from '../../base/index.ts'
+import { type TableIdentifier, tableText } from '../../catalog/index.ts'
 import { isUnpartitioned, type LoadedTable, type Predicate } from '../../iceberg/index.ts'
 import type { Delete } from '../parse/ast.ts'
 import type { Meter, QueryServices, StatementOptions, StatementResult } from '../port.ts'
@@ -20,7 +20,8 @@ import { commit } from './write.ts'
  * How to take single rows out. An overwrite of partitions would leave those of which no row stays, and NOT would lose
  * rows for which the condition is null.
  */
-function instead(table: string, { metadata }: LoadedTable): string {
+function instead({ namespace, name }: TableIdentifier, { metadata }: LoadedTable): string {
+  const table = tableSql(namespace, name)
   const spec = metadata.partitionSpecs.find((known) => known.specId === metadata.defaultSpecId)
   const rows = `SELECT * FROM ${table} WHERE (…) IS NOT TRUE`
   const rewrite =
@@ -47,7 +48,9 @@ export async function runDelete(
   const name = tableText(identifier)
   const base = await parts.catalog.loadTable(identifier)
   const where: Predicate =
-    statement.rows === undefined ? { op: 'true' } : await conditionOf(statement.rows, name, base, state, options, parts)
+    statement.rows === undefined
+      ? { op: 'true' }
+      : await conditionOf(statement.rows, identifier, base, state, options, parts)
   const before = base.metadata.currentSnapshotId
   try {
     const done = await commit(services, identifier, base, (transaction) => transaction.deleteFiles({ where }), options)
@@ -68,7 +71,7 @@ export async function runDelete(
     if (!isIceboxError(error, 'iceberg/unsupported')) throw error
     throw new IceboxError('sql/unsupported', {
       message: `this DELETE would take single rows out of files: ${error.message}`,
-      remedy: instead(name, base),
+      remedy: instead(identifier, base),
       context: { ...error.context, table: name },
       cause: error,
     })
@@ -78,12 +81,13 @@ export async function runDelete(
 /** The condition as a filter on fields, exactly. Rejects `sql/unsupported` where it cannot be had. */
 async function conditionOf(
   rows: StatementText,
-  table: string,
+  identifier: TableIdentifier,
   base: LoadedTable,
   state: SessionState,
   options: StatementOptions,
   parts: QueryParts,
 ): Promise<Predicate> {
+  const table = tableText(identifier)
   const lease = await parts.sessions.lease(state.settings)
   let sent = rows.sql
   let replaced: readonly Replacement[] = []
@@ -125,7 +129,7 @@ async function conditionOf(
   }
   throw new IceboxError('sql/unsupported', {
     message: `the condition of this DELETE on ${table} cannot be decided for whole files: it must compare columns with values`,
-    remedy: instead(table, base),
+    remedy: instead(identifier, base),
     context: { table },
   })
 }

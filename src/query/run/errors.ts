@@ -1,9 +1,9 @@
-import { IceboxError, isIceboxError, nearestNames } from '../../base/index.ts'
-import type { Catalog } from '../../catalog/index.ts'
+import { IceboxError, isIceboxError, nearestNames, didYouMean, sqlName, tableSql } from '../../base/index.ts'
+import { type Catalog, tableText } from '../../catalog/index.ts'
 import { unequalRow } from '../parse/values-list.ts'
 import { originalOffset, type Replacement } from '../resolve/replace.ts'
 import type { ResolvedTable } from '../resolve/resolved-table.ts'
-import { quoteText } from '../text/names.ts'
+import { nameChains, nextSignificant, quoteText } from '../text/names.ts'
 import { placeOf } from '../text/place.ts'
 import type { StatementText } from '../text/statements.ts'
 import { isKeyword, type Token } from '../text/tokenizer.ts'
@@ -49,7 +49,7 @@ export async function explainError(
         ? await nearestTables(said, catalog)
         : error.code === 'sql/unknown-column'
           ? columnHint(error, statement, offset, tables)
-          : undefined
+          : raisedHint(error, statement)
   // DuckDB's proposals stand in the remedy; of tables they are its own system tables more often than not.
   const message = worded(error.remedy === undefined && hint === undefined ? said : withoutProposals(said))
   const remedy = hint ?? (error.remedy === undefined ? undefined : clean(error.remedy))
@@ -160,6 +160,16 @@ function whatIsMissing({ tokens, script, offset }: StatementText): string {
   return `close the '${last.text}' of line ${place.line}, column ${place.column}`
 }
 
+/** What `error('…')` in a statement says is not about types. */
+function raisedHint({ code, message }: IceboxError, { tokens }: StatementText): string | undefined {
+  if (code !== 'sql/type' || /\b(convert|cast|parse)\b/i.test(message)) return undefined
+  const isRaised = nameChains(tokens).some(
+    ({ parts, nextToken }) =>
+      parts.at(-1)?.toLowerCase() === 'error' && tokens.at(nextSignificant(tokens, nextToken))?.text === '(',
+  )
+  return !isRaised ? undefined : 'the statement says so itself, with error(…): give it what its author expects'
+}
+
 /** Text in double quotes is a name: said where such a name is no column. Else the nearest columns of the tables read. */
 function columnHint(
   error: IceboxError,
@@ -171,14 +181,17 @@ function columnHint(
   if (typeof column !== 'string') return undefined
   const marked = offset === undefined ? undefined : statement.tokens.at(statement.tokens.indexFrom(offset))
   const isQuoted = marked?.kind === 'quoted' && marked.text.slice(1, -1) === column
-  if (isQuoted) return `text stands in single quotes, names in double quotes: did you mean ${quoteText(column)}?`
+  const columns = [...new Set(tables.flatMap((table) => table.schema.fields.map((field) => field.name)))]
+  const near = didYouMean(nearestNames(column, columns).map(sqlName))
+  if (isQuoted) {
+    const isText = `text stands in single quotes, names in double quotes: did you mean ${quoteText(column)}?`
+    return near === undefined ? isText : `${near} ${isText}`
+  }
   if (/FROM clause is missing/.test(error.message)) return 'add FROM and the table that the column is of'
   const candidates = error.context['candidates']
   if (Array.isArray(candidates) && candidates.length > 0) return undefined
-  const columns = [...new Set(tables.flatMap((table) => table.schema.fields.map((field) => field.name)))]
-  const near = nearestNames(column, columns)
-  if (near.length > 0) return `did you mean ${near.slice(0, 3).join(' or ')}?`
-  return columns.length === 0 ? undefined : `there are: ${columns.slice(0, 30).join(', ')}`
+  if (near !== undefined || columns.length === 0) return near
+  return `there are: ${columns.slice(0, 30).map(sqlName).join(', ')}`
 }
 
 /** `LINE 2: …text…\n    ^`: the caret's place in the text that was sent. */
@@ -202,14 +215,26 @@ export function offsetOf(message: string, sent: string): number | undefined {
 async function nearestTables(message: string, catalog: Catalog): Promise<string | undefined> {
   const name = /with name "?([^"\s]+)"? does not exist/.exec(message)?.[1]
   if (name === undefined) return undefined
-  const all: string[] = []
+  const all = new Map<string, string>()
   for (const namespace of await catalog.listNamespaces()) {
-    if (all.length > MOST_TABLES_COMPARED) break
-    for (const table of await catalog.listTables(namespace)) all.push([...namespace, table.name].join('.'))
+    if (all.size > MOST_TABLES_COMPARED) break
+    for (const table of await catalog.listTables(namespace)) all.set(tableText(table), tableSql(namespace, table.name))
   }
   const isQualified = name.includes('.')
-  const sameName = isQualified ? [] : all.filter((full) => full.toLowerCase().endsWith(`.${name.toLowerCase()}`))
-  const near = sameName.length > 0 ? sameName : nearestNames(name, all)
-  if (near.length > 0) return `did you mean ${near.slice(0, 3).join(' or ')}?`
-  return all.length === 0 ? 'there are no tables yet: icebox import makes one' : 'list what is there with SHOW TABLES'
+  const sameName = isQualified
+    ? []
+    : [...all.keys()].filter((full) => full.toLowerCase().endsWith(`.${name.toLowerCase()}`))
+  const near = sameName.length > 0 ? sameName.slice(0, 3) : nearestTablesOf(name, isQualified, [...all.keys()])
+  const meant = didYouMean(near.map((full) => all.get(full) ?? full))
+  if (meant !== undefined) return meant
+  return all.size === 0 ? 'there are no tables yet: icebox import makes one' : 'list what is there with SHOW TABLES'
+}
+
+/** A name alone is compared with the names alone. */
+function nearestTablesOf(name: string, isQualified: boolean, all: readonly string[]): string[] {
+  const near = nearestNames(name, all)
+  if (isQualified || near.length > 0) return near
+  const last = (full: string) => full.slice(full.lastIndexOf('.') + 1)
+  const alike = new Set(nearestNames(name, all.map(last)))
+  return all.filter((full) => alike.has(last(full))).slice(0, 3)
 }

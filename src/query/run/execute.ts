@@ -1,4 +1,4 @@
-import { IceboxError, isIceboxError } from '../../base/index.ts'
+import { IceboxError, isIceboxError, didYouMean, nearestNames, sqlName } from '../../base/index.ts'
 import { tableText } from '../../catalog/index.ts'
 import type { RunningOperation } from '../../memory/index.ts'
 import type { Statement } from '../parse/ast.ts'
@@ -177,7 +177,11 @@ async function run(
       if (namespace === undefined) {
         throw new IceboxError('namespace/not-found', {
           message: `schema ${written} does not exist`,
-          remedy: known.length === 0 ? 'make one: CREATE SCHEMA …' : `there are: ${known.slice(0, 20).join(', ')}`,
+          remedy:
+            didYouMean(nearestNames(written, known).map(sqlName)) ??
+            (known.length === 0
+              ? 'make one: CREATE SCHEMA …'
+              : `there are: ${known.slice(0, 20).map(sqlName).join(', ')}`),
           context: { namespace: written },
         })
       }

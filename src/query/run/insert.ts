@@ -1,4 +1,4 @@
-import { IceboxError } from '../../base/index.ts'
+import { IceboxError, sqlName } from '../../base/index.ts'
 import { tableText } from '../../catalog/index.ts'
 import { isUnpartitioned, type NestedField, type Schema } from '../../iceberg/index.ts'
 import type { DescribedColumn } from '../../ingest/index.ts'
@@ -113,7 +113,7 @@ function fieldNamed(schema: Schema, name: string, table: string): NestedField {
   if (field !== undefined) return field
   throw new IceboxError('sql/unknown-column', {
     message: `table ${table} has no column '${name}'`,
-    remedy: `its columns are ${schema.fields.map((known) => known.name).join(', ')}`,
+    remedy: `its columns are ${schema.fields.map((known) => sqlName(known.name)).join(', ')}`,
     context: { table, column: name, candidates: schema.fields.map((known) => known.name) },
   })
 }

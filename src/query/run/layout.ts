@@ -1,4 +1,4 @@
-import { IceboxError } from '../../base/index.ts'
+import { didYouMean, IceboxError, nearestNames, sqlName } from '../../base/index.ts'
 import {
   canTransform,
   childFields,
@@ -26,9 +26,10 @@ export function columnPath(schema: Schema, path: readonly string[], statement: S
   const found = findColumn(schema, path)
   if (typeof found === 'string') return found
   const place = placeOf(statement.script, statement.offset + offset)
+  const near = nearestNames(found.missing, found.there).map((name) => [...found.parents, name].map(sqlName).join('.'))
   throw new IceboxError('sql/unknown-column', {
     message: `there is no column '${path.join('.')}' (line ${place.line}, column ${place.column})\n${place.marked}`,
-    remedy: `there are: ${found.there.join(', ')}`,
+    remedy: didYouMean(near) ?? `there are: ${found.there.map(sqlName).join(', ')}`,
     context: { name: path.join('.'), candidates: found.there, line: place.line, column: place.column },
   })
 }
@@ -38,7 +39,14 @@ export function hasColumn(schema: Schema, path: readonly string[]): boolean {
   return typeof findColumn(schema, path) === 'string'
 }
 
-function findColumn(schema: Schema, path: readonly string[]): string | { readonly there: readonly string[] } {
+/** Where a path leads nowhere: the names on the way, the one that is not there, and those that are. */
+interface LostPath {
+  readonly parents: readonly string[]
+  readonly missing: string
+  readonly there: readonly string[]
+}
+
+function findColumn(schema: Schema, path: readonly string[]): string | LostPath {
   const exact = path.join('.')
   if (fieldByPath(schema, exact) !== undefined) return exact
   let fields = schema.fields
@@ -47,7 +55,7 @@ function findColumn(schema: Schema, path: readonly string[]): string | { readonl
     const field =
       fields.find((known) => known.name === part) ??
       fields.find((known) => known.name.toLowerCase() === part.toLowerCase())
-    if (field === undefined) return { there: fields.map((known) => known.name) }
+    if (field === undefined) return { parents: names, missing: part, there: fields.map((known) => known.name) }
     names.push(field.name)
     fields = childFields(field.type)
   }

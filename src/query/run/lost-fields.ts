@@ -1,4 +1,4 @@
-import { type DuckDbType, IceboxError, parseDuckDbType } from '../../base/index.ts'
+import { type DuckDbType, IceboxError, parseDuckDbType, sqlName } from '../../base/index.ts'
 import type { Type } from '../../iceberg/index.ts'
 import type { DescribedColumn } from '../../ingest/index.ts'
 import type { Assignment } from './write.ts'
@@ -15,27 +15,29 @@ export function refuseLostFields(
   for (const { field, source } of targets) {
     const type = columns[source]?.type ?? ''
     if (!type.includes('STRUCT(')) continue
-    const lost = lostField(parseDuckDbType(type), field.type, field.name)
+    const lost = lostField(parseDuckDbType(type), field.type, [field.name])
     if (lost === undefined) continue
     const { path, name, candidates } = lost
+    const column = path.join('.')
+    const added = [...path, name].map(sqlName).join('.')
     throw new IceboxError('schema/mismatch', {
-      message: `column '${path}' of ${table} has no field '${name}', and its values would be lost`,
-      remedy: `its fields are ${candidates.join(', ')}: name those only, or add the field with ALTER TABLE … ADD COLUMN ${path}.${name}`,
-      context: { table, column: path, field: name, candidates },
+      message: `column '${column}' of ${table} has no field '${name}', and its values would be lost`,
+      remedy: `its fields are ${candidates.map(sqlName).join(', ')}: name those only, or add the field with ALTER TABLE … ADD COLUMN ${added}`,
+      context: { table, column, field: name, candidates },
     })
   }
 }
 
 interface LostField {
-  readonly path: string
+  readonly path: readonly string[]
   readonly name: string
   readonly candidates: readonly string[]
 }
 
-function lostField(from: DuckDbType, type: Type, path: string): LostField | undefined {
-  if (from.kind === 'list' && type.kind === 'list') return lostField(from.element, type.element, `${path}.element`)
+function lostField(from: DuckDbType, type: Type, path: readonly string[]): LostField | undefined {
+  if (from.kind === 'list' && type.kind === 'list') return lostField(from.element, type.element, [...path, 'element'])
   if (from.kind === 'map' && type.kind === 'map') {
-    return lostField(from.key, type.key, `${path}.key`) ?? lostField(from.value, type.value, `${path}.value`)
+    return lostField(from.key, type.key, [...path, 'key']) ?? lostField(from.value, type.value, [...path, 'value'])
   }
   if (from.kind !== 'struct' || type.kind !== 'struct') return undefined
   for (const [at, { name, type: inner }] of from.fields.entries()) {
@@ -47,7 +49,7 @@ function lostField(from: DuckDbType, type: Type, path: string): LostField | unde
     if (field === undefined && name !== undefined) {
       return { path, name, candidates: type.fields.map((known) => known.name) }
     }
-    const lost = field === undefined ? undefined : lostField(inner, field.type, `${path}.${field.name}`)
+    const lost = field === undefined ? undefined : lostField(inner, field.type, [...path, field.name])
     if (lost !== undefined) return lost
   }
   return undefined

@@ -10,7 +10,8 @@ import {
   type ManifestFile,
   ManifestSource,
   decodeValue,
-  partitionPath,
+  partitionIdentity,
+  partitionLabel,
   type Schema,
   type TableMetadata,
 } from '../../iceberg/index.ts'
@@ -237,7 +238,7 @@ async function* partitionRows(
   >()
   for await (const { dataFile } of entriesOf(table, manifests, signal)) {
     const partition = partitionText(dataFile, table)
-    const key = `${dataFile.specId} ${partition}`
+    const key = `${dataFile.specId} ${partitionIdentity(dataFile.partition)}`
     const sum = sums.get(key) ?? { partition, spec: dataFile.specId, rows: 0n, files: 0n, bytes: 0n, deletes: 0n }
     sums.set(key, sum)
     if (dataFile.content === 'data') {
@@ -282,11 +283,11 @@ async function* entriesOf(
   }
 }
 
-/** `day=2024-01-02/region=eu`; null in an unpartitioned spec. */
+/** `day=2024-01-02/region=eu`, other for other partitions; null in an unpartitioned spec. */
 function partitionText(file: DataFile, table: ResolvedTable): string | null {
   const spec = table.loaded.metadata.partitionSpecs.find((known) => known.specId === file.specId)
   if (spec === undefined || spec.fields.length === 0) return null
-  return partitionPath(spec, table.schema, file.partition)
+  return partitionLabel(spec, table.schema, file.partition)
 }
 
 function counts(map: ReadonlyMap<number, bigint> | undefined): Json {

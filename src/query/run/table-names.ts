@@ -1,4 +1,4 @@
-import { IceboxError, nearestNames } from '../../base/index.ts'
+import { didYouMean, IceboxError, nearestNames, sqlName, tableSql } from '../../base/index.ts'
 import type { Catalog, TableIdentifier } from '../../catalog/index.ts'
 import type { TableName } from '../parse/cursor.ts'
 import { CatalogNames } from '../resolve/names-in-catalog.ts'
@@ -19,7 +19,7 @@ export function writtenTable(
     statement,
     name.start,
     `'${table}' names no schema`,
-    `write namespace.${table}, or USE a namespace first`,
+    `write namespace.${sqlName(table)}, or USE a namespace first`,
   )
 }
 
@@ -48,13 +48,13 @@ export async function needTable(
   const namespace = await names.namespace(written.namespace)
   const near =
     namespace === undefined
-      ? nearestNames(written.namespace, await names.namespaces())
-      : nearestNames(written.table, await names.tables(namespace)).map((near) => `${namespace}.${near}`)
+      ? nearestNames(written.namespace, await names.namespaces()).map(sqlName)
+      : nearestNames(written.table, await names.tables(namespace)).map((near) => tableSql([namespace], near))
   const place = placeOf(statement.script, statement.offset + name.start)
   const what = namespace === undefined ? `schema ${written.namespace}` : `table ${namespace}.${written.table}`
   throw new IceboxError('sql/unknown-table', {
     message: `${what} does not exist (line ${place.line}, column ${place.column})\n${place.marked}`,
-    remedy: near.length > 0 ? `did you mean ${near.join(' or ')}?` : 'list what is there with SHOW TABLES',
+    remedy: didYouMean(near) ?? 'list what is there with SHOW TABLES',
     context: { table: `${written.namespace}.${written.table}`, nearest: near, line: place.line, column: place.column },
   })
 }

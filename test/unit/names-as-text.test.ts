@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { parseTableName } from '../../src/lakehouse/names.ts'
+import { parseTableName } from '../../src/base/index.ts'
 
 describe('names of tables', () => {
   it.each([

@@ -1,11 +1,16 @@
-import { IceboxError } from '../base/index.ts'
-import type { TableIdentifier } from '../catalog/index.ts'
+import { IceboxError } from './errors.ts'
+import { sqlName } from './sql-name.ts'
+
+interface Name {
+  readonly namespace: readonly string[]
+  readonly name: string
+}
 
 /**
  * `namespace.table`; a level with other characters, or a namespace of several levels, stands in double quotes:
  * `"a.b".orders` is table orders of namespace a.b. Case is kept. Rejects `name/invalid`.
  */
-export function parseTableName(text: string): TableIdentifier {
+export function parseTableName(text: string): Name {
   if (typeof text !== 'string') {
     throw new IceboxError('name/invalid', {
       message: `a table was named by ${text === undefined ? 'undefined' : `what is no text (${typeof text})`}`,
@@ -24,6 +29,14 @@ export function parseTableName(text: string): TableIdentifier {
   const name = parts.pop()
   if (name === undefined || parts.length === 0) throw invalid(text, 'it has no namespace')
   return { namespace: parts.flatMap((part) => part.split('.')), name }
+}
+
+/**
+ * A table as SQL and the commands take it: a namespace of several levels is one name in quotes. What {@link parseTableName}
+ * reads.
+ */
+export function tableSql(namespace: readonly string[], name: string): string {
+  return `${sqlName(namespace.join('.'))}.${sqlName(name)}`
 }
 
 function invalid(text: string, why: string): IceboxError {
