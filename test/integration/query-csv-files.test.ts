@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -214,6 +214,34 @@ describe('a CSV file read in SQL answers with small buffers what it answers with
     expect(await count('$1', [file])).toEqual([[3_000_000n]])
     expect(await count(`['${file}']`)).toEqual([[3_000_000n]])
     expect(await count(`replace('${file}', '#', '')`)).toEqual([[3_000_000n]])
+  })
+
+  it.each([
+    ['csv.gz', '(FORMAT csv, COMPRESSION gzip)'],
+    ['csv.zst', '(FORMAT csv, COMPRESSION zstd)'],
+    ['ndjson.gz', '(FORMAT json, COMPRESSION gzip)'],
+    ['ndjson.zst', '(FORMAT json, COMPRESSION zstd)'],
+  ])('a %s that was cut off is refused, of which DuckDB reads the rows that are there', async (name, how) => {
+    const whole = join(lake.folder, `whole.${name}`)
+    const cut = join(lake.folder, `cut.${name}`)
+    await using session = await roomy.engine.session()
+    await session.run(
+      `COPY (SELECT i AS id, hash(i)::VARCHAR AS v, 'end' AS w FROM range(60000) t(i)) TO '${whole}' ${how}`,
+    )
+    const bytes = await readFile(whole)
+    await writeFile(cut, bytes.subarray(0, Math.floor(bytes.byteLength * 0.9)))
+    expect(await lake.rows(`SELECT count(*) FROM '${whole}'`)).toEqual([[60_000n]])
+    const reader = name.startsWith('csv') ? 'read_csv' : 'read_ndjson'
+    for (const sql of [
+      `SELECT * FROM '${cut}' LIMIT 1`,
+      `SELECT count(*) FROM ${reader}('${lake.folder}/cut.${name}*')`,
+    ])
+      await expect(lake.rows(sql)).rejects.toMatchObject({ code: 'source/truncated', context: { file: cut } })
+    // It is whole again: what was found is of the file as it was.
+    await writeFile(cut, bytes)
+    expect(await lake.rows(`SELECT count(*) FROM '${cut}'`)).toEqual([[60_000n]])
+    await writeFile(cut, bytes.subarray(0, bytes.byteLength - 9))
+    await expect(lake.rows(`SELECT count(*) FROM '${cut}'`)).rejects.toMatchObject({ code: 'source/truncated' })
   })
 
   it('places of errors are those of the text that was written, before and behind a file (Q7)', async () => {

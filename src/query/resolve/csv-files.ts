@@ -17,6 +17,16 @@ import { type Replacement, replaceSpans } from './replace.ts'
 import { cteScopes } from './scopes.ts'
 
 const READERS = ['read_csv', 'read_csv_auto']
+/** Of their files only those that are cut off matter here. */
+const JSON_READERS = [
+  'read_json',
+  'read_json_auto',
+  'read_json_objects',
+  'read_json_objects_auto',
+  'read_ndjson',
+  'read_ndjson_auto',
+  'read_ndjson_objects',
+]
 /** A call with one of these is about rows that are left out. */
 const ABOUT_ROWS = ['ignore_errors', 'store_rejects']
 const ABOUT_LINES = ['max_line_size', 'maximum_line_size']
@@ -28,8 +38,8 @@ const OWN_BUFFER_BYTES = 32_000_000
 const OWN_LINE_BYTES = 2_000_000
 
 /** True where {@link csvFiles} may find something. */
-export function mayReadCsv({ sql }: StatementText): boolean {
-  return /\.csv|\.tsv|read_csv/i.test(sql)
+export function mayReadFiles({ sql }: StatementText): boolean {
+  return /\.csv|\.tsv|read_csv|json/i.test(sql)
 }
 
 export interface CsvReading {
@@ -40,6 +50,8 @@ export interface CsvReading {
   /** Files that an expression of SQL names, as DuckDB finds them; undefined where it names none. */
   readonly filesOf: (expression: string) => Promise<readonly string[] | undefined>
   readonly parameters: readonly SqlParameter[]
+  /** Rejects `source/truncated` for a compressed file that was cut off. */
+  readonly requireWhole: (file: string) => Promise<void>
 }
 
 /**
@@ -57,7 +69,9 @@ export async function csvFiles(statement: StatementText, reading: CsvReading): P
   const replacements: Replacement[] = []
   for (const read of reads) {
     const files = await filesOf(statement, read, literals, reading)
-    const tail = files === undefined ? undefined : await longestTail(files, read.lostAbove)
+    for (const file of files ?? []) await reading.requireWhole(file)
+    const isTailRead = files !== undefined && Number.isFinite(read.lostAbove)
+    const tail = isTailRead ? await longestTail(files, read.lostAbove) : undefined
     if (tail !== undefined && tail.bytes > read.lostAbove) throw lostLine(tail.file, read.lostAbove)
     // Files that are not known keep DuckDB's buffers: nobody can say how they end.
     if (bufferBytes === undefined || read.replacement === undefined || files === undefined) continue
@@ -122,11 +136,21 @@ function findReads(statement: StatementText, bufferBytes: number, isTable: (at: 
   const isCte = cteScopes(tokens)
   return [...tokens.of('word', 'string', 'quoted')].flatMap((at): CsvRead[] => {
     const token = tokens.at(at)
-    if (token?.kind === 'word') return READERS.includes(token.text.toLowerCase()) ? argument(tokens, at, setting) : []
+    if (token?.kind === 'word') {
+      const isJsonReader = JSON_READERS.includes(token.text.toLowerCase())
+      if (!isJsonReader && !READERS.includes(token.text.toLowerCase())) return []
+      return argument(tokens, at, setting).map((read) => (isJsonReader ? asJson(read) : read))
+    }
     const file = stringValue(token) ?? nameOf(token)
-    if (file === undefined || !isCsv(file) || !isTablePosition(tokens, at)) return []
-    return isCte(file, at) || isTable(at) ? [] : call(tokens, at, file, setting)
+    if (file === undefined || !isTablePosition(tokens, at) || isCte(file, at) || isTable(at)) return []
+    if (isJson(file)) return call(tokens, at, file, setting).map(asJson)
+    return isCsv(file) ? call(tokens, at, file, setting) : []
   })
+}
+
+/** JSON has no buffers that matter, and a line that is cut is told. */
+function asJson({ files }: CsvRead): CsvRead {
+  return { files, replacement: undefined, lostAbove: Number.POSITIVE_INFINITY }
 }
 
 /** One argument more, behind the others. */
@@ -183,6 +207,11 @@ function call(tokens: Tokens, at: number, file: string, setting: string): CsvRea
 /** Files that DuckDB takes for CSV where their name stands for a table (1.5.5, `ReadCSVReplacement`). */
 function isCsv(file: string): boolean {
   return /\.[ct]sv(\?.*)?(\.gz|\.zst)?$/i.test(file)
+}
+
+/** Files that DuckDB takes for JSON (`JSONFunctions::ReadJSONReplacement`). */
+function isJson(file: string): boolean {
+  return /\.(json|jsonl|ndjson)(\.gz|\.zst)?$/i.test(file)
 }
 
 /** What DuckDB calls a file in the place of a table: its name up to the first dot, and a pattern as it is written. */

@@ -45,7 +45,7 @@ export interface ResolveContext {
   readonly defaultNamespace: string | undefined
   readonly signal: AbortSignal | undefined
   /** How CSV files that the statement reads are read; undefined where it may read none. */
-  readonly csv?: Pick<CsvReading, 'bufferBytes' | 'parameters'> | undefined
+  readonly csv?: Pick<CsvReading, 'bufferBytes' | 'parameters' | 'requireWhole'> | undefined
 }
 
 /** Namespaces whose names mean something else to DuckDB; their views live in a schema of another name. */

@@ -2,12 +2,13 @@ import type { Catalog } from '../../catalog/index.ts'
 import type { ArrowOptions, Engine, Gate, ResultStream, RunOptions } from '../../engine/index.ts'
 import { IceboxError } from '../../base/index.ts'
 import type { ManifestCache } from '../../iceberg/index.ts'
+import type { WholeFiles } from '../../ingest/index.ts'
 import { csvBufferOfQuery } from '../../memory/index.ts'
 import type { ObjectStore } from '../../storage/index.ts'
 import type { StatementOptions, TableScanReport } from '../port.ts'
 import { mayLoseNulls } from '../pruning/lost-nulls.ts'
 import type { PlanReading } from '../pruning/plan.ts'
-import { mayReadCsv } from '../resolve/csv-files.ts'
+import { mayReadFiles } from '../resolve/csv-files.ts'
 import { replaceSpans, type Replacement } from '../resolve/replace.ts'
 import { resolveTables } from '../resolve/resolve.ts'
 import type { ResolvedTable } from '../resolve/resolved-table.ts'
@@ -34,6 +35,8 @@ export interface QueryParts {
   readonly spaces: Spaces
   readonly shapes: ShapeCache
   readonly manifests: ManifestCache
+  /** Compressed files that statements have read. */
+  readonly wholeFiles: WholeFiles
   readonly localFiles: boolean
   readonly maxValueBytes: number | undefined
   readonly arrow: ArrowOptions
@@ -124,8 +127,12 @@ export async function prepare(
       defaultNamespace,
       signal,
       csv:
-        parts.localFiles && mayReadCsv(query)
-          ? { bufferBytes: csvBufferOfQuery((await parts.engine()).plan), parameters: options.parameters ?? [] }
+        parts.localFiles && mayReadFiles(query)
+          ? {
+              bufferBytes: csvBufferOfQuery((await parts.engine()).plan),
+              parameters: options.parameters ?? [],
+              requireWhole: (file) => parts.wholeFiles.require(file, signal),
+            }
           : undefined,
     })
     replacements = resolution.replacements

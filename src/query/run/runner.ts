@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { IceboxError } from '../../base/index.ts'
 import { Gate, requireParameters } from '../../engine/index.ts'
+import { WholeFiles } from '../../ingest/index.ts'
 import type { QueryServices, StatementOptions, StatementResult } from '../port.ts'
 import { quoteText } from '../text/names.ts'
 import { splitStatements, type StatementText } from '../text/statements.ts'
@@ -43,6 +44,7 @@ export class QueryRunner implements AsyncDisposable {
       spaces: new Spaces(SPACE_LIMITS),
       shapes: new ShapeCache({ maxFiles: MOST_SHAPES }),
       manifests: services.manifests,
+      wholeFiles: new WholeFiles(),
       localFiles: services.localFiles,
       maxValueBytes: services.maxValueBytes,
       arrow: services.arrow ?? {},
