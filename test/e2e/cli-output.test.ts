@@ -1,4 +1,5 @@
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { tableFromIPC } from 'apache-arrow'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { icebox, iceboxJson, rowsOf, type TemporaryFolder, temporaryFolder, until } from './support/cli.ts'
@@ -180,6 +181,17 @@ describe('a script', () => {
     })
     expect(piped.out).toBe('a\n1\na\n2\n')
     expect(piped.code).toBe(0)
+  })
+
+  it('.schema of all tables shows those that can be read beside one that cannot', async () => {
+    const damaged = folder.in('damaged')
+    await icebox(['init', damaged])
+    const tables = 'create schema s; create table s.a as select 1 as x; create table s.b as select 2 as y'
+    await icebox(['sql', tables], { cwd: damaged })
+    await rm(join(damaged, 'warehouse/s/a/metadata'), { recursive: true })
+    const { code, out } = await icebox(['sql'], { cwd: damaged, stdin: '.schema\n' })
+    expect(code).toBe(0)
+    expect(out).toMatch(/^s\.a\nstorage\/not-found: the current metadata of s\.a is missing: .*\ns\.b\n[^]*\ny +int/)
   })
 
   it('stops at the first error', async () => {

@@ -82,6 +82,29 @@ describe('a table whose writers remove old metadata', () => {
     await reader.commitTable(T, base, [], [set('mine')])
     expect((await writer.loadTable(T)).metadata.properties).toMatchObject({ mine: '1', 'at-3': '1' })
   })
+
+  it.each([
+    ['is lost to the catalog that it was adopted from', []],
+    [
+      'stays readable there when the first commit sets the property to false',
+      [{ 'write.metadata.delete-after-commit.enabled': 'false' }],
+    ],
+  ])('%s', async (_, first) => {
+    const owner = await open({ create: true })
+    await owner.createNamespace(['ns'])
+    const theirs = await owner.createTable(T, {
+      schema: SCHEMA,
+      properties: { 'write.metadata.delete-after-commit.enabled': 'true', 'write.metadata.previous-versions-max': '1' },
+    })
+    const adopter = await open({ create: true, path: join(folder, 'other.sqlite') })
+    await adopter.createNamespace(['ns'])
+    let ours = await adopter.registerTable(T, theirs.metadataLocation)
+    for (const updates of [...first, { a: '1' }, { b: '1' }, { c: '1' }])
+      ours = await adopter.commitTable(T, ours, [], [{ action: 'set-properties', updates }])
+    const reread = await open()
+    if (first.length === 0) await expect(reread.loadTable(T)).rejects.toMatchObject({ code: 'storage/not-found' })
+    else expect((await reread.loadTable(T)).metadataLocation).toBe(theirs.metadataLocation)
+  })
 })
 
 describe('the SQLite file', () => {

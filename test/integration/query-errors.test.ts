@@ -180,6 +180,20 @@ describe('errors of statements', () => {
     })
   })
 
+  it.each([
+    ["select 1 from Iceberg_Snapshots('s.orders')", 'iceberg_snapshots', 'iceberg', 'schema.table.snapshots'],
+    ["create table s.x as from iceberg_metadata('x')", 'iceberg_metadata', 'iceberg', 'schema.table.files'],
+    ["from iceberg_to_ducklake('a', 'b')", 'iceberg_to_ducklake', 'iceberg', 'iceberg_scan'],
+    ['select st_point(1, 2)', 'st_point', 'spatial', 'built in'],
+  ])('a function of an extension is refused without advice to install it: %s', async (sql, name, extension, remedy) => {
+    const failed = await failure(sql)
+    expect(failed).toMatchObject({ code: 'sql/unsupported', remedy: expect.stringContaining(remedy) })
+    const at = sql.toLowerCase().indexOf(name) + 1
+    expect(failed.message.toLowerCase()).toMatch(
+      new RegExp(`^${name} is a function of duckdb's extension ${extension}, .*\\(line 1, column ${at}\\)`),
+    )
+  })
+
   it('leaves values alone that look like names of views', async () => {
     expect((await failure("select 'joe@123.com'::int")).message).toContain("'joe@123.com'")
   })

@@ -253,6 +253,8 @@ describe('arguments of iceberg_scan', () => {
   it.each([
     ["snapshot_from_id => 'x'", "'x'"],
     ["snapshot_from_timestamp => 'soon'", "'soon'"],
+    ['snapshot_from_timestamp => NULL::TIMESTAMP', 'NULL::TIMESTAMP'],
+    ["allow_moved_paths => 'x'", "'x'"],
   ])('%s that cannot be read is refused with its value', async (argument, value) => {
     const folder = join(lake.folder, 'arguments')
     await writeMetadata(folder, 'v1.metadata.json', bareV1(folder, {}))
@@ -260,5 +262,38 @@ describe('arguments of iceberg_scan', () => {
       code: 'sql/syntax',
       message: expect.stringContaining(value),
     })
+  })
+
+  it('take values that are typed, cast or reckoned', async () => {
+    const folder = join(lake.folder, 'typed')
+    const [older, newer] = [1_500_000_000_000, 1_600_000_000_000]
+    const first = await writeRows(lake, join(folder, 'data/a.parquet'), `${NAMES} WHERE id < 3`)
+    await writeV1Manifest(join(folder, 'metadata/m0.avro'), 7, [{ location: first.path, file: first }])
+    const snapshots: Json = [
+      { 'snapshot-id': 7, 'timestamp-ms': older, manifests: [`${folder}/metadata/m0.avro`] },
+      { 'snapshot-id': 8, 'timestamp-ms': newer, manifests: [] },
+    ]
+    const log = [
+      { 'snapshot-id': 7, 'timestamp-ms': older },
+      { 'snapshot-id': 8, 'timestamp-ms': newer },
+    ]
+    await writeMetadata(
+      folder,
+      'v1.metadata.json',
+      bareV1(folder, { 'current-snapshot-id': 8, snapshots, 'snapshot-log': log }),
+    )
+    const rows = (argument: string) => rowsOf(`iceberg_scan('${folder}', ${argument})`)
+    for (const time of [
+      "TIMESTAMP '2020-09-13 12:26:39'",
+      "'2020-09-13 12:26:39'::TIMESTAMP",
+      "CAST('2020-09-13 12:26:39' AS TIMESTAMP)",
+      "TIMESTAMPTZ '2020-09-13 14:26:39+02'",
+      "'2020-09-13T12:26:39Z'",
+      "DATE '2020-09-14' - INTERVAL 1 DAY",
+    ]) {
+      expect(await rows(`snapshot_from_timestamp => ${time}`), time).toEqual(ROWS.slice(0, 2))
+    }
+    expect(await rows("snapshot_from_timestamp => TIMESTAMP '2020-09-13 12:26:41', version => '1'")).toEqual([])
+    expect(await rows('snapshot_from_id => 7::UBIGINT')).toEqual(ROWS.slice(0, 2))
   })
 })

@@ -112,9 +112,9 @@ const full = (): Document => ({
   ],
   'snapshot-log': [
     { 'snapshot-id': 3051729675574597004n, 'timestamp-ms': 1515100955770 },
-    { 'snapshot-id': 3055729675574597004n, 'timestamp-ms': 1555100955770 },
+    { 'snapshot-id': 3055729675574597004n, 'timestamp-ms': 1555100955770, odd: { a: 9_007_199_254_740_993n } },
   ],
-  'metadata-log': [{ 'metadata-file': 's3://bucket/x.metadata.json', 'timestamp-ms': 1515100 }],
+  'metadata-log': [{ 'metadata-file': 's3://bucket/x.metadata.json', 'timestamp-ms': 1515100, odd: [null] }],
   statistics: [{ 'snapshot-id': 3055729675574597004n, 'statistics-path': 's3://a/b/stats.puffin' }],
   'some-future-key': { deep: [1, 9_007_199_254_740_993n, null] },
 })

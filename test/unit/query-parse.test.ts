@@ -296,14 +296,24 @@ describe('references', () => {
 
   it('of iceberg_scan are its place and arguments', () => {
     const { scans } = findReferences(
-      one("select * from iceberg_scan('/x/t', version => '3', allow_moved_paths = true) i"),
+      one(
+        "select * from iceberg_scan('/x/t', version => '3', snapshot_from_timestamp := greatest(TIMESTAMP '2024-01-01', now()), allow_moved_paths = true) i",
+      ),
     )
     expect(scans).toMatchObject([{ path: '/x/t', start: 14 }])
-    expect([...(scans[0]?.options ?? [])]).toEqual([
-      ['version', '3'],
+    expect([...(scans[0]?.options ?? [])].map(([name, { expression }]) => [name, expression])).toEqual([
+      ['version', "'3'"],
+      ['snapshot_from_timestamp', "greatest(TIMESTAMP '2024-01-01', now())"],
       ['allow_moved_paths', 'true'],
     ])
   })
+
+  it.each(["'/x/t' version => '3'", "'/x/t', '3'", "'/x/t', version =>", "'/x/t', version => '3',"])(
+    'of iceberg_scan that are not written name => value are refused: %s',
+    (inside) => {
+      expect(() => findReferences(one(`select * from iceberg_scan(${inside})`))).toThrow('name => value')
+    },
+  )
 })
 
 describe('replaced text', () => {

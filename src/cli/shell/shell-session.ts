@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { resolve } from 'node:path'
-import { IceboxError, messageOf, systemCode } from '../../base/index.ts'
+import { IceboxError, isIceboxError, messageOf, systemCode } from '../../base/index.ts'
 import type { CommandLakehouse } from '../../lakehouse/api.ts'
 import { runScript } from '../commands/run-script.ts'
 import { DEFAULT_MAX_ROWS, parseMaxRows, presentation, type SqlOptions } from '../commands/sql-options.ts'
@@ -161,26 +161,40 @@ export class ShellSession {
   }
 
   async #schema(table: string | undefined): Promise<void> {
-    const names = table === undefined ? await this.#lake.tableNames() : [table]
-    const { stdout } = this.#context.io
+    if (table !== undefined) return this.#columns(table.replace(/;$/, ''))
+    const names = await this.#lake.tableNames()
     for (const name of names.slice(0, MAX_SCHEMA_TABLES)) {
-      const described = await this.#lake.describeTable(name.replace(/;$/, ''))
-      const columns = [
-        { name: 'column', align: 'left' },
-        { name: 'type', align: 'left' },
-        { name: 'null', align: 'left' },
-      ] as const
-      const rows = described.columns.map((column) => [
-        visibleText(column.name),
-        column.type,
-        column.required ? 'not null' : '',
-      ])
-      await stdout.write(
-        `${this.#context.outStyle.bold(visibleText(described.table))}\n${smallTable(columns, rows, stdout.width, this.#context.outStyle)}\n`,
-      )
+      try {
+        await this.#columns(name)
+      } catch (error) {
+        // One that cannot be read is named, and does not keep the others from being shown.
+        if (!isIceboxError(error, 'iceberg/') && !isIceboxError(error, 'storage/') && !isIceboxError(error, 'lake/'))
+          throw error
+        const { bold } = this.#context.outStyle
+        const problem = visibleText(`${error.code}: ${error.message}`)
+        await this.#context.io.stdout.write(`${bold(visibleText(name))}\n${problem}\n`)
+      }
     }
     if (names.length > MAX_SCHEMA_TABLES)
       await this.#context.note(`${names.length - MAX_SCHEMA_TABLES} more tables; .schema TABLE shows one`)
+  }
+
+  async #columns(table: string): Promise<void> {
+    const { stdout } = this.#context.io
+    const described = await this.#lake.describeTable(table)
+    const columns = [
+      { name: 'column', align: 'left' },
+      { name: 'type', align: 'left' },
+      { name: 'null', align: 'left' },
+    ] as const
+    const rows = described.columns.map((column) => [
+      visibleText(column.name),
+      column.type,
+      column.required ? 'not null' : '',
+    ])
+    await stdout.write(
+      `${this.#context.outStyle.bold(visibleText(described.table))}\n${smallTable(columns, rows, stdout.width, this.#context.outStyle)}\n`,
+    )
   }
 
   async #mode(format: string | undefined): Promise<void> {

@@ -80,10 +80,22 @@ export function snapshotRefToJson(ref: SnapshotRef): Json {
 
 export function parseSnapshotLogEntry(json: Json, place: Place): SnapshotLogEntry {
   const object = asObject(json, place)
-  return { timestampMs: object.long('timestamp-ms'), snapshotId: object.long('snapshot-id') }
+  return { timestampMs: object.long('timestamp-ms'), snapshotId: object.long('snapshot-id'), ...object.extra() }
+}
+
+export function snapshotLogEntryToJson({ snapshotId, timestampMs, extra }: SnapshotLogEntry): Json {
+  return { 'snapshot-id': snapshotId, 'timestamp-ms': timestampMs, ...extraJson(extra) }
 }
 
 export function parseMetadataLogEntry(json: Json, place: Place): MetadataLogEntry {
   const object = asObject(json, place)
-  return { timestampMs: object.long('timestamp-ms'), metadataFile: object.string('metadata-file') }
+  return {
+    timestampMs: object.long('timestamp-ms'),
+    metadataFile: object.string('metadata-file'),
+    ...object.extra(),
+  }
+}
+
+export function metadataLogEntryToJson({ metadataFile, timestampMs, extra }: MetadataLogEntry): Json {
+  return { 'metadata-file': metadataFile, 'timestamp-ms': timestampMs, ...extraJson(extra) }
 }

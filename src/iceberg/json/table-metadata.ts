@@ -16,11 +16,13 @@ import {
 import { ListPrinter } from './print-list.ts'
 import { extraJson, parseSchema, schemaToJson } from './schema.ts'
 import {
+  metadataLogEntryToJson,
   noneAsUndefined,
   parseMetadataLogEntry,
   parseSnapshot,
   parseSnapshotLogEntry,
   parseSnapshotRef,
+  snapshotLogEntryToJson,
   snapshotRefToJson,
   snapshotToJson,
 } from './snapshot.ts'
@@ -263,11 +265,7 @@ export function encodeTableMetadata(metadata: TableMetadata): Uint8Array {
   putList('snapshot-log', snapshotLogPrinter.print(metadata.snapshotLog))
   for (const [key, value] of Object.entries(extraJson(metadata.extra)))
     parts.push(`${printJson(key)}:${printJson(value)},`)
-  const metadataLog = metadata.metadataLog.map((entry) => ({
-    'metadata-file': entry.metadataFile,
-    'timestamp-ms': entry.timestampMs,
-  }))
-  parts.push(`"metadata-log":${printJson(metadataLog)}`)
+  parts.push(`"metadata-log":${printJson(metadata.metadataLog.map(metadataLogEntryToJson))}`)
   return Buffer.concat(['{', ...parts, '}'].map((part) => (typeof part === 'string' ? Buffer.from(part) : part)))
 }
 
@@ -282,6 +280,4 @@ const snapshotPrinter = (version: 1 | 2 | 3) => {
   })
 }
 const snapshotPrinters = { 1: snapshotPrinter(1), 2: snapshotPrinter(2), 3: snapshotPrinter(3) }
-const snapshotLogPrinter = new ListPrinter<SnapshotLogEntry>(
-  (entry) => `{"snapshot-id":${entry.snapshotId},"timestamp-ms":${entry.timestampMs}}`,
-)
+const snapshotLogPrinter = new ListPrinter<SnapshotLogEntry>((entry) => printJson(snapshotLogEntryToJson(entry)))

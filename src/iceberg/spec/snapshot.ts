@@ -32,8 +32,10 @@ export interface SnapshotRef {
 export interface SnapshotLogEntry {
   readonly timestampMs: bigint
   readonly snapshotId: bigint
+  readonly extra?: Readonly<Record<string, unknown>>
 }
 export interface MetadataLogEntry {
   readonly timestampMs: bigint
   readonly metadataFile: string
+  readonly extra?: Readonly<Record<string, unknown>>
 }

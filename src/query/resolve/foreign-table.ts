@@ -1,14 +1,32 @@
 import { isAbsolute, resolve } from 'node:path'
 import { IceboxError, isIceboxError } from '../../base/index.ts'
+import type { EngineSession } from '../../engine/index.ts'
 import { readTableMetadata, schemaOf, snapshotAt, type SnapshotSelector } from '../../iceberg/index.ts'
 import { fileUri, joinUri, type ObjectStore } from '../../storage/index.ts'
 import type { StatementText } from '../text/statements.ts'
 import { statementError, unsupported } from '../text/statements.ts'
 import { relocated } from './relocated-store.ts'
+import { flooredMilliseconds } from './milliseconds.ts'
 import type { ScanCall } from './references.ts'
 import type { ResolvedTable } from './resolved-table.ts'
 
-const OPTIONS = ['version', 'snapshot_from_id', 'snapshot_from_timestamp', 'allow_moved_paths']
+/** What each argument takes. */
+const OPTIONS: Readonly<Record<string, string>> = {
+  version: 'the number or name of a version in quotes',
+  snapshot_from_id: 'the id of a snapshot',
+  snapshot_from_timestamp: 'a time such as 2024-01-31 12:00:00',
+  allow_moved_paths: 'true or false',
+}
+
+/** Text without a zone is in UTC, as in DuckDB; what has a zone is a moment. */
+const MICROSECONDS = (value: string) =>
+  `CASE WHEN typeof(${value}) = 'TIMESTAMP WITH TIME ZONE' THEN epoch_us(CAST(${value} AS TIMESTAMPTZ)) ` +
+  `ELSE epoch_us(CAST(${value} AS TIMESTAMP)) END`
+const AS_READ: Readonly<Record<string, (value: string) => string>> = {
+  snapshot_from_id: (value) => `CAST(${value} AS UBIGINT)`,
+  snapshot_from_timestamp: MICROSECONDS,
+  allow_moved_paths: (value) => `CAST(${value} AS BOOLEAN)`,
+}
 
 /**
  * The table of `iceberg_scan('metadata file or table folder')`, without adopting it. Arguments as in DuckDB's iceberg
@@ -18,18 +36,16 @@ export async function readForeignTable(
   scan: ScanCall,
   io: ObjectStore,
   statement: StatementText,
+  session: EngineSession,
+  signal: AbortSignal | undefined,
 ): Promise<Omit<ResolvedTable, 'schemaName' | 'viewName'>> {
-  for (const name of scan.options.keys()) {
-    if (!OPTIONS.includes(name)) {
-      throw unsupported(statement, scan.start, `iceberg_scan has no argument ${name} here`, `use ${OPTIONS.join(', ')}`)
-    }
-  }
+  const values = await valuesOf(scan, statement, session, signal)
   const root = locationOf(scan.path)
-  const metadataLocation = await metadataFileOf(root, scan.options.get('version'), io)
+  const metadataLocation = await metadataFileOf(root, values.get('version'), io)
   const metadata = await readTableMetadata(io, metadataLocation)
-  const selector = selectorOf(scan, statement)
+  const selector = selectorOf(values)
   const pinned = selector === undefined ? undefined : snapshotAt(metadata, selector)
-  const moved = scan.options.get('allow_moved_paths')?.toLowerCase() === 'true'
+  const moved = values.get('allow_moved_paths') === 'true'
   const folder = metadataLocation.replace(/\/metadata\/[^/]*$/, '')
   const relocation = moved ? relocated(io, metadata.location, folder) : { io, locate: (uri: string) => uri }
   return {
@@ -43,22 +59,44 @@ export async function readForeignTable(
   }
 }
 
-/** The snapshot that the arguments ask for. Rejects `sql/syntax` for a value that is no id or no time. */
-function selectorOf({ options, start }: ScanCall, statement: StatementText): SnapshotSelector | undefined {
-  const id = options.get('snapshot_from_id')
-  if (id !== undefined) {
-    if (/^-?\d+$/.test(id)) return { snapshotId: BigInt(id) }
-    throw statementError(statement, start, `snapshot_from_id takes the id of a snapshot, not '${id}'`)
+/**
+ * The arguments' values as text, which the engine finds: they may be cast or reckoned (`now() - INTERVAL 1 DAY`). Rejects
+ * `sql/syntax` for what an argument does not take.
+ */
+async function valuesOf(
+  { options, start }: ScanCall,
+  statement: StatementText,
+  session: EngineSession,
+  signal: AbortSignal | undefined,
+): Promise<ReadonlyMap<string, string>> {
+  const values = new Map<string, string>()
+  for (const [name, argument] of options) {
+    const takes = Object.hasOwn(OPTIONS, name) ? OPTIONS[name] : undefined
+    if (takes === undefined) {
+      const remedy = `use ${Object.keys(OPTIONS).join(', ')}`
+      throw unsupported(statement, start, `iceberg_scan has no argument ${name} here`, remedy)
+    }
+    const value = AS_READ[name]?.(`(${argument.expression})`) ?? `(${argument.expression})`
+    const refused = () =>
+      statementError(statement, argument.start, `${name} takes ${takes}, not ${argument.expression}`)
+    const rows = await session
+      .all(`SELECT CAST(${value} AS VARCHAR) AS v`, signal === undefined ? {} : { signal })
+      .catch((error: unknown) => {
+        throw isIceboxError(error, 'sql/') ? refused() : error
+      })
+    const text = rows[0]?.['v']
+    if (typeof text !== 'string') throw refused()
+    values.set(name, text)
   }
-  const time = options.get('snapshot_from_timestamp')
-  if (time === undefined) return undefined
-  const timestampMs = Date.parse(time.includes('Z') ? time : `${time.replace(' ', 'T')}Z`)
-  if (Number.isSafeInteger(timestampMs)) return { timestampMs: BigInt(timestampMs) }
-  throw statementError(
-    statement,
-    start,
-    `snapshot_from_timestamp takes a time such as 2024-01-31 12:00:00, not '${time}'`,
-  )
+  return values
+}
+
+/** The snapshot that the arguments ask for. */
+function selectorOf(values: ReadonlyMap<string, string>): SnapshotSelector | undefined {
+  const id = values.get('snapshot_from_id')
+  if (id !== undefined) return { snapshotId: BigInt(id) }
+  const time = values.get('snapshot_from_timestamp')
+  return time === undefined ? undefined : { timestampMs: flooredMilliseconds(BigInt(time)) }
 }
 
 function locationOf(path: string): string {

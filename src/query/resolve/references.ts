@@ -1,7 +1,7 @@
 import type { StatementText } from '../text/statements.ts'
 import { statementError, unsupported } from '../text/statements.ts'
 import { type NameChain, nameChains } from '../text/names.ts'
-import { isKeyword, nameOf, stringValue, type Tokens } from '../text/tokenizer.ts'
+import { isKeyword, nameOf, stringValue, type Token, type Tokens } from '../text/tokenizer.ts'
 import {
   closingBracket,
   isAlias,
@@ -30,10 +30,16 @@ export interface TableReference {
   readonly travel: TravelClause | undefined
 }
 
+/** A value as text still: `TIMESTAMP '2024-01-01'`, `7::UBIGINT`. */
+export interface ScanArgument {
+  readonly expression: string
+  readonly start: number
+}
+
 /** `iceberg_scan('…')` with its arguments. */
 export interface ScanCall {
   readonly path: string
-  readonly options: ReadonlyMap<string, string>
+  readonly options: ReadonlyMap<string, ScanArgument>
   readonly start: number
   readonly end: number
 }
@@ -149,22 +155,35 @@ function scanCall(statement: StatementText, chain: NameChain, open: number): Sca
       "write iceberg_scan('/path/to/table')",
     )
   }
-  const options = new Map<string, string>()
-  for (let at = 1; at < inside.length; at += 4) {
-    const [comma, name, arrow, value] = inside.slice(at, at + 4)
+  const options = new Map<string, ScanArgument>()
+  for (const [comma, name, arrow, ...value] of argumentsBehindFirst(inside, closeToken.depth + 1)) {
     const key = nameOf(name)?.toLowerCase()
-    if (
-      comma?.text !== ',' ||
-      key === undefined ||
-      (arrow?.text !== '=>' && arrow?.text !== ':=' && arrow?.text !== '=')
-    ) {
+    const [first] = value
+    const last = value.at(-1)
+    const isNamed = comma?.text === ',' && (arrow?.text === '=>' || arrow?.text === ':=' || arrow?.text === '=')
+    if (key === undefined || !isNamed || first === undefined || last === undefined) {
       throw statementError(
         statement,
         comma?.start ?? chain.start,
         'the arguments of iceberg_scan are written name => value',
       )
     }
-    options.set(key, stringValue(value) ?? value?.text ?? '')
+    const parameter = value.find((token) => token.kind === 'parameter')
+    if (parameter !== undefined) {
+      throw unsupported(statement, parameter.start, 'a parameter in iceberg_scan (…)', 'write the value as a literal')
+    }
+    options.set(key, { expression: statement.sql.slice(first.start, last.end), start: first.start })
   }
   return { path, options, start: chain.start, end: closeToken.end }
+}
+
+/** The tokens of each argument but the first, with the comma before it; `depth` is the one between the call's brackets. */
+function argumentsBehindFirst(inside: readonly Token[], depth: number): Token[][] {
+  const found: Token[][] = []
+  for (const token of inside.slice(1)) {
+    const isNext = token.text === ',' && token.depth === depth
+    if (isNext || found.length === 0) found.push([])
+    found.at(-1)?.push(token)
+  }
+  return found
 }

@@ -15,6 +15,7 @@ import { placeOf } from '../text/place.ts'
 import { type StatementText, statementError, unsupported } from '../text/statements.ts'
 import { CatalogNames } from './names-in-catalog.ts'
 import { csvFiles, type CsvReading } from './csv-files.ts'
+import { flooredMilliseconds } from './milliseconds.ts'
 import { findReferences, type TableReference, type TravelClause } from './references.ts'
 import type { Replacement } from './replace.ts'
 import type { ResolvedTable } from './resolved-table.ts'
@@ -104,7 +105,7 @@ export async function resolveTables(statement: StatementText, context: ResolveCo
     qualified.push({ chain: reference.chain, label: tableText(found.identifier) })
   const renamed = qualifiedColumns(statement, qualified, read)
   for (const [at, scan] of scans.entries()) {
-    const table = await readForeignTable(scan, context.io, statement)
+    const table = await readForeignTable(scan, context.io, statement, context.session, context.signal)
     resolver.addForeign(table, scan, at + 1)
   }
   const { csv } = context
@@ -369,10 +370,7 @@ class Resolver {
         `the ${travel.by} is null`,
         TRAVEL_VALUES[travel.by],
       )
-    if (travel.by === 'timestamp') {
-      const micros = BigInt(text)
-      return { timestampMs: micros >= 0n ? micros / 1000n : (micros - 999n) / 1000n }
-    }
+    if (travel.by === 'timestamp') return { timestampMs: flooredMilliseconds(BigInt(text)) }
     return loaded.metadata.refs[text] === undefined && /^\d+$/.test(text) ? { snapshotId: BigInt(text) } : { ref: text }
   }
 }

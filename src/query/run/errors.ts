@@ -8,6 +8,7 @@ import { placeOf } from '../text/place.ts'
 import type { StatementText } from '../text/statements.ts'
 import { isKeyword, type Token } from '../text/tokenizer.ts'
 import { MISFIT } from '../views/stored-type.ts'
+import { extensionFunction } from './extension-function.ts'
 
 const MOST_TABLES_COMPARED = 5000
 
@@ -34,6 +35,8 @@ export async function explainError(
     })
   }
   if (!isIceboxError(error, 'sql/') && !isIceboxError(error, 'engine/failed')) return error
+  const unloaded = extensionFunction(error.message, statement)
+  if (unloaded !== undefined) return unloaded
   const isCutShort = /syntax error at end of input/.test(error.message)
   const sentOffset = isCutShort ? sent.length : offsetOf(error.message, sent)
   const fault = faultWithoutPlace(error.message, statement)
