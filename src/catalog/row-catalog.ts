@@ -183,7 +183,8 @@ export class RowCatalog implements Catalog {
     if (await this.tableExists(table)) throw tableExists(table)
     // Other tools want a URI where Icebox takes a bare path too.
     const named = metadataLocation.startsWith('/') ? fileUri(metadataLocation) : metadataLocation
-    const location = await metadataFileOf(named.replace(/\/+$/, ''), this.parts.io)
+    const isFile = (await this.parts.io.head(named).catch(notFoundAsUndefined)) !== undefined
+    const location = isFile ? named : await metadataFileOf(named.replace(/\/+$/, ''), this.parts.io)
     const metadata = await readTableMetadata(this.parts.io, location)
     const adopted = { metadata, metadataLocation: location }
     const moved = await movedTable(this.parts.io, metadata, location)
@@ -300,4 +301,8 @@ function refuseReserved(keys: readonly string[]): void {
     remedy: 'choose another name for the property',
     context: { property: EXISTS_PROPERTY },
   })
+}
+
+function notFoundAsUndefined(error: unknown): undefined {
+  if (!isIceboxError(error, 'storage/not-found')) throw error
 }
