@@ -1,5 +1,6 @@
 export { commitTarget } from './commit-target.ts'
 export { movedRoot, movedTable } from './moved.ts'
+export { metadataFileOf } from './metadata-file.ts'
 export { tableText } from './names.ts'
 export { openMemoryCatalog, openSqliteCatalog } from './open.ts'
 export type { Catalog, CreateTableRequest, TableIdentifier } from './port.ts'

@@ -12,6 +12,7 @@ import { fileUri } from '../storage/index.ts'
 import { commitChange, commitCreation, tableExists, tableGone } from './commit.ts'
 import { MetadataCache } from './metadata-cache.ts'
 import { missingMetadata, movedError, movedTable, refuseCopy, refuseMoved } from './moved.ts'
+import { metadataFileOf } from './metadata-file.ts'
 import { checkTableName, namespaceKey, namespaceOf, tableText } from './names.ts'
 import { namespaceNotFound, tableNotFound } from './not-found.ts'
 import type { CatalogOptions, CatalogParts } from './parts.ts'
@@ -181,7 +182,9 @@ export class RowCatalog implements Catalog {
     await this.needNamespace(table.namespace)
     if (await this.tableExists(table)) throw tableExists(table)
     // Other tools want a URI where Icebox takes a bare path too.
-    const location = metadataLocation.startsWith('/') ? fileUri(metadataLocation) : metadataLocation
+    const named = metadataLocation.startsWith('/') ? fileUri(metadataLocation) : metadataLocation
+    const isFile = (await this.parts.io.head(named).catch(notFoundAsUndefined)) !== undefined
+    const location = isFile ? named : await metadataFileOf(named.replace(/\/+$/, ''), this.parts.io)
     const metadata = await readTableMetadata(this.parts.io, location)
     const adopted = { metadata, metadataLocation: location }
     const moved = await movedTable(this.parts.io, metadata, location)
@@ -298,4 +301,8 @@ function refuseReserved(keys: readonly string[]): void {
     remedy: 'choose another name for the property',
     context: { property: EXISTS_PROPERTY },
   })
+}
+
+function notFoundAsUndefined(error: unknown): undefined {
+  if (!isIceboxError(error, 'storage/not-found')) throw error
 }

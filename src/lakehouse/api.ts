@@ -168,7 +168,7 @@ export interface CommandLakehouse extends AsyncDisposable {
   tableNames(): Promise<readonly string[]>
   tables(): Promise<readonly TableListing[]>
   describeTable(table: string): Promise<TableDescription>
-  /** Adopts a table that another tool wrote. */
+  /** Adopts a table that another tool wrote, by its metadata file or, of its folder, the newest. */
   registerTable(table: string, metadataFile: string): Promise<TableDescription>
   /** Mends tables whose folder was moved; all tables of the lakehouse when none is named. */
   relocate(tables?: readonly string[]): Promise<readonly RelocateSummary[]>

@@ -139,7 +139,7 @@ export class Lakehouse implements CommandLakehouse {
     // Everything beyond the process itself: an import that keeps its plan is over it only when the budget is.
     const planBytes = Math.max(0, budgetBytes - governor.heldBy('process'))
     using running = await governor.operation({ name: operation, planBytes, signal })
-    const meter = startMeter(governor, operation, this.#parts.isProfiled)
+    const meter = startMeter(this.#parts.process, operation, this.#parts.isProfiled)
     try {
       const services = await ingestServices(this.#parts, operation)
       const report = (step: ImportStep) => onProgress?.({ ...step, rssBytes: ownMemory().rssBytes, budgetBytes })

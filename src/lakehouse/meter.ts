@@ -2,8 +2,12 @@ import { type Governor, type MemoryBill, recommend } from '../memory/index.ts'
 import type { Meter, OperationFigures } from '../query/index.ts'
 
 /** Starts to measure an operation: time, CPU of the process, and its memory bill; with a profile, over its time. */
-export function startMeter(governor: Governor, operation: string, profile: boolean): Meter {
-  const bill = governor.bill(operation, { profile })
+export function startMeter(
+  shared: { readonly governor: Governor; readonly leastBudgetBytes: number },
+  operation: string,
+  profile: boolean,
+): Meter {
+  const bill = shared.governor.bill(operation, { profile })
   const startedMs = performance.now()
   const cpuAtStart = process.cpuUsage()
   let stopped: OperationFigures | undefined
@@ -20,7 +24,9 @@ export function startMeter(governor: Governor, operation: string, profile: boole
       peakRssBytes: now.peakRssBytes,
       spilledBytes: now.spilledBytes,
       bill: now,
-      ...(profile && { recommendations: recommend({ operation, elapsedMs, bill: now }) }),
+      ...(profile && {
+        recommendations: recommend({ operation, elapsedMs, bill: now, leastBudgetBytes: shared.leastBudgetBytes }),
+      }),
     }
   }
   return {

@@ -97,7 +97,7 @@ export async function openParts(directory: string | undefined, options: OpenOpti
       engine: () => shared.engine(),
       manifests,
       journal,
-      startMeter: (operation) => startMeter(shared.governor, operation, options.profile === true),
+      startMeter: (operation) => startMeter(shared, operation, options.profile === true),
       admit: (kind, planBytes, signal) =>
         shared.governor.operation({
           name: `${kind} ${++admitted}`,

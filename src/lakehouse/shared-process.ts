@@ -9,6 +9,8 @@ import {
   Governor,
   heapBytes,
   ownMemory,
+  type EnginePlanInput,
+  leastBudgetBytes,
   planEngine,
   type PressureSettings,
   requireBudgetFits,
@@ -269,13 +271,22 @@ export class SharedProcess {
     await collectAndSweep()
   }
 
+  /** The smallest budget that this process could be given, by what it takes itself. */
+  get leastBudgetBytes(): number {
+    return leastBudgetBytes(this.#planInput(this.budgetBytes))
+  }
+
   #plan(budgetBytes: number): EnginePlan {
-    return planEngine({
+    return planEngine(this.#planInput(budgetBytes))
+  }
+
+  #planInput(budgetBytes: number): EnginePlanInput {
+    return {
       budgetBytes,
       baseBytes: this.#baseBytes,
       cores: this.#first.threads ?? availableParallelism(),
       allocator: allocatorControl(),
-    })
+    }
   }
 
   /** For what others have left of the budget, but never less than the engine needs: that may just fit. */

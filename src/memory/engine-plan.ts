@@ -61,18 +61,25 @@ export const LEAST_ENGINE_BYTES = 48 * MiB
 const SORT_BYTES_PER_THREAD = 128 * MiB
 const COPY_BYTES_PER_THREAD = 24 * MiB
 
+/** The smallest budget with which a process of this base can run an engine. */
+export function leastBudgetBytes(input: EnginePlanInput): number {
+  return Math.ceil((input.baseBytes + headroomOf(input) + LEAST_ENGINE_BYTES) / (1 - OTHERS_SHARE) / 1e6) * 1e6
+}
+
+function headroomOf({ budgetBytes, allocator }: EnginePlanInput): number {
+  return HEADROOM_BYTES[allocator] + Math.min(MOST_FOR_LARGE, Math.max(0, budgetBytes - SMALL_BUDGET) * LARGE_SHARE)
+}
+
 /**
  * Divides the budget: engine limit = budget - base - headroom - a small share for others.
  * Rejects `memory/budget-too-small` with the smallest budget that this process can keep.
  */
 export function planEngine(input: EnginePlanInput): EnginePlan {
-  const largeBytes = Math.max(0, input.budgetBytes - SMALL_BUDGET) * LARGE_SHARE
-  const headroomBytes = HEADROOM_BYTES[input.allocator] + Math.min(MOST_FOR_LARGE, largeBytes)
+  const headroomBytes = headroomOf(input)
   const othersBytes = input.budgetBytes * OTHERS_SHARE
   const memoryLimitBytes = Math.floor(input.budgetBytes - input.baseBytes - headroomBytes - othersBytes)
   if (memoryLimitBytes < LEAST_ENGINE_BYTES) {
-    const leastBytes =
-      Math.ceil((input.baseBytes + headroomBytes + LEAST_ENGINE_BYTES) / (1 - OTHERS_SHARE) / 1e6) * 1e6
+    const leastBytes = leastBudgetBytes(input)
     throw new IceboxError('memory/budget-too-small', {
       message: `a budget of ${formatBytes(input.budgetBytes)} is too small: the process takes ${formatBytes(input.baseBytes)}, the engine at least ${formatBytes(LEAST_ENGINE_BYTES)} and ${formatBytes(headroomBytes)} around it`,
       remedy: `set performance.memory.max_usage to ${formatBytes(leastBytes)} or more`,

@@ -16,6 +16,7 @@ export {
   type EnginePlan,
   type EnginePlanInput,
   expectedBaseBytes,
+  leastBudgetBytes,
   planEngine,
 } from './engine-plan.ts'
 export { Governor, type GovernorOptions } from './governor.ts'

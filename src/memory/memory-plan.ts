@@ -149,13 +149,20 @@ export function memoryPlanText(plan: MemoryPlan): string[] {
   ]
   return [
     `memory plan: ${[`${threads} thread${threads === 1 ? '' : 's'}`, ...written].join(', ')}`,
-    `  needs ${formatBytes(leastBytes)} at least, ${formatBytes(wantedBytes)} to stay in memory; the engine has ${formatBytes(limitBytes)}${spillBytes > 0 ? `, so about ${formatBytes(spillBytes)} go to disk` : ''}`,
+    `  ${needsText(leastBytes, wantedBytes)}; the engine has ${formatBytes(limitBytes)}${spillBytes > 0 ? `, so about ${formatBytes(spillBytes)} go to disk` : ''}`,
     ...operators.map(
       (operator) =>
         `  ${operator.kind}: about ${formatCount(operator.rows)} rows, ${formatBytes(bytesOf(operator))}${operator.canSpill ? '' : ' that cannot go to disk'}`,
     ),
     ...passes,
   ]
+}
+
+/** What is held at once may be less than what the engine needs for any statement. */
+function needsText(leastBytes: number, wantedBytes: number): string {
+  return wantedBytes <= leastBytes
+    ? `needs ${formatBytes(leastBytes)}, with which it stays in memory`
+    : `needs ${formatBytes(leastBytes)} at least, ${formatBytes(wantedBytes)} to stay in memory`
 }
 
 function bytesOf({ rows, rowBytes }: HoldingOperator): number {

@@ -17,6 +17,13 @@ export function storageError(error: unknown, uri: string, action: StorageAction)
         context,
         cause: error,
       })
+    case 'EISDIR':
+      return new IceboxError('storage/io', {
+        message: `cannot ${action} ${uri}: it is a folder`,
+        remedy: 'name a file',
+        context,
+        cause: error,
+      })
     case 'EEXIST':
       return existsError(uri, error)
     case 'ENOSPC':

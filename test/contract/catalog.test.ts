@@ -277,6 +277,16 @@ for (const [kind, open] of Object.entries(kinds)) {
           'iceberg/invalid-metadata',
         )
         expect(await catalog.listTables(['ns'])).toEqual([table('again')])
+        await catalog.dropTable(table('again'))
+        for (const folder of [metadata.location, `${metadata.location}/`]) {
+          await catalog.registerTable(table('again'), folder)
+          expect(await catalog.metadataLocation(table('again')), folder).toBe(metadataLocation)
+          await catalog.dropTable(table('again'))
+        }
+        await expect(catalog.registerTable(table('x'), warehouse)).rejects.toMatchObject({
+          code: 'storage/not-found',
+          remedy: expect.stringContaining('the folder of the table'),
+        })
       })
 
       it('tells a table whose metadata file is gone from one that does not exist, and still drops it', async () => {

@@ -138,6 +138,17 @@ const CASES: readonly Case[] = [
   [{ kind: 'time' }, 'TIME', ['identity', 'bucket[16]'], [[`'22:31:08.000001'`, 81_068_000_001n]]],
 ]
 
+it('an hour beyond the 32 bits of the transform is refused in words about it, and the last within is taken', () => {
+  const hour = partitionKeySql({ kind: 'hour' }, { kind: 'timestamp' }, '"c"', 'h')
+  const decode = (key: string) => hour.decode(key)
+  expect([decode('2147483647'), decode('-2147483648')]).toEqual([2_147_483_647, -2_147_483_648])
+  for (const key of ['2147483648', '-2147483649']) {
+    expect(() => decode(key)).toThrow(
+      expect.objectContaining({ code: 'schema/mismatch', message: expect.stringContaining('transform hour') }),
+    )
+  }
+})
+
 describe('transforms in SQL give the values of the specification (I14)', () => {
   for (const [type, sqlType, transforms, values] of CASES) {
     it.each(transforms)(`${sqlType}: %s`, async (text) => {

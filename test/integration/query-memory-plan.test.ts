@@ -61,7 +61,7 @@ describe('EXPLAIN', () => {
   it('prints threads, bytes and what holds them', async () => {
     const text = await explain('explain select * from ns.t order by s')
     expect(text).toMatch(/memory plan: \d threads?/)
-    expect(text).toMatch(/needs \d.* at least, .* to stay in memory; the engine has 500 MB/)
+    expect(text).toMatch(/needs 50\.3 MB, with which it stays in memory; the engine has 500 MB/)
     expect(text).toMatch(/sort: about 50,000 rows, \d/)
     expect(text).not.toContain('go to disk')
   })

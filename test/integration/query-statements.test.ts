@@ -580,6 +580,12 @@ describe('DELETE', () => {
         code: 'sql/unsupported',
       })
     }
+    await lake.run('CREATE TABLE w.nested (s STRUCT(x INTEGER, y INTEGER)) PARTITIONED BY (s.x)')
+    for (const where of ['s.x IS NULL', 'S.X = 1', 'nested.s.x = 1']) {
+      await expect(lake.run(`DELETE FROM w.nested WHERE ${where}`), where).rejects.toMatchObject({
+        message: expect.stringContaining('a field inside a struct'),
+      })
+    }
     await expect(lake.run('DELETE FROM w.del WHERE nope = 1')).rejects.toMatchObject({ code: 'sql/unknown-column' })
     expect(await lake.rows('SELECT count(*) FROM w.del')).toEqual([[30n]])
     expect(await lake.run('DELETE FROM w.del WHERE v >= $1', [60])).toMatchObject([

@@ -302,6 +302,15 @@ describe('manifests', () => {
     expect(upgraded.map((one) => one.dataFile.firstRowId)).toEqual([800n, undefined, undefined])
   })
 
+  it('that are not there are told as what a snapshot names, with what to do', async () => {
+    const io = new MemoryStore()
+    await expect(readManifestList(io, 'memory:///gone.avro')).rejects.toMatchObject({
+      code: 'storage/not-found',
+      message: expect.stringContaining('a snapshot of the table names memory:///gone.avro'),
+      remedy: expect.stringContaining('from a copy'),
+    })
+  })
+
   it('refuse entries that do not belong', async () => {
     const io = new MemoryStore()
     const write = (one: ManifestEntry) => writeManifest(io, 'memory:///no.avro', { ...common, entries: [one] })

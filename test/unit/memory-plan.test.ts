@@ -45,6 +45,12 @@ describe('the plan of a statement', () => {
     ).toContain('in 5 passes')
   })
 
+  it('of a trivial statement does not say that it needs more at least than to stay in memory', () => {
+    const text = memoryPlanText(planStatement({ operators: [], scannedBytes: 682 }, engine(300, 2))).join('\n')
+    expect(text).toContain('needs 50.3 MB, with which it stays in memory; the engine has 315 MB')
+    expect(text).not.toContain('at least')
+  })
+
   it('needs at least what cannot go to disk', () => {
     const texts: HoldingOperator = { kind: 'group by', rows: 5_000_000, rowBytes: 60, canSpill: false }
     const plan = planStatement({ operators: [texts], scannedBytes: 0 }, engine(300, 2))

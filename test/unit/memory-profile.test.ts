@@ -70,10 +70,19 @@ const BILL: MemoryBill = {
   pressure: { rungs: {}, sourcePauses: 0, sourcePausedMs: 0, purges: 0, alerts: 0, brakes: 0 },
 }
 const advise = (bill: Partial<MemoryBill>, elapsedMs = 10_000) =>
-  recommend({ operation: 'query 1', elapsedMs, bill: { ...BILL, ...bill } })
+  recommend({ operation: 'query 1', elapsedMs, bill: { ...BILL, ...bill }, leastBudgetBytes: 90e6 })
 const pressure = (more: Partial<MemoryBill['pressure']>) => ({ pressure: { ...BILL.pressure, ...more } })
 
 describe('recommendations', () => {
+  it('never name a budget with which the process does not start', () => {
+    const used = { ...BILL, peakRssBytes: 100e6 }
+    const advice = (leastBudgetBytes: number) =>
+      recommend({ operation: 'query 1', elapsedMs: 100, bill: used, leastBudgetBytes }).map(({ what }) => what)
+    // 218 MB and 5% in whole 10 MB; at half of the budget and above there is nothing to gain.
+    expect(advice(218e6)).toEqual(['lower the budget to 230 MB if memory is wanted elsewhere'])
+    expect(advice(256e6)).toEqual([])
+  })
+
   it('are none for an operation that had what it needed', () => expect(advise({})).toEqual([]))
 
   it.each<[string, Partial<MemoryBill>, Record<'what' | 'why' | 'gain', RegExp>]>([

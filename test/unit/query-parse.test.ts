@@ -223,6 +223,13 @@ describe('ALTER TABLE', () => {
     ['alter column a set default 5', 'defaults need format version 3'],
     ['frobnicate', 'is no change of a table'],
     ['add column a int default 5', 'DEFAULT is not supported'],
+    ['alter column a set data type smallint', 'Iceberg has no type SMALLINT'],
+    ['alter column a set data type TINYINT', 'Iceberg has no type TINYINT'],
+    ['alter column a type uinteger', 'Iceberg has no type UINTEGER'],
+    ['alter column a type timestamp_s', 'Iceberg has no type TIMESTAMP_S'],
+    ['add partition field bucket(id)', 'bucket takes a number and a column'],
+    ['write ordered by truncate(id)', 'truncate takes a number and a column'],
+    ['add partition field weekly(ts)', 'there is no transform weekly'],
   ])('refuses: %s', (sql, message) => {
     expect(() => changes(sql)).toThrow(message)
   })

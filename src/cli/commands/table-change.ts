@@ -5,7 +5,7 @@ import type { CommandContext } from '../context.ts'
 import { countText } from '../output/footer.ts'
 import { documentText } from '../output/json-value.ts'
 
-/** `icebox table register NS.TABLE METADATA` */
+/** `icebox table register NS.TABLE METADATA`: a metadata file, or the folder of the table. */
 export async function tableRegister(context: CommandContext, table: string, metadata: string): Promise<void> {
   const file = /^[a-z][a-z0-9+.-]+:/i.test(metadata) ? metadata : resolve(context.io.cwd, metadata)
   await using lake = await context.openLake()

@@ -46,7 +46,10 @@ export function defineTable(program: Command, run: Runner): void {
     .command('register')
     .description('adopt a table that another tool wrote')
     .argument('<table>', 'namespace.table, the name it gets here')
-    .argument('<metadata>', 'its newest metadata file (…/metadata/00003-….metadata.json)')
+    .argument(
+      '<metadata>',
+      'its folder, of which the newest metadata is taken, or a metadata file (…/metadata/00003-….metadata.json)',
+    )
     .addHelpText(
       'after',
       '\nExample:\n  $ icebox table register sales.orders /data/orders/metadata/00003-5a1f.metadata.json',

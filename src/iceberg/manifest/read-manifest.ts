@@ -126,8 +126,17 @@ export function encrypted(what: string): IceboxError {
   })
 }
 
-/** The error with the location of its file in front; errors of storage name theirs already. */
+/** The error with the location of its file in front; errors of storage name theirs already, and one of a missing file what is missing. */
 export function located(error: unknown, location: string): unknown {
+  if (isIceboxError(error, 'storage/not-found')) {
+    return new IceboxError(error.code, {
+      message: `a snapshot of the table names ${location}, which is not there`,
+      remedy:
+        'restore the file from a copy; if the folder was moved: icebox table relocate; if the file was deleted, a snapshot that does not name it can still be read',
+      context: { ...error.context, location },
+      cause: error,
+    })
+  }
   if (!isIceboxError(error, 'iceberg/') && !isIceboxError(error, 'usage/invalid')) return error
   return new IceboxError(error.code === 'usage/invalid' ? 'iceberg/invalid-manifest' : error.code, {
     message: `${location}: ${error.message}`,

@@ -44,7 +44,7 @@ export function partitionKeySql(
     case 'day':
       return integer(`(${day(type, source)} - DATE '1970-01-01')`)
     case 'hour':
-      return integer(floorDivide(`epoch_us(${source})`, MICROS_PER_HOUR))
+      return { ...integer(floorDivide(`epoch_us(${source})`, MICROS_PER_HOUR)), decode: hours }
     case 'truncate':
       return truncate(transform.width, type, source)
     case 'bucket':
@@ -62,6 +62,17 @@ export function partitionKeySql(
 
 function integer(sql: string, levels: PartitionKeySql['levels'] = []): PartitionKeySql {
   return { keySql: `CAST(${sql} AS BIGINT)`, keyType: 'BIGINT', levels, decode: Number }
+}
+
+/** Iceberg counts hours since 1970 in 32 bits. Rejects (throws) `schema/mismatch` beyond. */
+function hours(key: string): number {
+  const count = Number(key)
+  if (count >= -(2 ** 31) && count < 2 ** 31) return count
+  throw new IceboxError('schema/mismatch', {
+    message: `a time lies ${key} hours from 1970, which is more than the partition transform hour can count (32 bits, about 245,000 years)`,
+    remedy: 'partition by day, month or year, or correct the time',
+    context: { hours: key },
+  })
 }
 
 /** The date of a value, floor for times before 1970; timestamptz in UTC without the time zone library. */

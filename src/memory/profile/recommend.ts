@@ -7,6 +7,8 @@ export interface MemoryProfile {
   readonly operation: string
   readonly elapsedMs: number
   readonly bill: MemoryBill
+  /** The smallest budget with which this process runs an engine. */
+  readonly leastBudgetBytes: number
 }
 
 export interface Recommendation {
@@ -25,7 +27,7 @@ const PAUSED_SHARE = 0.05
 const GC_SHARE = 0.05
 /** Memory that nobody answers for, as a share of the budget: the plans leave 40 MiB for it (engine-plan.ts). */
 const UNATTRIBUTED_SHARE = 0.2
-/** An operation that used less than half of the budget runs as well in less. */
+/** An operation that used less than half of the budget runs as well in less, and so does the process. */
 const UNUSED_SHARE = 0.5
 /** Purging all the time cost 20% of an import's time (5.7 s against 6.9 s; docs/decisions/0002-allocator-purge.md). */
 const PURGES_PER_SECOND = 5
@@ -109,9 +111,10 @@ const unattributed: Rule = ({ bill }) => {
   }
 }
 
-const unused: Rule = ({ bill }) => {
-  if (bill.spilledBytes > 0 || bill.peakRssBytes >= bill.budgetBytes * UNUSED_SHARE) return undefined
-  const enoughBytes = roundUp(bill.peakRssBytes * MARGIN)
+const unused: Rule = ({ bill, leastBudgetBytes }) => {
+  const neededBytes = Math.max(bill.peakRssBytes, leastBudgetBytes)
+  if (bill.spilledBytes > 0 || neededBytes >= bill.budgetBytes * UNUSED_SHARE) return undefined
+  const enoughBytes = roundUp(neededBytes * MARGIN)
   return {
     what: `lower the budget to ${formatBytes(enoughBytes)} if memory is wanted elsewhere`,
     why: `the peak was ${formatBytes(bill.peakRssBytes)} of ${formatBytes(bill.budgetBytes)}, and nothing was spilled`,

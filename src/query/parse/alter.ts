@@ -4,7 +4,7 @@ import { columnDefinition } from './create.ts'
 import type { Cursor } from './cursor.ts'
 import { parsePartitionTerm, parseSortTerm } from './layout.ts'
 import { parseProperties, propertyKey } from './properties.ts'
-import { FieldIds, parseTypeAt } from './types.ts'
+import { FieldIds, parseNewTypeAt } from './types.ts'
 
 /** `ALTER …`, after the keyword. */
 export function parseAlter(cursor: Cursor): Statement {
@@ -123,7 +123,7 @@ function alterColumn(cursor: Cursor): TableChange {
     )
   }
   if (cursor.accept('SET', 'DATA', 'TYPE') || cursor.accept('TYPE') || cursor.accept('SET', 'TYPE')) {
-    const type = parseTypeAt(cursor, new FieldIds(), path.join('.'))
+    const type = parseNewTypeAt(cursor, new FieldIds(), path.join('.'))
     if (cursor.sees('USING'))
       throw cursor.unsupported(
         'ALTER COLUMN … USING would rewrite the table',

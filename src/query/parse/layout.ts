@@ -54,7 +54,10 @@ export function parseTransformAt(cursor: Cursor): { path: string[]; transform: T
   const isNumberFirst = cursor.peek()?.kind === 'number'
   const first = isNumberFirst ? cursor.integer('a number') : undefined
   const early = isNumberFirst ? undefined : cursor.path('a column')
-  cursor.expectText(',')
+  if (!cursor.acceptText(',')) {
+    const example = word === 'bucket' ? 'bucket(16, id)' : 'truncate(10, name)'
+    throw cursor.error(`${word} takes a number and a column`, `write them both, as in ${example}`)
+  }
   const path = early ?? cursor.path('a column')
   const count = first ?? cursor.integer('a number')
   cursor.expectText(')')

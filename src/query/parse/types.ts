@@ -1,5 +1,5 @@
 import { IceboxError, nearestNames } from '../../base/index.ts'
-import type { NestedField, PrimitiveType, Type } from '../../iceberg/index.ts'
+import { type NestedField, type PrimitiveType, type Type, typeToString } from '../../iceberg/index.ts'
 import { refuseDeepLists } from '../../ingest/index.ts'
 import { statementError } from '../text/statements.ts'
 import { isKeyword } from '../text/tokenizer.ts'
@@ -46,6 +46,23 @@ const SIMPLE: Readonly<Record<string, PrimitiveType>> = {
   ...alias({ kind: 'binary' }, 'BLOB', 'BYTEA', 'BINARY', 'VARBINARY'),
 }
 
+/** Types that Iceberg has not, for which a wider one stands: fine for a new column, and no change of one that is there. */
+const NARROWER: ReadonlySet<string> = new Set([
+  'SMALLINT',
+  'INT2',
+  'SHORT',
+  'TINYINT',
+  'INT1',
+  'BYTE',
+  'UTINYINT',
+  'USMALLINT',
+  'UINTEGER',
+  'UBIGINT',
+  'HUGEINT',
+  'TIMESTAMP_S',
+  'TIMESTAMP_MS',
+])
+
 /** DuckDB's types that no Iceberg type holds. */
 const WITHOUT_PARTNER = new Set([
   'INTERVAL',
@@ -86,6 +103,17 @@ export function parseTypeAt(cursor: Cursor, ids: FieldIds, column: string, depth
   const type = typeAt(cursor, ids, column, depth)
   if (depth === 0) refuseDeepLists(type, column)
   return type
+}
+
+/** The type that a column is to become. As {@link parseTypeAt}; rejects `sql/unsupported` for one for which a wider one would stand. */
+export function parseNewTypeAt(cursor: Cursor, ids: FieldIds, column: string): Type {
+  const word = cursor.peek()?.text.toUpperCase() ?? ''
+  const standIn = NARROWER.has(word) ? SIMPLE[word] : undefined
+  if (standIn === undefined) return parseTypeAt(cursor, ids, column)
+  throw cursor.unsupported(
+    `Iceberg has no type ${word}: the column would be ${typeToString(standIn)}`,
+    'types only widen: name BIGINT, DOUBLE or DECIMAL(p, s), or leave the column as it is',
+  )
 }
 
 function typeAt(cursor: Cursor, ids: FieldIds, column: string, depth: number): Type {

@@ -1,8 +1,9 @@
 import { isAbsolute, resolve } from 'node:path'
-import { IceboxError, isIceboxError } from '../../base/index.ts'
+import { isIceboxError } from '../../base/index.ts'
 import type { EngineSession } from '../../engine/index.ts'
 import { readTableMetadata, schemaOf, snapshotAt, type SnapshotSelector } from '../../iceberg/index.ts'
-import { fileUri, joinUri, type ObjectStore } from '../../storage/index.ts'
+import { fileUri, type ObjectStore } from '../../storage/index.ts'
+import { metadataFileOf } from '../../catalog/index.ts'
 import type { StatementText } from '../text/statements.ts'
 import { statementError, unsupported } from '../text/statements.ts'
 import { relocated } from './relocated-store.ts'
@@ -41,7 +42,7 @@ export async function readForeignTable(
 ): Promise<Omit<ResolvedTable, 'schemaName' | 'viewName'>> {
   const values = await valuesOf(scan, statement, session, signal)
   const root = locationOf(scan.path)
-  const metadataLocation = await metadataFileOf(root, values.get('version'), io)
+  const metadataLocation = await metadataFileOf(root, io, values.get('version'))
   const metadata = await readTableMetadata(io, metadataLocation)
   const selector = selectorOf(values)
   const pinned = selector === undefined ? undefined : snapshotAt(metadata, selector)
@@ -102,47 +103,4 @@ function selectorOf(values: ReadonlyMap<string, string>): SnapshotSelector | und
 function locationOf(path: string): string {
   if (/^[a-z][a-z0-9+.-]*:/i.test(path) || isAbsolute(path)) return path.replace(/\/+$/, '')
   return fileUri(resolve(path))
-}
-
-/** The file itself, or in a folder: the version asked for, `metadata/version-hint.text`, or the newest metadata file. */
-async function metadataFileOf(root: string, version: string | undefined, io: ObjectStore): Promise<string> {
-  if (/\.metadata\.json(\.gz)?$/.test(root)) return root
-  const files: { uri: string; number: number; lastModifiedMs: number }[] = []
-  for await (const object of io.list(joinUri(root, 'metadata/'))) {
-    const match = /\/v?(\d+)(?:-[^/]*)?(?:\.gz)?\.metadata\.json(?:\.gz)?$/.exec(object.uri)
-    if (match !== null) files.push({ uri: object.uri, number: Number(match[1]), lastModifiedMs: object.lastModifiedMs })
-  }
-  const wanted = version === undefined || version === '?' ? await versionHint(root, io) : version
-  if (wanted !== undefined) {
-    const named = files.find(({ uri }) => new RegExp(`/v?${escape(wanted)}(?:\\.gz)?\\.metadata\\.json`).test(uri))
-    const byNumber = /^\d+$/.test(wanted) ? files.find(({ number }) => number === Number(wanted)) : undefined
-    const found = named ?? byNumber
-    if (found !== undefined) return found.uri
-  }
-  const newest = files.toSorted((a, b) => b.number - a.number || b.lastModifiedMs - a.lastModifiedMs)[0]
-  if (newest === undefined || (version !== undefined && version !== '?')) {
-    throw new IceboxError('storage/not-found', {
-      message:
-        version === undefined || newest === undefined
-          ? `there is no Iceberg metadata below ${joinUri(root, 'metadata')}`
-          : `there is no metadata of version ${version} below ${joinUri(root, 'metadata')}`,
-      remedy: 'give the folder of the table (it holds metadata/ and data/) or a *.metadata.json file',
-      context: { location: root },
-    })
-  }
-  return newest.uri
-}
-
-async function versionHint(root: string, io: ObjectStore): Promise<string | undefined> {
-  try {
-    using hint = await io.read(joinUri(root, 'metadata/version-hint.text'), { maxBytes: 4096 })
-    return new TextDecoder().decode(hint.bytes).trim()
-  } catch (error) {
-    if (isIceboxError(error, 'storage/not-found')) return undefined
-    throw error
-  }
-}
-
-function escape(text: string): string {
-  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)
 }

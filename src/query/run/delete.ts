@@ -1,15 +1,16 @@
 import { IceboxError, isIceboxError, tableSql } from '../../base/index.ts'
 import { type TableIdentifier, tableText } from '../../catalog/index.ts'
-import { isUnpartitioned, type LoadedTable, type Predicate } from '../../iceberg/index.ts'
+import { isUnpartitioned, type LoadedTable, type Predicate, type Schema, schemaOf } from '../../iceberg/index.ts'
 import type { Delete } from '../parse/ast.ts'
 import type { Meter, QueryServices, StatementOptions, StatementResult } from '../port.ts'
 import { replaceSpans, type Replacement } from '../resolve/replace.ts'
 import { resolveTables } from '../resolve/resolve.ts'
 import type { ResolvedTable } from '../resolve/resolved-table.ts'
-import { mentionedNames } from '../text/names.ts'
+import { mentionedNames, nameChains } from '../text/names.ts'
 import type { StatementText } from '../text/statements.ts'
 import { explainError } from './errors.ts'
 import { isUtc, type QueryParts, runOptions, type SessionState } from './query.ts'
+import { hasColumn } from './layout.ts'
 import { doneResult } from './results.ts'
 import { probe, probeView } from './scan-plan.ts'
 import { systemView } from './system-tables.ts'
@@ -78,6 +79,13 @@ export async function runDelete(
   }
 }
 
+/** Whether the text names a field inside a struct: `s.x`, or `t.s.x`. */
+function namesNested({ tokens }: StatementText, schema: Schema): boolean {
+  return nameChains(tokens).some(({ parts }) =>
+    [parts, parts.slice(1)].some((path) => path.length > 1 && hasColumn(schema, path)),
+  )
+}
+
 /** The condition as a filter on fields, exactly. Rejects `sql/unsupported` where it cannot be had. */
 async function conditionOf(
   rows: StatementText,
@@ -127,8 +135,11 @@ async function conditionOf(
   } finally {
     await lease.release()
   }
+  const why = namesNested(rows, schemaOf(base.metadata))
+    ? 'a field inside a struct decides about no whole files yet'
+    : 'it must compare columns with values'
   throw new IceboxError('sql/unsupported', {
-    message: `the condition of this DELETE on ${table} cannot be decided for whole files: it must compare columns with values`,
+    message: `the condition of this DELETE on ${table} cannot be decided for whole files: ${why}`,
     remedy: instead(identifier, base),
     context: { table },
   })
