@@ -34,6 +34,7 @@ export {
 export { ownPackage } from './package.ts'
 export { packagedScript } from './packaged-script.ts'
 export { judgeProcess, ownProcess, type ProcessIdentity } from './process-identity.ts'
+export { hasThreadEnded, ownThread, type ThreadIdentity } from './thread-identity.ts'
 export { shownValue } from './shown-value.ts'
 export { formatBytes, parseSize } from './sizes.ts'
 export { halfPairAt } from './text.ts'
