@@ -78,9 +78,9 @@ export interface ArrowStream extends AsyncIterable<ArrowBatch> {
 /** What one Arrow batch may hold, whichever is reached first; a single row may be larger. */
 export interface ArrowOptions {
   /** Default 10,000. */
-  readonly batchRows?: number
+  readonly batchRows?: number | undefined
   /** Default 1 MiB. */
-  readonly batchBytes?: number
+  readonly batchBytes?: number | undefined
 }
 
 /** A result that is pulled: the engine stops working ahead when batches are not asked for. `for await` with `break` cancels. */
