@@ -27,7 +27,7 @@ export interface ResultColumn {
 export interface ColumnarBatch {
   readonly columns: readonly ResultColumn[]
   readonly rowCount: number
-  /** The decoded values of one column, `rowCount` long. */
+  /** The decoded values of one column, by its place from 0, `rowCount` long. Throws `usage/invalid` where there is none. */
   column(index: number): readonly SqlValue[]
   /** Rows as arrays in column order. */
   toArrays(): SqlValue[][]
