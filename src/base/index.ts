@@ -1,4 +1,5 @@
 export { cancelledError, throwIfCancelled } from './cancel.ts'
+export { whenAborted } from './when-aborted.ts'
 export { formatCount } from './counts.ts'
 export { distinctNames, setOwn } from './distinct-names.ts'
 export { type DuckDbType, parseDuckDbType } from './duckdb-type.ts'

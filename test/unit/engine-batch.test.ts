@@ -14,7 +14,8 @@ const batch = new DecodedBatch(
 /** As a program without types calls it. */
 function errorOf(index: unknown): unknown {
   try {
-    Reflect.apply(batch.column, batch, [index])
+    const read: unknown = Reflect.get(batch, 'column')
+    if (typeof read === 'function') Reflect.apply(read, batch, [index])
   } catch (error) {
     return isIceboxError(error) ? [error.code, error.message, error.remedy] : error
   }
