@@ -32,4 +32,29 @@ if (typeof parseTableMetadata !== 'function') throw new Error('./iceberg lacks p
 if (readFileSync('/proc/self/maps', 'utf8').includes('duckdb')) throw new Error('./iceberg loads DuckDB')
 JS
 node format.mjs
+cat > types.ts <<'TS'
+import { Lakehouse, type AppendOptions, type ImportOptions, type OpenOptions, type RunSqlOptions } from 'icebox-lakehouse'
+class Order { id = 1n; amount = '1.00' }
+interface Row { id: bigint; at?: Date }
+const row: Row = { id: 1n }
+const signal: AbortSignal | undefined = undefined
+const open: OpenOptions = { memory: undefined, set: undefined, engine: undefined, profile: undefined, env: undefined, cwd: undefined }
+const append: AppendOptions = { key: undefined, ack: undefined, signal }
+const run: RunSqlOptions = { signal, onProgress: undefined, parquetFile: undefined }
+const csv = { delimiter: undefined, quote: undefined, header: undefined, nullText: undefined, dateFormat: undefined }
+const source: ImportOptions = { table: 'a.b', source: '-', format: undefined, mode: undefined, key: undefined, csv, signal, onProgress: undefined }
+export async function typed(): Promise<void> {
+  await using lake = await Lakehouse.open('./lake', open)
+  await using writer = await lake.appender('geo.cities', { ack: undefined, key: undefined })
+  await writer.append([new Order()], append)
+  await writer.append([row, { id: 2n }])
+  // @ts-expect-error: a row is an object
+  await writer.append(['text'])
+  await lake.import(source)
+  await lake.dropTable('geo.cities', { purge: undefined })
+  for await (const batch of lake.query('select 1', undefined, run)) batch.column(0)
+}
+TS
+"$root/node_modules/.bin/tsc" --noEmit --strict --exactOptionalPropertyTypes --target esnext --module nodenext \
+  --types node --typeRoots "$root/node_modules/@types" types.ts
 echo 'package: installed and used'

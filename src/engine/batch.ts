@@ -1,4 +1,4 @@
-import { distinctNames, setOwn } from '../base/index.ts'
+import { distinctNames, IceboxError, nearestNames, setOwn, shownValue } from '../base/index.ts'
 import type { ColumnarBatch, ResultColumn, SqlValue } from './port.ts'
 
 /** Rows whose columns are decoded when first asked for. */
@@ -17,7 +17,7 @@ export class DecodedBatch implements ColumnarBatch {
   column(index: number): readonly SqlValue[] {
     const known = this.#decoded.get(index)
     if (known !== undefined) return known
-    if (this.columns[index] === undefined) throw new RangeError(`column ${index} of ${this.columns.length}`)
+    if (this.columns[index] === undefined) throw noColumn(index, this.columns)
     const values = this.#decode(index)
     this.#decoded.set(index, values)
     return values
@@ -40,4 +40,19 @@ export class DecodedBatch implements ColumnarBatch {
     }
     return rows
   }
+}
+
+/** Programs without types give a name, as other libraries take one. */
+function noColumn(index: unknown, columns: readonly ResultColumn[]): IceboxError {
+  const names = distinctNames(columns)
+  const near = typeof index === 'string' ? nearestNames(index, names, 1)[0] : undefined
+  const known = names.slice(0, 10).map((name, at) => `${at} ${name}`)
+  return new IceboxError('usage/invalid', {
+    message: `column() takes the place of a column, from 0, and was given ${shownValue(index)}; there are ${columns.length}`,
+    remedy:
+      near === undefined
+        ? `give one of: ${known.join(', ')}${names.length > known.length ? ', …' : ''}`
+        : `did you mean column(${names.indexOf(near)}), which is ${near}?`,
+    context: { column: shownValue(index), columns: columns.length },
+  })
 }

@@ -27,7 +27,7 @@ export interface ResultColumn {
 export interface ColumnarBatch {
   readonly columns: readonly ResultColumn[]
   readonly rowCount: number
-  /** The decoded values of one column, `rowCount` long. */
+  /** The decoded values of one column, by its place from 0, `rowCount` long. Throws `usage/invalid` where there is none. */
   column(index: number): readonly SqlValue[]
   /** Rows as arrays in column order. */
   toArrays(): SqlValue[][]
@@ -78,9 +78,9 @@ export interface ArrowStream extends AsyncIterable<ArrowBatch> {
 /** What one Arrow batch may hold, whichever is reached first; a single row may be larger. */
 export interface ArrowOptions {
   /** Default 10,000. */
-  readonly batchRows?: number
+  readonly batchRows?: number | undefined
   /** Default 1 MiB. */
-  readonly batchBytes?: number
+  readonly batchBytes?: number | undefined
 }
 
 /** A result that is pulled: the engine stops working ahead when batches are not asked for. `for await` with `break` cancels. */

@@ -1,12 +1,16 @@
 import { mkdir, readdir, readFile, rm, stat, statfs } from 'node:fs/promises'
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { randomBytes } from 'node:crypto'
 import { IceboxError, makeFolders, systemCode } from '../base/index.ts'
 
 /** Magic numbers of file systems that live in memory (statfs(2)): tmpfs and ramfs. */
 const MEMORY_FILE_SYSTEMS = new Set([0x0102_1994, 0x8584_58f6])
 
-/** A spill folder of this process: `<directory>/<pid>-<start time>`, so that another run can tell that it is stale. */
+/**
+ * A spill folder of an engine of this process: `<directory>/<pid>-<start time>-<random>`, so that another run can tell that it
+ * is stale, and engines of two worker threads do not meet.
+ */
 export interface SpillFolder extends AsyncDisposable {
   readonly path: string
   /** Bytes of files in it now. Never rejects. */
@@ -25,7 +29,10 @@ export async function openSpillFolder(directory: string): Promise<SpillFolder> {
   }
   await refuseMemory(directory)
   await removeStale(directory)
-  const path = join(directory, `${process.pid}-${(await startTime(process.pid)) ?? 'x'}-${uniqueSuffix()}`)
+  const path = join(
+    directory,
+    `${process.pid}-${(await startTime(process.pid)) ?? 'x'}-${randomBytes(8).toString('hex')}`,
+  )
   try {
     await mkdir(path)
   } catch (error) {
@@ -37,9 +44,6 @@ export async function openSpillFolder(directory: string): Promise<SpillFolder> {
     [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }),
   }
 }
-
-let opened = 0
-const uniqueSuffix = (): number => opened++
 
 async function refuseMemory(directory: string): Promise<void> {
   const { type } = await statfs(directory)
@@ -62,7 +66,7 @@ export function removeOwnSpill(directory: string): void {
 /** Removes folders whose process is gone, or whose number now belongs to another process. */
 export async function removeStale(directory: string): Promise<void> {
   for (const name of await readdir(directory)) {
-    const match = /^(\d+)-(\w+)-\d+$/.exec(name)
+    const match = /^(\d+)-(\w+)-[\da-f]+$/.exec(name)
     if (match === null) continue
     const alive = await startTime(Number(match[1]))
     if (alive === undefined || alive !== match[2]) await rm(join(directory, name), { recursive: true, force: true })

@@ -33,31 +33,33 @@ export interface ImportOptions {
   readonly table: string
   /** Files, globs, folders (hive partitions); `-` is standard input. */
   readonly source: string | readonly string[]
-  readonly format?: 'csv' | 'ndjson' | 'json' | 'parquet' | 'arrow'
+  readonly format?: 'csv' | 'ndjson' | 'json' | 'parquet' | 'arrow' | undefined
   /** Default `create`: a table that exists is `table/exists`. */
-  readonly mode?: 'create' | 'append' | 'replace'
+  readonly mode?: 'create' | 'append' | 'replace' | undefined
   /** `month(ts), bucket(16, id)` */
-  readonly partitionBy?: string
+  readonly partitionBy?: string | undefined
   /** `ts desc, id` */
-  readonly sortBy?: string
+  readonly sortBy?: string | undefined
   /** A file with an Iceberg schema as JSON, or SQL column definitions (`id BIGINT NOT NULL, ts TIMESTAMP`). */
-  readonly schemaFile?: string
-  readonly onError?: 'abort' | 'reject'
-  readonly newColumns?: 'add' | 'refuse'
-  readonly key?: string
-  readonly preserveOrder?: boolean
-  readonly csv?: {
-    readonly delimiter?: string
-    readonly quote?: string
-    readonly escape?: string
-    readonly header?: boolean
-    readonly encoding?: string
-    readonly dateFormat?: string
-    readonly timestampFormat?: string
-    readonly nullText?: string
-  }
-  readonly signal?: AbortSignal
-  readonly onProgress?: (progress: ImportProgress) => void
+  readonly schemaFile?: string | undefined
+  readonly onError?: 'abort' | 'reject' | undefined
+  readonly newColumns?: 'add' | 'refuse' | undefined
+  readonly key?: string | undefined
+  readonly preserveOrder?: boolean | undefined
+  readonly csv?:
+    | {
+        readonly delimiter?: string | undefined
+        readonly quote?: string | undefined
+        readonly escape?: string | undefined
+        readonly header?: boolean | undefined
+        readonly encoding?: string | undefined
+        readonly dateFormat?: string | undefined
+        readonly timestampFormat?: string | undefined
+        readonly nullText?: string | undefined
+      }
+    | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: ((progress: ImportProgress) => void) | undefined
 }
 
 export interface ImportProgress {
@@ -82,8 +84,10 @@ export interface ImportSummary extends OperationSummary {
 }
 
 export interface QueryOptions {
-  readonly signal?: AbortSignal
-  readonly onProgress?: (progress: { readonly fraction: number | undefined; readonly rows: number | undefined }) => void
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?:
+    | ((progress: { readonly fraction: number | undefined; readonly rows: number | undefined }) => void)
+    | undefined
 }
 
 /** One statement of a script, as its result is read. */
@@ -173,13 +177,13 @@ export interface CommandLakehouse extends AsyncDisposable {
   /** Mends tables whose folder was moved; all tables of the lakehouse when none is named. */
   relocate(tables?: readonly string[]): Promise<readonly RelocateSummary[]>
   /** `purge` also deletes the files; else only the name goes. */
-  dropTable(table: string, options?: { readonly purge?: boolean }): Promise<void>
+  dropTable(table: string, options?: { readonly purge?: boolean | undefined }): Promise<void>
   renameTable(from: string, to: string): Promise<void>
 }
 
 export interface RunSqlOptions extends QueryOptions {
   /** The rows of the (only, SELECT-like) statement are written to this Parquet file by the engine; `batches` is empty, the summary counts rows and bytes. */
-  readonly parquetFile?: string
+  readonly parquetFile?: string | undefined
 }
 
 /** What `icebox doctor` asks of the rooms below. */

@@ -15,8 +15,11 @@ import type { LakeFolder } from './folder.ts'
 import { NumberedCalls } from './numbered-calls.ts'
 import { APPEND_OPTIONS, type AppenderOptions, type AppendOptions } from './options.ts'
 
-/** A row: values by column name; a column that is left out is NULL. */
-export type AppendedRow = Readonly<Record<string, unknown>>
+/**
+ * A row: an object with values by column name, of a class, an interface or none; a column that is left out is NULL. Not a
+ * type with an index signature, which instances of classes and interfaces do not have.
+ */
+export type AppendedRow = object
 
 /** Streams rows into a table: small appends gather on disk, and are committed together by size, by time, or when asked. */
 export class Appender implements AsyncDisposable {

@@ -275,12 +275,12 @@ export class Lakehouse implements CommandLakehouse {
     })
   }
 
-  dropTable(table: string, options: { readonly purge?: boolean } = {}): Promise<void> {
+  dropTable(table: string, options: { readonly purge?: boolean | undefined } = {}): Promise<void> {
     return this.#call(async () => {
       checkOptions('dropTable()', options, DROP_OPTIONS)
       const identifier = parseTableName(table)
       await this.#parts.appenders.settle(identifier)
-      await this.catalog.dropTable(identifier, options)
+      await this.catalog.dropTable(identifier, { purge: options.purge === true })
     })
   }
 

@@ -16,35 +16,35 @@ import type { ImportOptions, RunSqlOptions } from './api.ts'
 
 export interface OpenOptions {
   /** `512MB` or `auto`: overrides performance.memory.max_usage. */
-  readonly memory?: string
+  readonly memory?: string | undefined
   /** Overrides of the configuration, as `--set` takes them: `['query.timeout=5s']`. */
-  readonly set?: readonly string[]
+  readonly set?: readonly string[] | undefined
   /** Where the engine runs: in this process (default), or in one of its own. ICEBOX_ENGINE=child says the same. */
-  readonly engine?: 'own' | 'child'
+  readonly engine?: 'own' | 'child' | undefined
   /** Bills of operations tell memory over time, garbage collection, and what would help. */
-  readonly profile?: boolean
+  readonly profile?: boolean | undefined
   /** Default: `process.env`. */
-  readonly env?: NodeJS.ProcessEnv
+  readonly env?: NodeJS.ProcessEnv | undefined
   /** Default: the working folder. */
-  readonly cwd?: string
+  readonly cwd?: string | undefined
 }
 
 export interface AppenderOptions {
   /** What `append` waits for: `durable` (default), on disk and committed soon; `committed`, in the table. */
-  readonly ack?: 'durable' | 'committed'
+  readonly ack?: 'durable' | 'committed' | undefined
   /**
    * Makes the whole appender repeatable: its calls of `append` are numbered under this key, one after the other, so that a
    * program that starts again and makes the same calls adds what is missing. A call that fails has taken its number, too;
    * the same rows again are the same call.
    */
-  readonly key?: string
+  readonly key?: string | undefined
 }
 
 export interface AppendOptions {
   /** The same key twice is one append, also after a restart, as long as a snapshot of the table holds the first. */
-  readonly key?: string
-  readonly ack?: 'durable' | 'committed'
-  readonly signal?: AbortSignal
+  readonly key?: string | undefined
+  readonly ack?: 'durable' | 'committed' | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 const ENGINES = ['own', 'child'] as const
@@ -109,7 +109,7 @@ export const APPENDER_OPTIONS: OptionRules<AppenderOptions> = {
 
 export const APPEND_OPTIONS: OptionRules<AppendOptions> = { key: aText, ack: ACK, signal: aSignal }
 
-export const DROP_OPTIONS: OptionRules<{ readonly purge?: boolean }> = { purge: aBoolean }
+export const DROP_OPTIONS: OptionRules<{ readonly purge?: boolean | undefined }> = { purge: aBoolean }
 
 /** Where the engine runs: the option, else ICEBOX_ENGINE, else here. Throws `config/invalid-value`. */
 export function engineOf(option: OpenOptions['engine'], env: NodeJS.ProcessEnv): 'own' | 'child' {

@@ -1,4 +1,4 @@
-import { IceboxError, messageOf, throwIfCancelled } from '../base/index.ts'
+import { IceboxError, messageOf, throwIfCancelled, whenAborted } from '../base/index.ts'
 
 /** The signal of one call: aborted by the caller's own or by the end of the lakehouse. Disposed when the call is over. */
 export interface Call {
@@ -59,7 +59,7 @@ export class Running {
     if (this.#end !== undefined) call.abort(this.#end)
     if (own?.aborted === true) follow()
     this.#calls.add(call)
-    own?.addEventListener('abort', follow, { once: true })
+    const leave = whenAborted(own, follow)
     return {
       signal: call.signal,
       guard: (name, callback) => {
@@ -76,7 +76,7 @@ export class Running {
       },
       [Symbol.dispose]: () => {
         this.#calls.delete(call)
-        own?.removeEventListener('abort', follow)
+        leave()
       },
     }
   }

@@ -128,7 +128,7 @@ export interface StatementOptions {
   readonly signal?: AbortSignal
   readonly onProgress?: RunOptions['onProgress']
   /** The engine writes the rows of the query to this file; the result has none then. Other statements are refused. */
-  readonly parquetFile?: string
+  readonly parquetFile?: string | undefined
   /** The script must be one statement: several are `usage/invalid` before the first of them changes anything. */
   readonly isSingle?: boolean
   /** Of a template: where the parameters of its values begin in the script, which are all that it may have. */

@@ -6,8 +6,8 @@ import type { Evidence, TextDecision } from './classify.ts'
 
 /** Formats of strptime that the caller gave. */
 export interface AskedFormats {
-  readonly dateFormat?: string
-  readonly timestampFormat?: string
+  readonly dateFormat?: string | undefined
+  readonly timestampFormat?: string | undefined
 }
 
 /** What a column becomes whose texts are written in a format that the caller gave. */

@@ -18,13 +18,13 @@ import { explainCsvError } from '../read/csv-errors.ts'
 import { inspectTexts, type TextColumn, type TextSample, whyOf } from './text-columns.ts'
 
 export interface CsvOptions extends AskedFormats {
-  readonly delimiter?: string
-  readonly quote?: string
+  readonly delimiter?: string | undefined
+  readonly quote?: string | undefined
   /** What stands before a quote inside of a quoted field; the quote itself where the file reads so. */
-  readonly escape?: string
-  readonly header?: boolean
-  readonly encoding?: string
-  readonly nullText?: string
+  readonly escape?: string | undefined
+  readonly header?: boolean | undefined
+  readonly encoding?: string | undefined
+  readonly nullText?: string | undefined
 }
 
 export interface InspectScene {

@@ -10,20 +10,20 @@ export interface ImportRequest {
   /** `namespace.table` for messages. */
   readonly tableName: string
   readonly sources: readonly string[]
-  readonly format?: SourceFormat
+  readonly format?: SourceFormat | undefined
   readonly mode: 'create' | 'append' | 'replace'
-  readonly partitionBy?: string
-  readonly sortBy?: string
-  readonly schemaFile?: string
-  readonly onError?: 'abort' | 'reject'
-  readonly newColumns?: 'add' | 'refuse'
-  readonly key?: string
-  readonly preserveOrder?: boolean
-  readonly csv?: CsvOptions
+  readonly partitionBy?: string | undefined
+  readonly sortBy?: string | undefined
+  readonly schemaFile?: string | undefined
+  readonly onError?: 'abort' | 'reject' | undefined
+  readonly newColumns?: 'add' | 'refuse' | undefined
+  readonly key?: string | undefined
+  readonly preserveOrder?: boolean | undefined
+  readonly csv?: CsvOptions | undefined
   /** Properties of a table that is made. */
-  readonly properties?: Readonly<Record<string, string>>
-  readonly standardInput?: AsyncIterable<Uint8Array>
-  readonly signal?: AbortSignal
+  readonly properties?: Readonly<Record<string, string>> | undefined
+  readonly standardInput?: AsyncIterable<Uint8Array> | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 /** `\t` as it comes from a shell, which DuckDB takes for a tab too. */

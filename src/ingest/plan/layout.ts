@@ -32,8 +32,8 @@ export interface Layout {
 export interface AskedLayout {
   /** `namespace.table` for messages. */
   readonly tableName: string
-  readonly partitionBy?: string
-  readonly sortBy?: string
+  readonly partitionBy?: string | undefined
+  readonly sortBy?: string | undefined
 }
 
 /** The layout that is asked for, or that a table has. Rejects (throws) `ingest/partition`, and `usage/invalid` where the two differ. */

@@ -1,12 +1,26 @@
 import { link, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import { IceboxError, judgeProcess, ownProcess, type ProcessIdentity, systemCode } from '../../base/index.ts'
+import {
+  hasThreadEnded,
+  IceboxError,
+  judgeProcess,
+  ownProcess,
+  ownThread,
+  type ProcessIdentity,
+  systemCode,
+  type ThreadIdentity,
+} from '../../base/index.ts'
 import { fileError } from '../write/files.ts'
 
 const OWNER = /^owner\.(\d{1,9})$/
 /** A process of another container or machine that was silent for so long is dead; as in the journal of writes. */
 const SILENCE_MS = 15 * 60_000
+
+/** Who owns a stream: a process, or one worker thread of it. */
+interface OwnerIdentity extends ProcessIdentity {
+  readonly thread: ThreadIdentity | null
+}
 
 /** That this process, and no other, writes and commits a stream (invariant N11). */
 export interface Ownership {
@@ -19,14 +33,17 @@ export interface Ownership {
 }
 
 /**
- * Takes over a stream whose owner is gone or released it; undefined while the owner lives. Owners are numbered files: a
+ * Takes over a stream whose owner is gone or released it; undefined while the owner lives. The owner is a process, or a worker
+ * thread of one, which may end alone: what it acknowledged need not wait for the end of the process. Owners are numbered files: a
  * claim makes the next one, which the file system allows once, so that two processes that judge the same owner dead
  * cannot both have the stream. `becomes` is the folder's later name, for one that is still being made.
  */
 export async function claim(folder: string, becomes = folder): Promise<Ownership | undefined> {
   const last = await lastOwner(folder)
   if (last > 0 && !(await isFree(join(folder, `owner.${last}`)))) return undefined
-  return (await take(folder, last + 1, { ...ownProcess() })) ? new Owner(becomes, last + 1) : undefined
+  return (await take(folder, last + 1, { ...ownProcess(), thread: ownThread() }))
+    ? new Owner(becomes, last + 1)
+    : undefined
 }
 
 class Owner implements Ownership {
@@ -60,7 +77,7 @@ class Owner implements Ownership {
 }
 
 /** Makes the file of an owner, whole or not at all; false where it is there already or the stream is gone. */
-async function take(folder: string, number: number, identity: ProcessIdentity | null): Promise<boolean> {
+async function take(folder: string, number: number, identity: OwnerIdentity | null): Promise<boolean> {
   const temporary = join(folder, `claim-${randomUUID()}`)
   try {
     await writeFile(temporary, JSON.stringify(identity), { flag: 'wx' })
@@ -89,6 +106,7 @@ async function isFree(path: string): Promise<boolean> {
     const identity = parseIdentity(await readFile(path, 'utf8'))
     if (identity === null) return true
     const state = judgeProcess(identity)
+    if (state === 'alive' && identity.thread !== null) return hasThreadEnded(identity.pid, identity.thread)
     return state === 'gone' || (state === 'unknown' && Date.now() - (await stat(path)).mtimeMs > SILENCE_MS)
   } catch (error) {
     // Another process took the stream over and removed it.
@@ -98,7 +116,7 @@ async function isFree(path: string): Promise<boolean> {
 }
 
 /** Null for a stream that was released. */
-function parseIdentity(text: string): ProcessIdentity | null {
+function parseIdentity(text: string): OwnerIdentity | null {
   const value: unknown = JSON.parse(text)
   if (value === null) return null
   const fields = new Map<string, unknown>(typeof value === 'object' ? Object.entries(value) : [])
@@ -117,5 +135,13 @@ function parseIdentity(text: string): ProcessIdentity | null {
     processStart: textOrNull('processStart'),
     boot: textOrNull('boot'),
     pidNamespace: textOrNull('pidNamespace'),
+    thread: parseThread(fields.get('thread')),
   }
+}
+
+function parseThread(value: unknown): ThreadIdentity | null {
+  const fields = new Map<string, unknown>(typeof value === 'object' && value !== null ? Object.entries(value) : [])
+  const tid = fields.get('tid')
+  const threadStart = fields.get('threadStart')
+  return typeof tid === 'number' && typeof threadStart === 'string' ? { tid, threadStart } : null
 }

@@ -47,10 +47,10 @@ export interface StreamParts extends Pick<IngestServices, 'catalog' | 'io' | 'go
 
 export interface AppendRequest {
   /** The same key twice is one append, as long as a snapshot of the table holds the first. */
-  readonly key?: string
+  readonly key?: string | undefined
   /** `durable`: on disk. `committed`: in the table. */
   readonly ack: 'durable' | 'committed'
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface AppendResult {

@@ -1,4 +1,4 @@
-import { cancelledError, throwIfCancelled } from '../../base/index.ts'
+import { cancelledError, throwIfCancelled, whenAborted } from '../../base/index.ts'
 
 interface Waiter {
   readonly pass: () => void
@@ -68,11 +68,11 @@ export class Gate {
       }
       const waiter: Waiter = {
         pass: () => {
-          signal?.removeEventListener('abort', cancel)
+          leave()
           resolve()
         },
       }
-      signal?.addEventListener('abort', cancel, { once: true })
+      const leave = whenAborted(signal, cancel)
       this.#waiting.push(waiter)
       this.#waits++
       this.#changed()

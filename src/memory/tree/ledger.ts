@@ -1,4 +1,4 @@
-import { cancelledError, IceboxError, throwIfCancelled } from '../../base/index.ts'
+import { cancelledError, IceboxError, throwIfCancelled, whenAborted } from '../../base/index.ts'
 import { attribute } from './attribution.ts'
 import { type BudgetNode, BudgetTree, levelsOf } from './budget-tree.ts'
 import { refusal } from './refusal.ts'
@@ -172,7 +172,7 @@ export class Ledger {
       const { signal, deadlineMs } = options
       const settle = () => {
         clearTimeout(timer)
-        signal?.removeEventListener('abort', cancel)
+        stopListening()
       }
       const leave = () => {
         settle()
@@ -197,7 +197,7 @@ export class Ledger {
         // It may have been the one that those behind it waited for.
         this.serve()
       }
-      signal?.addEventListener('abort', cancel, { once: true })
+      const stopListening = whenAborted(signal, cancel)
       const timer =
         deadlineMs === undefined
           ? undefined
