@@ -18,6 +18,7 @@ export type { AppendRequest, AppendResult, SourcesPort, StreamParts } from './st
 export { missingTableFolders } from './write/table-folders.ts'
 export { castableText } from './types/castable-text.ts'
 export { refuseDeepLists } from './types/list-levels.ts'
+export { refuseNamesakes } from './types/namesakes.ts'
 export { BUCKET_FAMILY } from './write/bucket-function.ts'
 export { type WriteRequest, type WriteResult, writeDataFiles } from './write/data-files.ts'
 export { type JournalEntry, WriteJournal } from './write/journal.ts'

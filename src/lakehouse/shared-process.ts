@@ -51,7 +51,7 @@ const LARGE_HEAP_BYTES = 32 * 1024 * 1024
 const SENT_COPIES = 4
 /** How long a large statement waits for memory where nothing runs, which goes soon or never, and where something does. */
 const IDLE_PATIENCE_MS = 2000
-const BUSY_PATIENCE_MS = 30_000
+const BUSY_PATIENCE_MS = 10_000
 /** While a large statement is planned the engine's limit is not lowered below this: scans and small groups work with it. */
 const LEAST_WHILE_PLANNING_BYTES = 24 * 1024 * 1024
 

@@ -252,3 +252,42 @@ it('names with spaces, dots, other scripts and names that differ by case are rea
     ],
   ])
 })
+
+it('fields of structs, in lists too, whose names differ by case only are each read; adding rows is refused until one is renamed', async () => {
+  await lake.python(`
+    import pyarrow as pa
+    pair = pa.struct([("X", pa.int64()), ("x", pa.int64()), ("x_1", pa.int64())])
+    schema = pa.schema([("id", pa.int64()), ("s", pair), ("l", pa.list_(pair))])
+    t = catalog(args["lake"]).create_table("ns.twins", schema)
+    row = lambda n: {"X": n, "x": n + 1, "x_1": n + 2}
+    t.append(pa.Table.from_pylist([{"id": 1, "s": row(10), "l": [row(20), None]}, {"id": 2, "s": None, "l": []}], schema=schema))
+    done()
+  `)
+  const shown = 'id::INTEGER, s.X::INTEGER, s.x_2::INTEGER, s.x_1::INTEGER, l[1].x_2::INTEGER'
+  expect(await lake.sql(`SELECT ${shown} FROM ns.twins ORDER BY id`)).toEqual([
+    [1, 10, 11, 12, 21],
+    [2, null, null, null, null],
+  ])
+  expect(await lake.sql('SELECT id::INTEGER FROM ns.twins WHERE s.x_2 = 11')).toEqual([[1]])
+  await expect(lake.sql('INSERT INTO ns.twins (id) VALUES (3)')).rejects.toMatchObject({
+    code: 'schema/unsupported-type',
+    context: { names: ['s.X', 's.x'] },
+  })
+  await lake.sql('ALTER TABLE ns.twins RENAME COLUMN s."X" TO first')
+  await lake.sql('ALTER TABLE ns.twins RENAME COLUMN l.element."X" TO first')
+  await lake.sql('INSERT INTO ns.twins SELECT id + 2, s, l FROM ns.twins')
+  const seen = await lake.python(`
+    done([[r["id"], r["s"] and list(r["s"].items()), len(r["l"])] for r in sorted(catalog(args["lake"]).load_table("ns.twins").scan().to_arrow().to_pylist(), key=lambda r: r["id"])])
+  `)
+  const fields = [
+    ['first', 10],
+    ['x', 11],
+    ['x_1', 12],
+  ]
+  expect(seen).toEqual([
+    [1, fields, 2],
+    [2, null, 0],
+    [3, fields, 2],
+    [4, null, 0],
+  ])
+})

@@ -8,6 +8,7 @@ import { fittedSource } from '../read/json-exact.ts'
 import { takesObjects } from '../read/json-maps.ts'
 import type { JsonDocuments } from '../source/json-documents.ts'
 import type { PreparedSource } from '../source/prepare.ts'
+import { refuseNamesakes } from '../types/namesakes.ts'
 import { readSchemaFile } from '../types/schema-file.ts'
 import { firstRung } from '../write/first-rung.ts'
 import { rowGroupLimit } from '../write/table-properties.ts'
@@ -40,6 +41,7 @@ export async function planSource(
 ): Promise<ImportPlan> {
   const { signal } = request
   const schema = existing === undefined ? await givenSchema(request, session) : currentSchema(existing)
+  if (schema !== undefined) refuseNamesakes(schema)
   const scene: InspectScene = {
     session,
     mapColumns: new Set(schema?.fields.filter(({ type }) => takesObjects(type)).map(({ name }) => name.toLowerCase())),

@@ -10,6 +10,7 @@ import {
 } from '../../base/index.ts'
 import { type Schema, typeToString } from '../../iceberg/index.ts'
 import type { Lease } from '../../memory/index.ts'
+import { refuseNamesakes } from '../types/namesakes.ts'
 import { encoderOf, type EncodeValue, isMissing } from './encode-value.ts'
 import { type EncodedRows, HeldRows, leaseText, PassingRows, releaseAll, type RowBuffers } from './encoded-rows.ts'
 import { INHERITED, isPlain, isRecord, type NamedValues, RecordName, unknownName } from './record.ts'
@@ -38,6 +39,7 @@ export class RowEncoder {
 
   /** `mostRowBytes`: a longer row could be kept, but not be read again within the budget. */
   constructor(schema: Schema, mostRowBytes: number) {
+    refuseNamesakes(schema)
     this.schema = schema
     this.#mostRowBytes = Math.min(mostRowBytes, MAX_APPEND_BYTES)
     this.#names = new Set(schema.fields.map((field) => field.name))

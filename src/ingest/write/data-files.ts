@@ -3,6 +3,7 @@ import { IceboxError, isIceboxError } from '../../base/index.ts'
 import type { Engine, EngineSession, RunOptions } from '../../engine/index.ts'
 import { type DataFile, metadataFolder, type PartitionSpec, type Schema, type SortOrder } from '../../iceberg/index.ts'
 import { joinUri, localPath } from '../../storage/index.ts'
+import { refuseNamesakes } from '../types/namesakes.ts'
 import { type DividableText, NotDividable } from './dividable-text.ts'
 import { makeFolder, removeFolder } from './files.ts'
 import { firstRung } from './first-rung.ts'
@@ -68,10 +69,11 @@ export interface WriteResult {
 
 /**
  * Writes the rows of a SELECT as data files of a table, with field ids and statistics; the caller commits them.
- * Rejects `memory/exhausted` after smaller attempts, `schema/mismatch` (required columns with nulls, unknown columns),
+ * Rejects `memory/exhausted` after smaller attempts, `schema/mismatch` (required columns with nulls, unknown columns), `schema/unsupported-type`,
  * `storage/*`, `sql/*`, `cancelled`; nothing is left behind then.
  */
 export async function writeDataFiles(request: WriteRequest): Promise<WriteResult> {
+  refuseNamesakes(request.schema)
   if (!mayUseDictionaries(request.schema)) return write(request, false)
   try {
     return await write(request, true)

@@ -13,7 +13,13 @@ import {
   Transaction,
   type TransactionOptions,
 } from '../../iceberg/index.ts'
-import { type DescribedColumn, describeColumns, writeDataFiles, type WriteResult } from '../../ingest/index.ts'
+import {
+  type DescribedColumn,
+  describeColumns,
+  refuseNamesakes,
+  writeDataFiles,
+  type WriteResult,
+} from '../../ingest/index.ts'
 import { advised, type MemoryPlan } from '../../memory/index.ts'
 import type { QueryServices, StatementOptions, TableScanReport } from '../port.ts'
 import { quoteName } from '../text/names.ts'
@@ -94,9 +100,11 @@ export function targetOf(loaded: LoadedTable): WriteTarget {
       message: `the table names partition spec ${metadata.defaultSpecId} and does not hold it`,
     })
   }
+  const schema = schemaOf(metadata)
+  refuseNamesakes(schema)
   return {
     loaded,
-    schema: schemaOf(metadata),
+    schema,
     spec,
     sortOrder: metadata.sortOrders.find((order) => order.orderId === metadata.defaultSortOrderId),
   }

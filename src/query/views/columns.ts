@@ -8,15 +8,21 @@ export interface ViewColumn {
 
 /** The columns of a table's view. DuckDB does not tell names by case; Iceberg does. */
 export function viewColumns(schema: Schema): ViewColumn[] {
-  const taken = new Set(schema.fields.map((field) => field.name.toLowerCase()))
+  const names = shownNames(schema.fields)
+  return schema.fields.map((field, at) => ({ field, name: names[at] ?? field.name }))
+}
+
+/** Names of the columns of a table, or of the fields of a struct, of which no two are the same but for case. */
+export function shownNames(fields: readonly { readonly name: string }[]): string[] {
+  const taken = new Set(fields.map((field) => field.name.toLowerCase()))
   const used = new Set<string>()
-  return schema.fields.map((field) => {
+  return fields.map((field) => {
     let name = field.name
     for (let copy = 1; used.has(name.toLowerCase()); copy++) {
       const proposal = `${field.name}_${copy}`
       if (!taken.has(proposal.toLowerCase())) name = proposal
     }
     used.add(name.toLowerCase())
-    return { field, name }
+    return name
   })
 }

@@ -8,6 +8,7 @@ import {
 } from '../../iceberg/index.ts'
 import { castableText } from '../../ingest/index.ts'
 import { quoteName, quoteText } from '../text/names.ts'
+import { shownNames } from './columns.ts'
 import { type FileShape, isMisread, type ShapeNode } from './shape.ts'
 import { readType } from './read-type.ts'
 import { storedConversion } from './stored-type.ts'
@@ -183,16 +184,18 @@ function converted(
 ): string {
   const variable = `x${depth}`
   if (type.kind === 'struct') {
-    const fields = type.fields.map((field) => {
+    const names = shownNames(type.fields)
+    const fields = type.fields.map((field, at) => {
       const child = childOf(node, field, scene.hasIds, mapping)
       const target = readType(field.type, `${column}.${field.name}`)
+      const shown = quoteName(names[at] ?? field.name)
       if (child === undefined) {
         const text = fallbackOf(field, new Map())
-        return `${quoteName(field.name)} := CAST(${text === undefined ? 'NULL' : quoteText(text)} AS ${target})`
+        return `${shown} := CAST(${text === undefined ? 'NULL' : quoteText(text)} AS ${target})`
       }
-      const inner = `(${expression}).${quoteName(child.name)}`
+      const inner = `(${expression}).${quoteName(child.engineName)}`
       const innerMap = innerMapping(mapping, child)
-      return `${quoteName(field.name)} := ${converted(field.type, child, inner, scene, innerMap, `${column}.${field.name}`, depth)}`
+      return `${shown} := ${converted(field.type, child, inner, scene, innerMap, `${column}.${field.name}`, depth)}`
     })
     return `CASE WHEN (${expression}) IS NULL THEN NULL ELSE struct_pack(${fields.join(', ')}) END`
   }
@@ -230,7 +233,7 @@ function converted(
 function physicalType(node: ShapeNode): string {
   switch (node.kind) {
     case 'struct':
-      return `STRUCT(${node.children.map((child) => `${quoteName(child.name)} ${physicalType(child)}`).join(', ')})`
+      return `STRUCT(${node.children.map((child) => `${quoteName(child.engineName)} ${physicalType(child)}`).join(', ')})`
     case 'list':
       return `${node.children[0] === undefined ? 'VARCHAR' : physicalType(node.children[0])}[]`
     case 'map':

@@ -1,6 +1,7 @@
 import { IceboxError } from '../../base/index.ts'
 import type { Type } from '../../iceberg/index.ts'
 import { quoteName } from '../text/names.ts'
+import { shownNames } from './columns.ts'
 
 const SIMPLE = {
   boolean: 'BOOLEAN',
@@ -31,8 +32,9 @@ export function readType(type: Type, column: string): string {
     case 'map':
       return `MAP(${readType(type.key, `${column}.key`)}, ${readType(type.value, `${column}.value`)})`
     case 'struct': {
+      const names = shownNames(type.fields)
       const fields = type.fields.map(
-        (field) => `${quoteName(field.name)} ${readType(field.type, `${column}.${field.name}`)}`,
+        (field, at) => `${quoteName(names[at] ?? field.name)} ${readType(field.type, `${column}.${field.name}`)}`,
       )
       return `STRUCT(${fields.join(', ')})`
     }

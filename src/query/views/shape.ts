@@ -5,6 +5,8 @@ import { quoteText } from '../text/names.ts'
 /** A column of a Parquet file as its footer describes it. Lists and maps: their element, or key and value, as children. */
 export interface ShapeNode {
   readonly name: string
+  /** What DuckDB calls it inside a struct that has another of the name but for case. */
+  readonly engineName: string
   readonly fieldId: number | undefined
   readonly kind: 'primitive' | 'struct' | 'list' | 'map'
   /** DuckDB's type of a primitive column. */
@@ -178,7 +180,7 @@ export function parseShape(tree: string): FileShape {
 }
 
 function nodeOf(node: FlatNode, children: readonly ShapeNode[]): ShapeNode {
-  const base = { name: node.name, fieldId: node.fieldId, type: node.type }
+  const base = { name: node.name, engineName: node.name, fieldId: node.fieldId, type: node.type }
   if (children.length === 0) return { ...base, kind: 'primitive', children }
   const [only] = children
   if (/^LIST|^List/.test(node.annotation) && only !== undefined) {
@@ -190,7 +192,18 @@ function nodeOf(node: FlatNode, children: readonly ShapeNode[]): ShapeNode {
   if (/^MAP|^Map/.test(node.annotation) && only?.children.length === 2) {
     return { ...base, kind: 'map', children: only.children }
   }
-  return { ...base, kind: 'struct', children }
+  return { ...base, kind: 'struct', children: withEngineNames(children) }
+}
+
+/** As the Parquet reader of DuckDB 1.5.5 does it: `_1` behind a name until it is another. */
+function withEngineNames(children: readonly ShapeNode[]): ShapeNode[] {
+  const used = new Set<string>()
+  return children.map((child) => {
+    let engineName = child.name
+    while (used.has(engineName.toLowerCase())) engineName += '_1'
+    used.add(engineName.toLowerCase())
+    return { ...child, engineName }
+  })
 }
 
 function flatNode(json: Json): FlatNode {
