@@ -13,6 +13,8 @@ import {
 export interface FailureScene {
   readonly signal?: AbortSignal | undefined
   readonly memoryLimitBytes: number
+  /** Results of other statements that are being read: they hold memory of the engine until then. */
+  readonly otherResults?: number
 }
 
 /**
@@ -212,15 +214,16 @@ function outOfMemory(detail: string, cause: unknown, scene: FailureScene): Icebo
   const heldBytes = sizeOf(used?.[1])
   const limitBytes = sizeOf(used?.[2]) ?? scene.memoryLimitBytes
   if (detail.includes('max_temp_directory_size')) return spillFull(detail, cause)
-  const figures = [
-    ...(asked === undefined ? [] : [`asked for ${formatBytes(asked)}`]),
-    ...(heldBytes === undefined ? [] : [`holds ${formatBytes(heldBytes)}`]),
-  ]
-  const holding = figures.length === 0 ? 'it holds more than' : `it ${figures.join(', ')} of`
+  const { otherResults = 0 } = scene
+  const limit = `the engine's limit of ${formatBytes(limitBytes)}`
+  const inUse =
+    heldBytes === undefined ? `more than ${limit} is needed` : `${formatBytes(heldBytes)} of ${limit} are in use`
+  const others = `${otherResults} ${otherResults === 1 ? 'result' : 'results'} of other statements that ${otherResults === 1 ? 'is' : 'are'} not read to the end`
   return new IceboxError('memory/exhausted', {
-    message: `the statement ran out of memory: ${holding} the engine's limit of ${formatBytes(limitBytes)}`,
-    remedy: 'raise performance.memory.max_usage, or let the statement hold less: fewer columns, a filter, a LIMIT',
+    message: `the statement ran out of memory: ${asked === undefined ? '' : `it asked for ${formatBytes(asked)}, and `}${inUse}${otherResults === 0 ? '' : `, with ${others}`}`,
+    remedy: `${otherResults === 0 ? '' : 'read or close the other results first, '}raise performance.memory.max_usage, or let the statement hold less: fewer columns, a filter, a LIMIT`,
     context: {
+      ...(otherResults === 0 ? {} : { otherResults }),
       ...(asked === undefined ? {} : { askedBytes: asked }),
       ...(heldBytes === undefined ? {} : { heldBytes }),
       limitBytes,

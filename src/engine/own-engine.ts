@@ -166,6 +166,7 @@ export class OwnEngine implements Engine {
         buffers: this.#buffers,
         functions: this.#functions,
         useThreads: (count) => this.#useThreads(count),
+        openResults: () => [...this.#sessions].filter(({ hasOpenResult }) => hasOpenResult).length,
         onClose: () => {
           this.#sessions.delete(session)
         },

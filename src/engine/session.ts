@@ -1,7 +1,7 @@
 import { IceboxError, throwIfCancelled } from '../base/index.ts'
 import type { BufferAllocator } from '../memory/index.ts'
 import { type Binding, type Connection, type PreparedStatement, type Result, STATEMENT_KINDS } from './binding.ts'
-import { engineError } from './errors.ts'
+import { engineError, type FailureScene } from './errors.ts'
 import type { Gate } from './gate.ts'
 import { requireRoomForFirst } from './chunk-memory.ts'
 import type { MemoryKeeper } from './memory-keeper.ts'
@@ -29,6 +29,8 @@ export interface SessionHost {
   readonly functions: Set<string>
   /** Sets the engine's threads until the function that it answers with is called. */
   readonly useThreads: (count: number) => Promise<() => Promise<void>>
+  /** Results of all sessions that are not read to their end. */
+  readonly openResults: () => number
   readonly onClose: () => void
 }
 
@@ -49,6 +51,10 @@ export class Session implements EngineSession {
 
   constructor(host: SessionHost) {
     this.#host = host
+  }
+
+  get hasOpenResult(): boolean {
+    return this.#open !== undefined
   }
 
   async run(sql: string, options: RunOptions = {}): Promise<void> {
@@ -112,7 +118,7 @@ export class Session implements EngineSession {
         const prepared = await binding
           .prepare_extracted_statement(connection, handle, index)
           .catch((error: unknown) => {
-            throw engineError(error, this.#host)
+            throw engineError(error, this.#scene())
           })
         kinds.push(STATEMENT_KINDS[binding.prepared_statement_type(prepared)] ?? 'INVALID')
         binding.destroy_prepare_sync(prepared)
@@ -208,7 +214,7 @@ export class Session implements EngineSession {
           bindParameters(binding, prepared, options.parameters ?? [])
         } catch (error) {
           binding.destroy_prepare_sync(prepared)
-          throw engineError(error, this.#host)
+          throw engineError(error, this.#scene())
         }
         return prepared
       }
@@ -235,7 +241,7 @@ export class Session implements EngineSession {
         binding.destroy_prepare_sync(prepared)
       }
     } catch (error) {
-      const reason = engineError(error, this.#host)
+      const reason = engineError(error, this.#scene())
       // The wrapped text can be what cannot be parsed (several statements, SHOW); that is not the reason.
       if (reason.code !== 'sql/syntax') return reason
     }
@@ -244,6 +250,11 @@ export class Session implements EngineSession {
       remedy: 'try again; if memory was short, raise performance.memory.max_usage',
       retryable: true,
     })
+  }
+
+  #scene(signal?: AbortSignal): FailureScene {
+    const { memoryLimitBytes, openResults } = this.#host
+    return { signal, memoryLimitBytes, otherResults: openResults() - (this.#open === undefined ? 0 : 1) }
   }
 
   /** A native call: counted at the gate, interrupted by the signal, its progress reported, its error converted. */
@@ -278,7 +289,7 @@ export class Session implements EngineSession {
       signal?.addEventListener('abort', interrupt, { once: true })
       return await act()
     } catch (error) {
-      throw engineError(error, { signal, memoryLimitBytes: this.#host.memoryLimitBytes })
+      throw engineError(error, this.#scene(signal))
     } finally {
       signal?.removeEventListener('abort', interrupt)
       clearInterval(again)

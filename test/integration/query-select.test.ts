@@ -220,4 +220,23 @@ describe('mistakes in SQL', () => {
     expect(code).toBe('memory/exhausted')
     expect(context).toMatchObject({ limitBytes: expect.any(Number) })
   })
+
+  it('and with the results that others have not read, which hold memory as long', async () => {
+    const readers = [1, 2].map((seed) =>
+      lake.sql.run(`SELECT hash(i + ${seed}) AS h FROM range(100000) t(i) ORDER BY h`),
+    )
+    for (const reader of readers) expect((await reader.next()).done).toBe(false)
+    try {
+      await expect(lake.rows("SELECT len(list(repeat('x', 100) || range)) FROM range(20000000)")).rejects.toMatchObject(
+        {
+          code: 'memory/exhausted',
+          message: expect.stringContaining('with 2 results of other statements that are not read to the end'),
+          remedy: expect.stringMatching(/^read or close the other results first, /),
+          context: { otherResults: 2 },
+        },
+      )
+    } finally {
+      for (const reader of readers) await reader.return()
+    }
+  })
 })
