@@ -39,3 +39,9 @@ describe('texts bound as parameters at 256MB', () => {
     expect(await bound(engine, 60_000_000)).toEqual(statements.map(() => 'memory/refused'))
   })
 })
+
+it('a statement that waits for memory which its own program holds is refused in the end, and goes when that is let go', async () => {
+  const { out, peakBytes } = await runProgram('nested.mjs', lake.path)
+  expect(JSON.parse(out)).toEqual(['memory/refused', 20_000])
+  expect(peakBytes).toBeLessThanOrEqual(BUDGET)
+})
