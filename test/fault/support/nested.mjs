@@ -4,7 +4,7 @@ const [library, folder] = process.argv.slice(2)
 const { Lakehouse } = await import(library)
 const lake = await Lakehouse.open(folder, { memory: '256MB' })
 const literals = (count, step) => Array.from({ length: count }, (_, at) => at * step + 1).join(',')
-const inner = `select count(*)::int as n from range(100000) t(i) where i in (${literals(90_000, 5)})`
+const inner = `select count(*)::int as n from range(100000) t(i) where i in (${literals(110_000, 5)})`
 const run = async () => {
   try {
     for await (const batch of lake.query(inner)) return batch.rows()[0].n
@@ -13,7 +13,7 @@ const run = async () => {
   }
 }
 const found = []
-for await (const _ of lake.query(`select i from range(100000) t(i) where i not in (${literals(70_000, 3)})`)) {
+for await (const _ of lake.query(`select i from range(100000) t(i) where i not in (${literals(120_000, 3)})`)) {
   found.push(await run())
   break
 }
