@@ -1,6 +1,7 @@
 import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { systemCode } from './errors.ts'
+import { readProcStat, textOfProc } from './proc-stat.ts'
 
 /** Which process something belongs to, in a form that another process, maybe of another container or machine, can judge. */
 export interface ProcessIdentity {
@@ -45,23 +46,12 @@ export function judgeProcess(identity: ProcessIdentity): 'alive' | 'gone' | 'unk
 function place(): Pick<ProcessIdentity, 'host' | 'boot' | 'pidNamespace'> {
   return {
     host: hostname(),
-    boot: textOf(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()),
-    pidNamespace: textOf(() => readlinkSync('/proc/self/ns/pid')),
+    boot: textOfProc(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()),
+    pidNamespace: textOfProc(() => readlinkSync('/proc/self/ns/pid')),
   }
 }
 
-/** Field 22 of `/proc/<pid>/stat`; the name in brackets may hold spaces, so it counts from after it. */
+/** Field 22 of `/proc/<pid>/stat`. */
 function processStart(pid: number): string | null {
-  const stat = textOf(() => readFileSync(`/proc/${pid}/stat`, 'latin1'))
-  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null
-}
-
-/** Null where there is no such file: another system than Linux, or the process is gone. */
-function textOf(read: () => string): string | null {
-  try {
-    return read()
-  } catch (error) {
-    if (systemCode(error) === undefined) throw error
-    return null
-  }
+  return readProcStat(`/proc/${pid}/stat`)?.(22) ?? null
 }

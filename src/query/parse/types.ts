@@ -5,24 +5,13 @@ import { statementError } from '../text/statements.ts'
 import { isKeyword } from '../text/tokenizer.ts'
 import type { Cursor } from './cursor.ts'
 
+/** Integers of less than 32 bits: Iceberg has none. */
+const SHORTER_INTEGERS = ['SMALLINT', 'INT2', 'SHORT', 'TINYINT', 'INT1', 'BYTE', 'UTINYINT', 'USMALLINT']
+
 /** Names of types in DuckDB's, Spark's, Trino's and Iceberg's own words. */
 const SIMPLE: Readonly<Record<string, PrimitiveType>> = {
   ...alias({ kind: 'boolean' }, 'BOOLEAN', 'BOOL', 'LOGICAL'),
-  ...alias(
-    { kind: 'int' },
-    'INTEGER',
-    'INT',
-    'INT4',
-    'SIGNED',
-    'SMALLINT',
-    'INT2',
-    'SHORT',
-    'TINYINT',
-    'INT1',
-    'BYTE',
-    'UTINYINT',
-    'USMALLINT',
-  ),
+  ...alias({ kind: 'int' }, 'INTEGER', 'INT', 'INT4', 'SIGNED', ...SHORTER_INTEGERS),
   ...alias({ kind: 'long' }, 'BIGINT', 'INT8', 'LONG', 'UINTEGER'),
   ...alias({ kind: 'decimal', precision: 20, scale: 0 }, 'UBIGINT'),
   ...alias({ kind: 'decimal', precision: 38, scale: 0 }, 'HUGEINT'),
@@ -48,14 +37,7 @@ const SIMPLE: Readonly<Record<string, PrimitiveType>> = {
 
 /** Types that Iceberg has not, for which a wider one stands: fine for a new column, and no change of one that is there. */
 const NARROWER: ReadonlySet<string> = new Set([
-  'SMALLINT',
-  'INT2',
-  'SHORT',
-  'TINYINT',
-  'INT1',
-  'BYTE',
-  'UTINYINT',
-  'USMALLINT',
+  ...SHORTER_INTEGERS,
   'UINTEGER',
   'UBIGINT',
   'HUGEINT',
