@@ -15,11 +15,10 @@ const POINTS = 50
 
 /** The engine's process: its spill folder has its number. */
 function engineOf(spillDirectory: string): number {
-  return Number(
-    readdirSync(spillDirectory)
-      .find((name) => /^\d+-\w+-\d+$/.test(name))
-      ?.split('-')[0] ?? 0,
-  )
+  const folder = readdirSync(spillDirectory).find((name) => /^\d+-\w+-[0-9a-f]+$/.test(name))
+  // Not 0: a signal to that goes to the tests themselves.
+  if (folder === undefined) throw new Error(`no engine has a folder in ${spillDirectory}`)
+  return Number(folder.split('-')[0])
 }
 
 /** Processes that this one started and that are not waited for yet. */
