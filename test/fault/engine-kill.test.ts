@@ -15,10 +15,16 @@ const POINTS = 50
 
 /** The engine's process: its spill folder has its number. */
 function engineOf(spillDirectory: string): number {
-  const folder = readdirSync(spillDirectory).find((name) => /^\d+-\w+-[0-9a-f]+$/.test(name))
+  const pid = startedEngine(spillDirectory)
   // Not 0: a signal to that goes to the tests themselves.
-  if (folder === undefined) throw new Error(`no engine has a folder in ${spillDirectory}`)
-  return Number(folder.split('-')[0])
+  if (pid === 0) throw new Error(`no engine has a folder in ${spillDirectory}`)
+  return pid
+}
+
+/** The same, or 0 while there is none. */
+function startedEngine(spillDirectory: string): number {
+  const folder = readdirSync(spillDirectory).find((name) => /^\d+-\w+-[0-9a-f]+$/.test(name))
+  return Number(folder?.split('-')[0] ?? 0)
 }
 
 /** Processes that this one started and that are not waited for yet. */
@@ -201,7 +207,7 @@ describe('the process of the engine', () => {
       await once(parent.stdout, 'data')
       while (engine === 0) {
         await after(20)
-        if (existsSync(spill)) engine = engineOf(spill)
+        if (existsSync(spill)) engine = startedEngine(spill)
       }
       expect(isAlive(engine)).toBe(true)
     } finally {
@@ -232,7 +238,7 @@ describe('the process of the engine', () => {
     let engine = 0
     while (engine === 0) {
       await after(20)
-      if (existsSync(spill)) engine = engineOf(spill)
+      if (existsSync(spill)) engine = startedEngine(spill)
     }
     await after(300)
     process.kill(engine, 'SIGKILL')
