@@ -35,6 +35,7 @@ export {
 } from './options.ts'
 export { ownPackage } from './package.ts'
 export { packagedScript } from './packaged-script.ts'
+export { readProcStat } from './proc-stat.ts'
 export { judgeProcess, ownProcess, type ProcessIdentity } from './process-identity.ts'
 export { quotedForShell } from './shell-word.ts'
 export { hasThreadEnded, ownThread, type ThreadIdentity } from './thread-identity.ts'

@@ -276,12 +276,7 @@ export class RowCatalog implements Catalog {
 
   /** Undefined where the metadata file itself is gone: then nothing is named, and nothing is left to delete (I21). */
   private async metadataToPurge(table: TableIdentifier, location: string): Promise<TableMetadata | undefined> {
-    try {
-      return await this.readMetadata(table, location)
-    } catch (error) {
-      if (isIceboxError(error, 'storage/not-found')) return undefined
-      throw error
-    }
+    return await this.readMetadata(table, location).catch(notFoundAsUndefined)
   }
 
   private async defaultLocation(table: TableIdentifier, uuid: string): Promise<string> {

@@ -11,7 +11,7 @@ export { type ScalarFamilies, serveEngine } from './child/serve.ts'
 export { Gate } from './gate.ts'
 export { type EngineOptions, openEngine } from './open-engine.ts'
 export { type EngineProbe, probeEngine } from './probe.ts'
-export { requireParameters } from './parameters.ts'
+export { requireArray, requireParameters } from './parameters.ts'
 export type {
   ArrowBatch,
   ArrowOptions,

@@ -20,14 +20,18 @@ export function bindParameters(binding: Binding, statement: PreparedStatement, v
   for (const [at, value] of values.entries()) bindOne(binding, statement, at + 1, value)
 }
 
+/** Refuses what is no array: programs without types give names. Throws `usage/invalid`. */
+export function requireArray(values: readonly SqlParameter[]): void {
+  if (Array.isArray(values)) return
+  throw new IceboxError('usage/invalid', {
+    message: `the parameters are ${described(values)}; they are bound by position, and names are not taken`,
+    remedy: 'write $1, $2, … and give an array of the values in this order',
+  })
+}
+
 /** Refuses what is no array, and another number of values than the statement has parameters. Throws `usage/invalid`. */
 export function requireParameters(values: readonly SqlParameter[], expected: number): void {
-  if (!Array.isArray(values)) {
-    throw new IceboxError('usage/invalid', {
-      message: `the parameters are ${described(values)}; they are bound by position, and names are not taken`,
-      remedy: 'write $1, $2, … and give an array of the values in this order',
-    })
-  }
+  requireArray(values)
   if (expected !== values.length) {
     throw new IceboxError('usage/invalid', {
       message: `the statement has ${expected} parameter${expected === 1 ? '' : 's'}, ${values.length} given`,

@@ -1,8 +1,8 @@
-import { mkdir, readdir, readFile, rm, stat, statfs } from 'node:fs/promises'
+import { mkdir, readdir, rm, stat, statfs } from 'node:fs/promises'
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { randomBytes } from 'node:crypto'
-import { IceboxError, makeFolders, systemCode } from '../base/index.ts'
+import { IceboxError, makeFolders, readProcStat, systemCode } from '../base/index.ts'
 
 /** Magic numbers of file systems that live in memory (statfs(2)): tmpfs and ramfs. */
 const MEMORY_FILE_SYSTEMS = new Set([0x0102_1994, 0x8584_58f6])
@@ -29,10 +29,7 @@ export async function openSpillFolder(directory: string): Promise<SpillFolder> {
   }
   await refuseMemory(directory)
   await removeStale(directory)
-  const path = join(
-    directory,
-    `${process.pid}-${(await startTime(process.pid)) ?? 'x'}-${randomBytes(8).toString('hex')}`,
-  )
+  const path = join(directory, `${process.pid}-${startTime(process.pid) ?? 'x'}-${randomBytes(8).toString('hex')}`)
   try {
     await mkdir(path)
   } catch (error) {
@@ -68,25 +65,20 @@ export async function removeStale(directory: string): Promise<void> {
   for (const name of await readdir(directory)) {
     const match = /^(\d+)-(\w+)-[\da-f]+$/.exec(name)
     if (match === null) continue
-    const alive = await startTime(Number(match[1]))
+    const alive = startTime(Number(match[1]))
     if (alive === undefined || alive !== match[2]) await rm(join(directory, name), { recursive: true, force: true })
   }
 }
 
 /** Start time of a process in clock ticks since boot, field 22 of `/proc/<pid>/stat`; where there is no procfs, 'x' while it lives. */
-async function startTime(pid: number): Promise<string | undefined> {
+function startTime(pid: number): string | undefined {
+  const field = readProcStat(`/proc/${pid}/stat`)
+  if (field !== undefined || process.platform === 'linux') return field?.(22)
   try {
-    const text = await readFile(`/proc/${pid}/stat`, 'latin1')
-    // The second field is the command in brackets and may hold spaces and brackets.
-    return text.slice(text.lastIndexOf(')') + 2).split(' ')[19]
-  } catch {
-    if (process.platform === 'linux') return undefined
-    try {
-      process.kill(pid, 0)
-      return 'x'
-    } catch (error) {
-      return systemCode(error) === 'EPERM' ? 'x' : undefined
-    }
+    process.kill(pid, 0)
+    return 'x'
+  } catch (error) {
+    return systemCode(error) === 'EPERM' ? 'x' : undefined
   }
 }
 

@@ -16,6 +16,7 @@ import {
   requireBudgetFits,
   SlabPool,
 } from '../memory/index.ts'
+import type { PlanningNeeds } from '../query/index.ts'
 import { closedLakehouse } from './running.ts'
 
 export interface ProcessNeeds {
@@ -150,10 +151,7 @@ export class SharedProcess {
    * Room for what the engine takes beside its limit to parse and plan a large statement and for its parameters, until it is
    * disposed; meanwhile the limit itself is lower. Rejects `memory/refused` where the budget has no room for it, `cancelled`.
    */
-  async planning(
-    needs: { readonly bytes: number; readonly sentBytes: number },
-    signal: AbortSignal | undefined,
-  ): Promise<AsyncDisposable> {
+  async planning(needs: PlanningNeeds, signal: AbortSignal | undefined): Promise<AsyncDisposable> {
     const bytes = needs.bytes + (this.#first.engine === 'child' ? needs.sentBytes * SENT_COPIES : 0)
     // The program's own objects are seen, not promised: the parameters are among them.
     this.governor.look()

@@ -1,6 +1,7 @@
 export type {
   Meter,
   OperationFigures,
+  PlanningNeeds,
   QueryServices,
   StatementOptions,
   StatementResult,

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { IceboxError } from '../../src/base/index.ts'
+import type { SqlParameter } from '../../src/engine/index.ts'
 import { openQueryLake, type QueryLake } from './query-lake.ts'
 
 let lake: QueryLake
@@ -197,4 +198,13 @@ describe('errors of statements', () => {
   it('leaves values alone that look like names of views', async () => {
     expect((await failure("select 'joe@123.com'::int")).message).toContain("'joe@123.com'")
   })
+})
+
+it('parameters by name are refused before the first statement of a script is done', async () => {
+  const named = { a: 1 } as unknown as readonly SqlParameter[]
+  await expect(lake.run('CREATE SCHEMA never; SELECT $1', named)).rejects.toMatchObject({
+    code: 'usage/invalid',
+    message: expect.stringContaining('the parameters are an object'),
+  })
+  expect(await lake.rows("SHOW SCHEMAS LIKE 'never'")).toEqual([])
 })

@@ -1,4 +1,4 @@
-import { sqlName } from '../../base/index.ts'
+import { sqlName, tableSql } from '../../base/index.ts'
 import { DOT_COMMANDS } from './dot-commands.ts'
 
 /** What can be completed to. */
@@ -68,6 +68,5 @@ export function tablesIn(text: string, tables: readonly string[]): string[] {
 
 function quotedPath(table: string): string {
   const at = table.lastIndexOf('.')
-  const namespace = table.slice(0, at)
-  return `${sqlName(namespace)}.${sqlName(table.slice(at + 1))}`
+  return tableSql([table.slice(0, at)], table.slice(at + 1))
 }

@@ -1,5 +1,5 @@
 import { IceboxError, isIceboxError } from '../../base/index.ts'
-import { readChunks, readTail } from '../source/bytes.ts'
+import { checkGzip, readTail } from '../source/bytes.ts'
 import type { Compression } from '../source/format.ts'
 
 /**
@@ -15,7 +15,7 @@ export async function explainGzipError(
   if (compression !== 'gzip' || !isIceboxError(error, 'source/format') || !/gzip/.test(error.message)) return undefined
   for (const file of paths) {
     try {
-      for await (const _chunk of readChunks(file, compression, signal));
+      await checkGzip(file, signal)
     } catch (found) {
       if (isIceboxError(found)) return found
       throw found

@@ -73,6 +73,11 @@ export async function* readChunks(
   }
 }
 
+/** Unpacks all of a gzip file. Rejects as {@link readChunks}. */
+export async function checkGzip(path: string, signal?: AbortSignal): Promise<void> {
+  for await (const _chunk of readChunks(path, 'gzip', signal));
+}
+
 async function* readPlain(path: string, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
   const handle = await open(path, 'r').catch((error: unknown) => {
     throw readError(path, error)

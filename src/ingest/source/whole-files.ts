@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { isIceboxError } from '../../base/index.ts'
-import { readChunks, readHead } from './bytes.ts'
+import { checkGzip, readHead } from './bytes.ts'
 import { compressionOf } from './format.ts'
 import { checkZstd } from './zstd.ts'
 
@@ -23,7 +23,7 @@ export class WholeFiles {
       const compression = compressionOf(await readHead(path, 4))
       if (compression === 'none') return
       if (compression === 'zstd') await checkZstd(path)
-      else for await (const _chunk of readChunks(path, compression, signal));
+      else await checkGzip(path, signal)
     } catch (error) {
       if (isIceboxError(error, 'source/truncated') || isIceboxError(error, 'cancelled')) throw error
       return

@@ -1,5 +1,6 @@
 import type { SqlParameter } from '../../engine/index.ts'
 import { mentionsKeyword } from '../text/names.ts'
+import { parametersOf } from '../text/parameter-literals.ts'
 import type { StatementText } from '../text/statements.ts'
 
 /**
@@ -23,18 +24,13 @@ export interface ParameterBytes {
 }
 
 /** Numbers and the like take nothing worth a reservation: there are not more of them than parameters in the text. */
-export function parameterBytes({ tokens }: StatementText, values: readonly SqlParameter[]): ParameterBytes {
+export function parameterBytes(statement: StatementText, values: readonly SqlParameter[]): ParameterBytes {
   const sizes = values.map(byteLength)
   const givenBytes = sum(sizes)
   if (givenBytes === 0) return { givenBytes: 0, neededBytes: 0 }
   const uses = sizes.map(() => 0)
-  let position = 0
-  for (const at of tokens.of('parameter')) {
-    const text = tokens.at(at)?.text ?? '?'
-    const index = text === '?' ? position++ : Number(text.slice(1)) - 1
-    uses[index] = (uses[index] ?? 0) + 1
-  }
-  const madeCopies = copiesOfContent(tokens)
+  for (const { value } of parametersOf(statement)) uses[value] = (uses[value] ?? 0) + 1
+  const madeCopies = copiesOfContent(statement)
   const neededBytes = sum(
     sizes.map((bytes, at) => bytes * (BOUND_COPIES + AGAIN_COPIES * Math.max(0, (uses[at] ?? 0) - 1) + madeCopies)),
   )
@@ -42,7 +38,7 @@ export function parameterBytes({ tokens }: StatementText, values: readonly SqlPa
 }
 
 /** Beside the text itself. */
-function copiesOfContent(tokens: StatementText['tokens']): number {
+function copiesOfContent({ tokens }: StatementText): number {
   const makesLists = ['UNNEST', 'FROM_JSON', 'FROM_JSON_STRICT', 'JSON_TRANSFORM', 'JSON_TRANSFORM_STRICT']
   const printed = mentionsKeyword(tokens, 'EXPLAIN', 'DELETE') ? PLAN_COPIES : 0
   return printed + (mentionsKeyword(tokens, ...makesLists) ? LIST_COPIES : 0)

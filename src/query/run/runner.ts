@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { IceboxError } from '../../base/index.ts'
-import { Gate, requireParameters } from '../../engine/index.ts'
+import { Gate, requireArray, requireParameters } from '../../engine/index.ts'
 import { WholeFiles } from '../../ingest/index.ts'
 import type { QueryServices, StatementOptions, StatementResult } from '../port.ts'
 import { quoteText } from '../text/names.ts'
@@ -156,6 +156,7 @@ function checkCall(
     })
   }
   if (placeholders !== undefined) checkPlaceholders(statements, placeholders)
+  if (parameters !== undefined) requireArray(parameters)
   // Of several statements each that has parameters takes all of them.
   if (parameters !== undefined && !statements.some(takesParameters)) requireParameters(parameters, 0)
 }

@@ -59,8 +59,7 @@ export async function planRoom(
 ): Promise<AsyncDisposable | undefined> {
   const { sql, tokens } = statement
   const textBytes = tokens.length < FEW_TOKENS ? 0 : plannerBytes(tokens, sql.length)
-  // What is no array is refused where it would be bound.
-  const bound = parameterBytes(statement, Array.isArray(parameters) ? parameters : [])
+  const bound = parameterBytes(statement, parameters ?? [])
   const valueBytes = bound.neededBytes < SMALL_VALUES_BYTES ? 0 : bound.neededBytes
   if (textBytes + valueBytes === 0) return undefined
   try {

@@ -5,16 +5,25 @@ import type { StatementText } from './statements.ts'
 /** Longer texts are values and say nothing of a type, and name no file. */
 const MOST_TEXT = 10_000
 
-/** What stands for each parameter, by its offset in the query: `$2` is the second value, and so is the second `?`. */
-export function literalsOf({ tokens }: StatementText, given: readonly SqlParameter[]): Map<number, string> {
+/** What stands for each parameter, by its offset in the query. */
+export function literalsOf(statement: StatementText, given: readonly SqlParameter[]): Map<number, string> {
   const literals = new Map<number, string>()
+  for (const { offset, value } of parametersOf(statement)) literals.set(offset, literalOf(given[value] ?? null))
+  return literals
+}
+
+/** Where each parameter stands, and the place of its value: `$2` is the second, and so is the second `?`. */
+export function* parametersOf({
+  tokens,
+}: StatementText): Generator<{ readonly offset: number; readonly value: number }, void, undefined> {
+  let count = 0
   for (const at of tokens.of('parameter')) {
     const token = tokens.at(at)
     if (token === undefined) continue
     const number = /^\$(\d+)$/.exec(token.text)?.[1]
-    literals.set(token.start, literalOf(given[number === undefined ? literals.size : Number(number) - 1] ?? null))
+    yield { offset: token.start, value: number === undefined ? count : Number(number) - 1 }
+    count++
   }
-  return literals
 }
 
 function literalOf(value: SqlParameter): string {
