@@ -63,7 +63,7 @@ export async function commitCreation(
 ): Promise<LoadedTable> {
   const namespace = namespaceKey(table.namespace)
   // Looked at before anything is written; the insert below decides.
-  if ((await parts.rows.tableLocation(namespace, table.name)) !== undefined) throw tableExists(table)
+  if ((await parts.rows.tableLocation(namespace, table.name)) !== undefined) throw await tableExists(parts, table)
   checkRequirements(undefined, requirements)
   const metadata = updates.length === 0 ? staged : applyUpdates(staged, updates, { nowMs: parts.now() })
   const location = await writeMetadata(parts, metadata, '', durable)
@@ -75,17 +75,20 @@ export async function commitCreation(
   }
   if (outcome !== 'inserted') {
     await removeFiles(parts, [location])
-    throw outcome === 'taken' ? tableExists(table) : await namespaceNotFound(parts.rows, table.namespace)
+    throw outcome === 'taken' ? await tableExists(parts, table) : await namespaceNotFound(parts.rows, table.namespace)
   }
   parts.cache.put(location, metadata)
   return { metadata, metadataLocation: location }
 }
 
 /** `table/exists` for a name that is taken. */
-export function tableExists(table: TableIdentifier): IceboxError {
+export async function tableExists({ rows }: Pick<CatalogParts, 'rows'>, table: TableIdentifier): Promise<IceboxError> {
+  const isView = await rows.isView(namespaceKey(table.namespace), table.name)
   return new IceboxError('table/exists', {
-    message: `${tableText(table)} exists already`,
-    remedy: 'choose another name, append to it, or drop it first',
+    message: isView ? `${tableText(table)} is a view already` : `${tableText(table)} exists already`,
+    remedy: isView
+      ? 'choose another name, or drop the view with the tool that made it'
+      : 'choose another name, append to it, or drop it first',
     context: { table: tableText(table) },
   })
 }

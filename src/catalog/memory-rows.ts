@@ -9,6 +9,10 @@ export class MemoryRows implements CatalogRows {
     return this.tables.get(namespace)?.get(name)
   }
 
+  async isView(): Promise<boolean> {
+    return false
+  }
+
   async listTables(namespace: string): Promise<string[]> {
     return [...(this.tables.get(namespace)?.keys() ?? [])].sort()
   }

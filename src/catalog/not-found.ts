@@ -25,6 +25,13 @@ export async function tableNotFound(rows: CatalogRows, table: TableIdentifier): 
     const elsewhere = didYouMean(await sameNameElsewhere(rows, table, key))
     return await namespaceNotFound(rows, table.namespace, elsewhere ?? 'see what there is: icebox table list')
   }
+  if (await rows.isView(key, table.name)) {
+    return new IceboxError('table/not-found', {
+      message: `${tableText(table)} is a view, which Icebox does not read`,
+      remedy: `query the tables that it is made of: icebox table list ${quotedForShell(key)}`,
+      context: { table: tableText(table), nearest: [] },
+    })
+  }
   const siblings = await rows.listTables(key)
   const near = nearestNames(table.name, siblings).map((name) => tableSql(table.namespace, name))
   const nearest = near.length > 0 ? near : await sameNameElsewhere(rows, table, key)

@@ -146,7 +146,7 @@ export class RowCatalog implements Catalog {
   async stageTable(table: TableIdentifier, request: CreateTableRequest): Promise<LoadedTable> {
     checkTableName(table.name)
     await this.needNamespace(table.namespace)
-    if (await this.tableExists(table)) throw tableExists(table)
+    if (await this.tableExists(table)) throw await tableExists(this.parts, table)
     const uuid = this.parts.newUuid()
     const metadata = newTableMetadata({
       uuid,
@@ -180,7 +180,7 @@ export class RowCatalog implements Catalog {
   async registerTable(table: TableIdentifier, metadataLocation: string): Promise<LoadedTable> {
     checkTableName(table.name)
     await this.needNamespace(table.namespace)
-    if (await this.tableExists(table)) throw tableExists(table)
+    if (await this.tableExists(table)) throw await tableExists(this.parts, table)
     // Other tools want a URI where Icebox takes a bare path too.
     const named = metadataLocation.startsWith('/') ? fileUri(metadataLocation) : metadataLocation
     const isFile = (await this.parts.io.head(named).catch(notFoundAsUndefined)) !== undefined
@@ -190,7 +190,7 @@ export class RowCatalog implements Catalog {
     const moved = await movedTable(this.parts.io, metadata, location)
     if (moved?.isCopy === true) refuseCopy(moved, location)
     const outcome = await this.parts.rows.insertTable(namespaceKey(table.namespace), table.name, location)
-    if (outcome === 'taken') throw tableExists(table)
+    if (outcome === 'taken') throw await tableExists(this.parts, table)
     if (outcome === 'no-namespace') throw await namespaceNotFound(this.parts.rows, table.namespace)
     // One that was moved is adopted to be relocated: until then each who loads it is told.
     if (moved === undefined) this.parts.cache.put(location, metadata)
@@ -220,7 +220,7 @@ export class RowCatalog implements Catalog {
       { namespace: namespaceKey(to.namespace), name: to.name },
     )
     if (outcome === 'missing') throw await tableNotFound(this.parts.rows, from)
-    if (outcome === 'taken') throw tableExists(to)
+    if (outcome === 'taken') throw await tableExists(this.parts, to)
     if (outcome === 'no-namespace') throw await namespaceNotFound(this.parts.rows, to.namespace)
   }
 

@@ -7,6 +7,8 @@
 export interface CatalogRows {
   /** Location of the current metadata; undefined when there is no such table. */
   tableLocation(namespace: string, name: string): Promise<string | undefined>
+  /** Whether the name is that of a view, which other tools write. */
+  isView(namespace: string, name: string): Promise<boolean>
   listTables(namespace: string): Promise<string[]>
   /** Of all namespaces, with the locations of their current metadata. */
   allTables(): Promise<(TableKey & { readonly location: string })[]>

@@ -44,6 +44,18 @@ export class SqliteRows implements CatalogRows {
     return typeof found === 'string' ? found : undefined
   }
 
+  async isView(namespace: string, name: string): Promise<boolean> {
+    if (!this.layout.hasType) return false
+    const found = await this.database.one(
+      `SELECT iceberg_type FROM iceberg_tables
+       WHERE catalog_name = ? AND table_namespace = ? AND table_name = ?`,
+      this.catalog,
+      namespace,
+      name,
+    )
+    return found === 'VIEW'
+  }
+
   async listTables(namespace: string): Promise<string[]> {
     const rows = await this.database.attempt(() =>
       this.database.rows(

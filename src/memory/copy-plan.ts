@@ -6,6 +6,8 @@ export interface CopyPlanInput {
   readonly engine: EnginePlan
   /** Average bytes of a row in memory over all columns; see {@link estimateRowBytes}. */
   readonly rowWidthBytes: number
+  /** The width was seen in a sample, not estimated by types. */
+  readonly isWidthMeasured?: boolean
   /** `storage.target_file_size`. */
   readonly targetFileBytes: number
   /** Columns that are read and written. */
@@ -46,6 +48,13 @@ const COLUMNS_SHARE = 0.7
  * the 90 that a query has at 256MB.
  */
 const LARGEST_ROW_GROUP_BYTES = 12 * MiB
+/**
+ * Of narrow columns, by a measured width, no page is that large: row groups of lineitem (206 bytes in 16 columns) save 2% of
+ * the import's CPU when twice as large, and a query of all columns at 256MB takes 18 MB more of 128 (0017).
+ */
+const LARGEST_NARROW_ROW_GROUP_BYTES = 24 * MiB
+/** Of 16 columns with one text and numbers beside it, the text is half of the row at most. */
+const NARROW_COLUMN_BYTES = 16
 const CSV_BUFFER_SHARE = 1 / 24
 const LEAST_CSV_BUFFER = 2 * MiB
 const LARGEST_CSV_BUFFER = 16 * MiB
@@ -62,7 +71,10 @@ export function planCopy(input: CopyPlanInput): CopyPlan {
   const wished = input.holdsState === true ? input.engine.threads : input.engine.copyThreads
   const columnsAtOnce = (memoryLimitBytes * COLUMNS_SHARE) / Math.max(1, (input.columns ?? 0) * COLUMN_BYTES)
   const threads = Math.max(1, Math.min(wished, Math.floor(columnsAtOnce)))
-  const perThread = Math.min(LARGEST_ROW_GROUP_BYTES, (memoryLimitBytes * ROW_GROUP_SHARE) / threads / WRITER_FACTOR)
+  const perThread = Math.min(
+    largestRowGroupBytes(input),
+    (memoryLimitBytes * ROW_GROUP_SHARE) / threads / WRITER_FACTOR,
+  )
   return {
     threads,
     rowGroupSize: rowGroupSize({ rowWidthBytes: input.rowWidthBytes, targetBytes: perThread }),
@@ -71,6 +83,11 @@ export function planCopy(input: CopyPlanInput): CopyPlan {
     csvBufferBytes: csvBufferBytes(memoryLimitBytes - heldByColumns(input)),
     memoryLimitBytes,
   }
+}
+
+function largestRowGroupBytes({ rowWidthBytes, isWidthMeasured = false, columns = 0 }: CopyPlanInput): number {
+  const isNarrow = isWidthMeasured && rowWidthBytes <= NARROW_COLUMN_BYTES * columns
+  return isNarrow ? LARGEST_NARROW_ROW_GROUP_BYTES : LARGEST_ROW_GROUP_BYTES
 }
 
 /**

@@ -169,9 +169,14 @@ describe('the SQLite file', () => {
     const catalog = await open()
     expect(await catalog.listTables(['ns'])).toEqual([T])
     const view = { namespace: ['ns'], name: 'v' }
-    await expect(catalog.loadTable(view)).rejects.toMatchObject({ code: 'table/not-found' })
+    await expect(catalog.loadTable(view)).rejects.toMatchObject({
+      code: 'table/not-found',
+      message: 'ns.v is a view, which Icebox does not read',
+    })
     await expect(catalog.dropTable(view)).rejects.toMatchObject({ code: 'table/not-found' })
-    await expect(catalog.createTable(view, { schema: SCHEMA })).rejects.toMatchObject({ code: 'table/exists' })
+    const taken = { code: 'table/exists', message: 'ns.v is a view already' }
+    await expect(catalog.createTable(view, { schema: SCHEMA })).rejects.toMatchObject(taken)
+    await expect(catalog.renameTable(T, view)).rejects.toMatchObject(taken)
     await catalog.dropTable(T)
     await expect(catalog.dropNamespace(['ns'])).rejects.toMatchObject({ code: 'namespace/not-empty' })
   })

@@ -382,6 +382,8 @@ describe('bad input: a clear error, and nothing is left', () => {
     ['1.5', 'rounded to 2'],
     ['007', 'without its zeros'],
     ['0x10', 'taken for 16'],
+    ['0xF4240', 'taken for a number that has as many digits as it has characters'],
+    ['0xFFFFFFFFFF', 'taken for 1099511627775'],
     ['99999999999999999999', 'out of range'],
   ])('%s in a column of whole numbers is not %s', async (value) => {
     const path = await kit.file('rounded.csv', `id,name\n${numbers(4000)}\n${value},x\n`)

@@ -161,6 +161,16 @@ describe('a copy of many columns', () => {
     const { rowGroupBytes } = planCopy({ engine: engine(4_000), rowWidthBytes: 200, targetFileBytes: 128e6 })
     expect(rowGroupBytes).toBeLessThanOrEqual(16 * MiB)
   })
+
+  it('makes larger ones of narrow columns whose width was seen, where the engine has room', () => {
+    const rows = (limitMiB: number, columns: number, isWidthMeasured = true) =>
+      planCopy({ engine: engine(limitMiB), rowWidthBytes: 200, targetFileBytes: 128e6, columns, isWidthMeasured })
+        .rowGroupSize
+    expect(rows(337, 16)).toBe(122_880)
+    // One text of 200 bytes, a width that is only estimated, and an engine of 90 MiB.
+    expect([rows(337, 4), rows(337, 16, false)]).toEqual([61_440, 61_440])
+    expect(rows(90, 16)).toBeLessThan(61_440)
+  })
 })
 
 describe('purging', () => {

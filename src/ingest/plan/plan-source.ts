@@ -108,6 +108,7 @@ export async function planSource(
   const { rung, copy } = firstRung({
     engine: advised(services.engine.plan, services.governor.advice),
     rowWidthBytes: inspection.rowWidthBytes,
+    isWidthMeasured: true,
     columns: columns.columns.length,
     targetFileBytes: services.settings.targetFileSizeBytes,
     isOrdered,

@@ -98,6 +98,7 @@ async function write(request: WriteRequest, usesDictionaries: boolean): Promise<
   const { rung: first } = firstRung({
     engine: plan,
     rowWidthBytes,
+    isWidthMeasured: request.rowWidthBytes !== undefined,
     columns: projection.columns.length,
     targetFileBytes: request.targetFileSizeBytes,
     isOrdered,

@@ -6,6 +6,7 @@ export interface WriteNeeds {
   readonly engine: EnginePlan
   /** Average bytes of a row in memory, all columns. */
   readonly rowWidthBytes: number
+  readonly isWidthMeasured: boolean
   readonly columns: number
   readonly targetFileBytes: number
   /** Rows keep their order, in the file or of a sort. */
@@ -28,8 +29,9 @@ export const PARTITIONED_ROW_GROUP = 8_192
 
 /** How a write is tried first, and the settings of its copies. */
 export function firstRung(needs: WriteNeeds): { readonly rung: Rung; readonly copy: CopyPlan } {
-  const { engine, rowWidthBytes, columns, isOrdered, isPartitioned, partitions, targetFileBytes } = needs
-  const planned = planCopy({ engine, rowWidthBytes, targetFileBytes, columns })
+  const { engine, rowWidthBytes, isWidthMeasured, columns, isOrdered, isPartitioned, partitions, targetFileBytes } =
+    needs
+  const planned = planCopy({ engine, rowWidthBytes, isWidthMeasured, targetFileBytes, columns })
   // Order is kept only by one thread.
   const threads = isOrdered ? 1 : planned.threads
   const strategy = chooseStrategy({
