@@ -165,8 +165,8 @@ export function checkedCast(type: Type, text: string, options: CastOptions): Che
         // `strlen(…) = 10 AND … < ':'` (18 ns less) 1998-12-1x was the first of December.
         isPlainly: () => `${text} GLOB '????-??-?[0-9]'`,
         isExact: () => matches(' *[0-9]{1,6}[-/ \\\\][0-9]{1,2}[-/ \\\\][0-9]{1,2} *'),
-        // A cast to TIMESTAMP takes no rest behind the day, and ten characters have no room for a time beside a year of four; what is left
-        // are words and years before Christ.
+        // A cast to TIMESTAMP takes no rest behind the day, and ten characters have no room for a time beside a year of
+        // four; what is left are words and years before Christ.
         quick: {
           value: `CAST(TRY_CAST(${text} AS TIMESTAMP) AS DATE)`,
           isPlainly: (v) => `strlen(${text}) = 10 AND ${text} BETWEEN '0' AND ':' AND ${v} >= DATE '1000-01-01'`,
@@ -219,28 +219,17 @@ export function checkedCast(type: Type, text: string, options: CastOptions): Che
 /** Marks our own errors in what the engine says, so that they are told from its own. */
 export const CHECK_MARK = 'icebox-check'
 
-/** The cast's result, or an error that names column and text. NULL stays NULL. */
-export function castOrFail(cast: CheckedCast, column: string, text: string): string {
-  return checked(cast, column, text, { value: cast.value, isPlainly: cast.isPlainly, exact: cast.value })
-}
-
 /** What is to be computed once, and have a name. */
 export function computedCast({ value, quick }: CheckedCast): string {
   return quick?.value ?? value
 }
 
-/** Like {@link castOrFail}, where the result of {@link computedCast} has a name. */
-export function computedOrFail(cast: CheckedCast, column: string, text: string, name: string): string {
-  const { isPlainly } = cast.quick ?? cast
-  return checked(cast, column, text, { value: name, isPlainly, exact: cast.quick === undefined ? name : cast.value })
-}
-
-function checked(
-  cast: CheckedCast,
-  column: string,
-  text: string,
-  { value, isPlainly, exact }: Pick<CheckedCast, 'value' | 'isPlainly'> & { readonly exact: string },
-): string {
+/** The cast's result, or an error that names column and text. NULL stays NULL. `computed` names what {@link computedCast} said. */
+export function castOrFail(cast: CheckedCast, column: string, text: string, computed?: string): string {
+  const quick = computed === undefined ? undefined : cast.quick
+  const exact = quick === undefined ? (computed ?? cast.value) : cast.value
+  const value = computed ?? exact
+  const isPlainly = quick?.isPlainly ?? cast.isPlainly
   if (isPlainly === undefined) return cast.value
   const fail = `error(${quoteText(`${CHECK_MARK} ${column}: `)} || left(${text}, 200))`
   return `CASE WHEN ${isPlainly(value)} THEN ${value} WHEN ${text} IS NULL THEN NULL WHEN ${cast.isExact(exact)} THEN ${exact} ELSE ${fail} END`

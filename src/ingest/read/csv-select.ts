@@ -1,5 +1,5 @@
 import { alignCsvBuffer } from '../../memory/index.ts'
-import { acceptsText, checkedCast, computedCast, computedOrFail } from '../inspect/checked-cast.ts'
+import { acceptsText, castOrFail, checkedCast, computedCast } from '../inspect/checked-cast.ts'
 import { toDuckDbType } from '../types/mapping.ts'
 import { HELPER_PREFIX } from '../write/projection.ts'
 import { columnsMap, hiveSetting, quoteIdentifier, quoteList, quoteText } from '../sql.ts'
@@ -114,7 +114,7 @@ function groupSelect(
     // Cast below, checked above: an expression that is used twice in a CASE is computed twice.
     const value = `${HELPER_PREFIX}v${at}`
     casts.push(`${computedCast(cast)} AS ${value}`)
-    return `${computedOrFail(cast, column.source, text, value)} AS ${name}`
+    return `${castOrFail(cast, column.source, text, value)} AS ${name}`
   })
   const all = readCsv(description, group, { ...options, types })
   const read = options.onlyGood === true ? onlyWhere(goodRow(description, group, mapping), '*', all) : all
@@ -122,7 +122,10 @@ function groupSelect(
   return `SELECT ${columns.join(', ')} FROM ${source}`
 }
 
-/** 13 ns a value, 5 of one character; looking at all bytes of the file beside the copy was 100 to 160 a row, and read it twice (0017). */
+/**
+ * 13 ns a value, 5 of one character; looking at all bytes of the file beside the copy was 100 to 160 a row, and read it
+ * twice (0017).
+ */
 function hasNul(text: string, column: ColumnMapping): string {
   const contains = `contains(${text}, chr(0))`
   return column.usualLength === 1
