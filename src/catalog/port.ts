@@ -36,6 +36,8 @@ export interface Catalog {
 
   listTables(namespace: Namespace): Promise<TableIdentifier[]>
   tableExists(table: TableIdentifier): Promise<boolean>
+  /** Rejects `table/exists` where a table, or a view of another tool, has the name: asked before the work for a new table. */
+  requireFree(table: TableIdentifier): Promise<void>
   /** Rejects `table/not-found` (with the nearest names in `remedy`), `namespace/not-found`. */
   loadTable(table: TableIdentifier): Promise<LoadedTable>
   /** The current metadata location, without reading it: one lookup. Rejects `table/not-found`. */

@@ -128,6 +128,12 @@ export class RowCatalog implements Catalog {
     return (await this.parts.rows.tableLocation(namespaceKey(table.namespace), table.name)) !== undefined
   }
 
+  async requireFree(table: TableIdentifier): Promise<void> {
+    const key = namespaceKey(table.namespace)
+    if ((await this.tableExists(table)) || (await this.parts.rows.isView(key, table.name)))
+      throw await tableExists(this.parts, table)
+  }
+
   async metadataLocation(table: TableIdentifier): Promise<string> {
     const location = await this.parts.rows.tableLocation(namespaceKey(table.namespace), table.name)
     if (location === undefined) throw await tableNotFound(this.parts.rows, table)
@@ -146,7 +152,7 @@ export class RowCatalog implements Catalog {
   async stageTable(table: TableIdentifier, request: CreateTableRequest): Promise<LoadedTable> {
     checkTableName(table.name)
     await this.needNamespace(table.namespace)
-    if (await this.tableExists(table)) throw await tableExists(this.parts, table)
+    await this.requireFree(table)
     const uuid = this.parts.newUuid()
     const metadata = newTableMetadata({
       uuid,
@@ -180,7 +186,7 @@ export class RowCatalog implements Catalog {
   async registerTable(table: TableIdentifier, metadataLocation: string): Promise<LoadedTable> {
     checkTableName(table.name)
     await this.needNamespace(table.namespace)
-    if (await this.tableExists(table)) throw await tableExists(this.parts, table)
+    await this.requireFree(table)
     // Other tools want a URI where Icebox takes a bare path too.
     const named = metadataLocation.startsWith('/') ? fileUri(metadataLocation) : metadataLocation
     const isFile = (await this.parts.io.head(named).catch(notFoundAsUndefined)) !== undefined

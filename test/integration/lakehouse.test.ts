@@ -1,6 +1,7 @@
 import { cp, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from '@photostructure/sqlite'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { parseSize } from '../../src/base/index.ts'
 import type { SqlParameter } from '../../src/engine/index.ts'
@@ -37,6 +38,24 @@ describe('the library', () => {
     const pasted = "x' or true --"
     expect(await lake.sql`select city from geo.cities where city = ${pasted}`).toEqual([])
     expect(await lake.sql`select id from geo.cities where city = ${'Genève'}`).toEqual([{ id: 2n }])
+  })
+
+  it("refuses the name of another tool's view before it computes or reads anything", async () => {
+    await using lake = await Lakehouse.open(lakeFolder)
+    await importCities(lake)
+    const database = new DatabaseSync(join(lakeFolder, 'catalog.sqlite'))
+    database.exec(
+      "INSERT INTO iceberg_tables SELECT catalog_name, 'geo', 'v', '/v.json', NULL, 'VIEW' FROM iceberg_tables",
+    )
+    database.close()
+    const taken = { code: 'table/exists', message: 'geo.v is a view already' }
+    await expect(lake.sql`create table geo.v as select error('it was computed') as a`).rejects.toMatchObject(taken)
+    await writeFile(join(folder, 'broken.csv'), 'a,b\n1,"2\n')
+    for (const mode of ['create', 'append', 'replace'] as const) {
+      const source = join(folder, 'broken.csv')
+      await expect(lake.import({ table: 'geo.v', source, mode })).rejects.toMatchObject(taken)
+    }
+    expect(await cities(lake)).toEqual(CITIES)
   })
 
   it('many values are bound as one JSON text, as the refusal of a statement of many literals advises', async () => {

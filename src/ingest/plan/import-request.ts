@@ -88,7 +88,10 @@ function isDelimiter(text: string): boolean {
 /** The table that is asked for; undefined where there is none. Rejects `table/exists` where a new one is asked for. */
 export async function existingTable(catalog: Catalog, request: ImportRequest): Promise<LoadedTable | undefined> {
   const exists = (await catalog.namespaceExists(request.table.namespace)) && (await catalog.tableExists(request.table))
-  if (!exists) return undefined
+  if (!exists) {
+    await catalog.requireFree(request.table)
+    return undefined
+  }
   const loaded = await catalog.loadTable(request.table)
   // The key tells a repeated import from a name that is taken.
   if (request.mode === 'create' && !(request.key !== undefined && hasKey(loaded, request.key))) {

@@ -35,6 +35,7 @@ export async function runCreateTable(
   const replaced = existing === undefined ? undefined : await parts.catalog.loadTable(existing)
   const namespace = await knownNamespace(parts.catalog, written.namespace)
   const identifier = existing ?? { namespace: namespace.split('.'), name: written.table }
+  if (existing === undefined) await parts.catalog.requireFree(identifier)
   let made: MadeTable | undefined
   try {
     if (create.query === undefined) {
