@@ -1,5 +1,28 @@
 import { IceboxError } from '../base/index.ts'
 import { ARROW, type ArrowType } from './arrow-data.ts'
+import { TYPE } from './binding.ts'
+
+/** Bytes of a value of the types that Arrow stores as DuckDB does. */
+export const SAME_WIDTHS: Readonly<Record<number, number>> = {
+  [TYPE.TINYINT]: 1,
+  [TYPE.UTINYINT]: 1,
+  [TYPE.SMALLINT]: 2,
+  [TYPE.USMALLINT]: 2,
+  [TYPE.INTEGER]: 4,
+  [TYPE.UINTEGER]: 4,
+  [TYPE.FLOAT]: 4,
+  [TYPE.DATE]: 4,
+  [TYPE.BIGINT]: 8,
+  [TYPE.UBIGINT]: 8,
+  [TYPE.DOUBLE]: 8,
+  [TYPE.TIME]: 8,
+  [TYPE.TIME_NS]: 8,
+  [TYPE.TIMESTAMP]: 8,
+  [TYPE.TIMESTAMP_S]: 8,
+  [TYPE.TIMESTAMP_MS]: 8,
+  [TYPE.TIMESTAMP_NS]: 8,
+  [TYPE.TIMESTAMP_TZ]: 8,
+}
 
 /** Units of timestamps in Arrow, by number: seconds, milliseconds, microseconds, nanoseconds. */
 const TIMESTAMPS = ['TIMESTAMP_S', 'TIMESTAMP_MS', 'TIMESTAMP', 'TIMESTAMP_NS'] as const

@@ -1,30 +1,9 @@
 import { IceboxError } from '../base/index.ts'
 import { ARROW, type ArrowData, type RowFilter } from './arrow-data.ts'
 import { daysFor, timesFor } from './arrow-times.ts'
+import { SAME_WIDTHS } from './arrow-types.ts'
 import { type Binding, TYPE, type Vector } from './binding.ts'
 import type { EngineType } from './types.ts'
-
-/** Bytes of a value of DuckDB's types that Arrow stores the same way. */
-const WIDTHS: Readonly<Record<number, number>> = {
-  [TYPE.TINYINT]: 1,
-  [TYPE.UTINYINT]: 1,
-  [TYPE.SMALLINT]: 2,
-  [TYPE.USMALLINT]: 2,
-  [TYPE.INTEGER]: 4,
-  [TYPE.UINTEGER]: 4,
-  [TYPE.FLOAT]: 4,
-  [TYPE.DATE]: 4,
-  [TYPE.BIGINT]: 8,
-  [TYPE.UBIGINT]: 8,
-  [TYPE.DOUBLE]: 8,
-  [TYPE.TIMESTAMP]: 8,
-  [TYPE.TIMESTAMP_S]: 8,
-  [TYPE.TIMESTAMP_MS]: 8,
-  [TYPE.TIMESTAMP_NS]: 8,
-  [TYPE.TIMESTAMP_TZ]: 8,
-  [TYPE.TIME]: 8,
-  [TYPE.TIME_NS]: 8,
-}
 
 /**
  * Writes the rows of an Arrow column (already cut to at most a vector's length) into an empty vector from row 0. Below a
@@ -84,7 +63,7 @@ function writePlain(
 ): void {
   if (id === TYPE.BOOLEAN) return copyBytes(binding, vector, booleans(data))
   if (id === TYPE.VARCHAR || id === TYPE.BLOB) return writeStrings(binding, vector, data, isValid)
-  const width = WIDTHS[id]
+  const width = SAME_WIDTHS[id]
   if (width === undefined) throw mismatch(`Arrow type ${data.typeId} into DuckDB's type ${id}`)
   const hasValue = isValid ?? (() => true)
   if (data.typeId === ARROW.DATE && data.type.unit === 1) {

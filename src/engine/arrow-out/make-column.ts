@@ -1,4 +1,5 @@
 import { IceboxError } from '../../base/index.ts'
+import { SAME_WIDTHS } from '../arrow-types.ts'
 import { type Binding, TYPE, type Vector } from '../binding.ts'
 import { decodeVector, unreadableType } from '../decode.ts'
 import type { EngineType } from '../types.ts'
@@ -8,28 +9,6 @@ import { BOOLEANS, FixedColumn, hugeIntegers, sameBytes, widened } from './fixed
 import { ChildrenColumn, ListColumn, UnionColumn } from './nested-columns.ts'
 import { StringColumn } from './string-column.ts'
 import { NullColumn, TextColumn } from './text-column.ts'
-
-/** Bytes of a value of the types that Arrow stores as DuckDB does. */
-const WIDTHS: Readonly<Record<number, number>> = {
-  [TYPE.TINYINT]: 1,
-  [TYPE.UTINYINT]: 1,
-  [TYPE.SMALLINT]: 2,
-  [TYPE.USMALLINT]: 2,
-  [TYPE.INTEGER]: 4,
-  [TYPE.UINTEGER]: 4,
-  [TYPE.FLOAT]: 4,
-  [TYPE.DATE]: 4,
-  [TYPE.BIGINT]: 8,
-  [TYPE.UBIGINT]: 8,
-  [TYPE.DOUBLE]: 8,
-  [TYPE.TIME]: 8,
-  [TYPE.TIME_NS]: 8,
-  [TYPE.TIMESTAMP]: 8,
-  [TYPE.TIMESTAMP_S]: 8,
-  [TYPE.TIMESTAMP_MS]: 8,
-  [TYPE.TIMESTAMP_NS]: 8,
-  [TYPE.TIMESTAMP_TZ]: 8,
-}
 
 /** Types that are text in Arrow. */
 export const AS_TEXT: ReadonlySet<number> = new Set([
@@ -96,7 +75,7 @@ function decimalForm(storage: number) {
 
 function makePlain(binding: Binding, type: EngineType, form: BodyForm): ArrowColumn {
   const { id } = type
-  const width = WIDTHS[id]
+  const width = SAME_WIDTHS[id]
   if (width !== undefined) return new FixedColumn(binding, sameBytes(width))
   if (AS_TEXT.has(id)) return makeText(binding, type)
   switch (id) {
