@@ -33,6 +33,10 @@ beforeAll(async () => {
     rows('id,name\n', 61, (row) => (row === 60 ? '\n2,b\n' : row === 0 ? '1,' : 'x'.repeat(1_000_000))),
     createWriteStream(join(folder, 'field.csv')),
   )
+  await pipeline(
+    rows('[', ROWS, (row) => `{"id":${row},"name":"name, of ${row}"}${row === ROWS - 1 ? ']' : ',\n'}`),
+    createWriteStream(join(folder, 'array.json')),
+  )
 }, 120_000)
 afterAll(() => rm(folder, { recursive: true }))
 
@@ -64,6 +68,11 @@ describe('files of 90 MB read in SQL under a budget of 256MB', () => {
     ['a packed file', "select count(*)::int as n, max(name) as m from '@/packed.csv.gz'"],
     ['files by a pattern', "select count(*)::int as n, max(name) as m from '@/pl*.csv'"],
     ['a call', "select count(*)::int as n, max(name) as m from read_csv('@/plain.csv')"],
+    ['an array of JSON', "select count(*)::int as n, max(name) as m from '@/array.json'"],
+    [
+      'a call of JSON',
+      "select count(*)::int as n, max(name) as m from read_json_auto('@/array.json', sample_size = 100)",
+    ],
     [
       'a file joined with itself',
       "select count(*)::int as n, max(b.name) as m from '@/plain.csv' a join '@/plain.csv' b using (id)",

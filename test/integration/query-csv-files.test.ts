@@ -2,9 +2,9 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { isIceboxError } from '../../src/base/index.ts'
 import { openQueryLake, type QueryLake } from './query-lake.ts'
 import { type EngineBench, startEngine } from './support/engine.ts'
+import { plainAndAsked } from './support/plain-and-asked.ts'
 
 // As at a budget of 256MB: buffers of less than 4 MB, where DuckDB takes 32.
 const MEMORY_LIMIT = 90_000_000
@@ -55,23 +55,7 @@ afterAll(async () => {
   await roomy[Symbol.asyncDispose]()
 })
 
-/** What the engine answers to a text as it stands, and what a person gets who writes it. */
-async function both(sql: string): Promise<{ readonly plain: unknown; readonly asked: unknown }> {
-  const text = sql.replaceAll('@/', `${lake.folder}/`)
-  const answer = async (ask: () => Promise<unknown>): Promise<unknown> => {
-    try {
-      return await ask()
-    } catch (error) {
-      if (!isIceboxError(error)) throw error
-      return { code: error.code, said: error.message.split('\n')[0]?.replace(/ \(line \d+, column \d+\)$/, '') }
-    }
-  }
-  await using session = await roomy.engine.session()
-  return {
-    plain: await answer(async () => (await session.all(text)).map((row) => Object.values(row))),
-    asked: await answer(() => lake.rows(text)),
-  }
-}
+const both = (sql: string) => plainAndAsked(lake, roomy, sql)
 
 describe('a CSV file read in SQL answers with small buffers what it answers without (Q15)', () => {
   it.each([

@@ -14,7 +14,7 @@ import { quoteName } from '../text/names.ts'
 import { placeOf } from '../text/place.ts'
 import { type StatementText, statementError, unsupported } from '../text/statements.ts'
 import { CatalogNames } from './names-in-catalog.ts'
-import { csvFiles, type CsvReading } from './csv-files.ts'
+import { type FileReading, fileSettings } from './file-settings.ts'
 import { flooredMilliseconds } from './milliseconds.ts'
 import { findReferences, type TableReference, type TravelClause } from './references.ts'
 import type { Replacement } from './replace.ts'
@@ -45,8 +45,8 @@ export interface ResolveContext {
   /** `USE sales`: names without a namespace are looked for there. */
   readonly defaultNamespace: string | undefined
   readonly signal: AbortSignal | undefined
-  /** How CSV files that the statement reads are read; undefined where it may read none. */
-  readonly csv?: Pick<CsvReading, 'bufferBytes' | 'parameters' | 'requireWhole'> | undefined
+  /** How files that the statement reads are read; undefined where it may read none. */
+  readonly files?: Pick<FileReading, 'bufferBytes' | 'parameters' | 'requireWhole'> | undefined
 }
 
 /** Namespaces whose names mean something else to DuckDB; their views live in a schema of another name. */
@@ -108,12 +108,15 @@ export async function resolveTables(statement: StatementText, context: ResolveCo
     const table = await readForeignTable(scan, context.io, statement, context.session, context.signal)
     resolver.addForeign(table, scan, at + 1)
   }
-  const { csv } = context
   const isTable = (at: number) => located.some(({ reference }) => reference.chain.firstToken === at)
   const files =
-    csv === undefined
+    context.files === undefined
       ? []
-      : await csvFiles(statement, { ...csv, isTable, filesOf: (expression) => filesOf(expression, context) })
+      : await fileSettings(statement, {
+          ...context.files,
+          isTable,
+          filesOf: (expression) => filesOf(expression, context),
+        })
   const replacements = [...resolver.replacements, ...renamed, ...files]
   return { tables: resolver.tables, information: [...information.values()], replacements }
 }

@@ -8,7 +8,7 @@ import type { ObjectStore } from '../../storage/index.ts'
 import type { StatementOptions, TableScanReport } from '../port.ts'
 import { mayLoseNulls } from '../pruning/lost-nulls.ts'
 import type { PlanReading } from '../pruning/plan.ts'
-import { mayReadFiles } from '../resolve/csv-files.ts'
+import { mayReadFiles } from '../resolve/file-reads.ts'
 import { replaceSpans, type Replacement } from '../resolve/replace.ts'
 import { resolveTables } from '../resolve/resolve.ts'
 import type { ResolvedTable } from '../resolve/resolved-table.ts'
@@ -126,7 +126,7 @@ export async function prepare(
       session: lease.session,
       defaultNamespace,
       signal,
-      csv:
+      files:
         parts.localFiles && mayReadFiles(query)
           ? {
               bufferBytes: csvBufferOfQuery((await parts.engine()).plan),
