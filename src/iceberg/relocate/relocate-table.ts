@@ -4,6 +4,7 @@ import type { ObjectStore } from '../../storage/index.ts'
 import { encodeTableMetadata } from '../json/index.ts'
 import { readManifest, readSnapshotManifests, writeManifest, writeManifestList } from '../manifest/index.ts'
 import { metadataFolder, nextMetadataLocation } from '../metadata/index.ts'
+import { schemaOfSpec } from '../scan/index.ts'
 import type { DataFile, ManifestEntry, ManifestFile } from '../spec/manifest.ts'
 import type { Snapshot } from '../spec/snapshot.ts'
 import type { TableMetadata } from '../spec/table-metadata.ts'
@@ -113,14 +114,14 @@ class Relocation {
     const { metadata } = this
     const oldPath = movedLocation(manifest.manifestPath, this.moved)
     const spec = metadata.partitionSpecs.find((candidate) => candidate.specId === manifest.partitionSpecId)
-    const schema = metadata.schemas.find((candidate) => candidate.schemaId === metadata.currentSchemaId)
-    if (spec === undefined || schema === undefined) {
+    if (spec === undefined) {
       throw new IceboxError('iceberg/invalid-metadata', {
         message: `${oldPath} belongs to partition spec ${manifest.partitionSpecId}, which the table at ${metadata.location} does not have`,
         remedy: 'register an older metadata file of the table',
         context: { manifest: oldPath, specId: manifest.partitionSpecId },
       })
     }
+    const schema = schemaOfSpec(metadata, spec.specId)
     const newPath = `${this.folder}/${randomUUID()}-relocated.avro`
     const entries = readManifest(this.io, { ...manifest, manifestPath: oldPath }, metadata.partitionSpecs, schema)
     const rewritten = await writeManifest(this.io, newPath, {
