@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { commitTarget, type TableIdentifier } from '../../src/catalog/index.ts'
-import { type DataFile, type Literal, Transaction } from '../../src/iceberg/index.ts'
+import { type DataFile, type Literal, printTableMetadata, Transaction } from '../../src/iceberg/index.ts'
 import { joinUri, localPath } from '../../src/storage/index.ts'
 import { openQueryLake, type QueryLake } from './query-lake.ts'
 
@@ -432,6 +432,21 @@ describe('time travel and branches', () => {
 })
 
 describe('tables and names of other writers', () => {
+  it('a struct that lost all of its fields is refused by its name', async () => {
+    await lake.run('CREATE TABLE e.hollow (a INTEGER, s STRUCT(b INTEGER)); INSERT INTO e.hollow VALUES (1, {b: 1})')
+    const { metadata } = await lake.catalog.loadTable({ namespace: ['e'], name: 'hollow' })
+    const [a, s] = metadata.schemas[0]?.fields ?? []
+    if (a === undefined || s === undefined) throw new TypeError('no columns')
+    const fields = [a, { ...s, type: { kind: 'struct' as const, fields: [] } }]
+    const place = join(localPath(metadata.location), 'hollow.metadata.json')
+    const next = { ...metadata, schemas: [{ schemaId: 0, fields, identifierFieldIds: [] }] }
+    await writeFile(place, printTableMetadata(next))
+    await expect(lake.rows(`SELECT a FROM iceberg_scan('${place}')`)).rejects.toMatchObject({
+      code: 'iceberg/unsupported',
+      message: expect.stringContaining("column 's' is a struct without fields"),
+    })
+  })
+
   it('iceberg_scan reads a metadata file, a folder by its hint, and a folder without one, adopted or not', async () => {
     await lake.run(
       'CREATE TABLE e.foreign_one (a INTEGER); INSERT INTO e.foreign_one VALUES (1); INSERT INTO e.foreign_one VALUES (2)',
