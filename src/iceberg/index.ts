@@ -171,6 +171,7 @@ export {
   type PredicateLeaf,
   type ScanReport,
   schemaOf,
+  schemaOfSpec,
   snapshotAt,
   type SnapshotSelector,
   partitionIdentity,

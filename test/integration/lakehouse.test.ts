@@ -484,6 +484,27 @@ describe('a lakehouse that was moved', () => {
     expect(await lake.relocate()).toEqual([])
   })
 
+  it('relocate keeps the partitions of files whose partition column was dropped', async () => {
+    {
+      await using lake = await Lakehouse.open(lakeFolder)
+      for await (const statement of lake.run(`
+        create schema geo; create table geo.places (id integer, land varchar, at date) partitioned by (land, at);
+        insert into geo.places values (1, 'ch', '2024-02-29'), (2, null, null); alter table geo.places reset partitioned by;
+        alter table geo.places drop column land; alter table geo.places drop column at`)) {
+        await statement[Symbol.asyncDispose]()
+      }
+    }
+    const moved = join(folder, 'moved')
+    await rename(lakeFolder, moved)
+    await using lake = await Lakehouse.open(moved)
+    await lake.relocate()
+    const files = await lake.sql`select lower_bounds[1] as id, partition from geo.places.files order by 1`
+    expect(files).toEqual([
+      { id: '1', partition: 'land=ch/at=2024-02-29' },
+      { id: '2', partition: 'land=null/at=null' },
+    ])
+  })
+
   it('a copy is told from its original: changing it after relocate leaves the original as it was', async () => {
     {
       await using lake = await Lakehouse.open(lakeFolder)

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { commitTarget, type TableIdentifier } from '../../src/catalog/index.ts'
-import { type DataFile, type Literal, Transaction } from '../../src/iceberg/index.ts'
+import { type DataFile, type Literal, printTableMetadata, Transaction } from '../../src/iceberg/index.ts'
 import { joinUri, localPath } from '../../src/storage/index.ts'
 import { openQueryLake, type QueryLake } from './query-lake.ts'
 
@@ -161,6 +161,31 @@ describe('evolved schemas', () => {
       const expected = (await plain.all(query.replaceAll('e.', 'plain.'))).map((row) => Object.values(row))
       expect(await lake.rows(query), query).toEqual(expected)
     }
+  })
+
+  it('files of a partition column that was widened, and dropped since, are found, shown and rewritten', async () => {
+    await lake.run(`CREATE TABLE e.wide (id INTEGER, c INTEGER, d DECIMAL(5,2)) PARTITIONED BY (c, d);
+      INSERT INTO e.wide VALUES (1, 10, 1.5), (2, 20, 2.5), (3, 30, 3.5)`)
+    // What is remembered of the manifests is of the narrow type.
+    expect(await lake.rows('SELECT id FROM e.wide WHERE c > 25')).toEqual([[3]])
+    await lake.run(`ALTER TABLE e.wide ALTER COLUMN c SET DATA TYPE BIGINT, ALTER COLUMN d SET DATA TYPE DECIMAL(20,2);
+      DELETE FROM e.wide WHERE c = 20;
+      INSERT OVERWRITE e.wide VALUES (4, 30, 3.5), (5, 5000000000, 0)`)
+    expect(await lake.rows('SELECT * FROM e.wide ORDER BY id')).toEqual([
+      [1, 10n, '1.50'],
+      [4, 30n, '3.50'],
+      [5, 5000000000n, '0.00'],
+    ])
+    await lake.run(`ALTER TABLE e.wide RESET PARTITIONED BY;
+      ALTER TABLE e.wide DROP COLUMN c;
+      ALTER TABLE e.wide DROP COLUMN d;
+      DELETE FROM e.wide WHERE id = 1;
+      INSERT INTO e.wide VALUES (6)`)
+    expect(await lake.rows('SELECT partition, lower_bounds[1] FROM e.wide.files ORDER BY 2')).toEqual([
+      ['c=30/d=3.50', '4'],
+      ['c=5000000000/d=0.00', '5'],
+      [null, '6'],
+    ])
   })
 
   it('fields inside structs, lists and maps follow their ids too', async () => {
@@ -407,6 +432,21 @@ describe('time travel and branches', () => {
 })
 
 describe('tables and names of other writers', () => {
+  it('a struct that lost all of its fields is refused by its name', async () => {
+    await lake.run('CREATE TABLE e.hollow (a INTEGER, s STRUCT(b INTEGER)); INSERT INTO e.hollow VALUES (1, {b: 1})')
+    const { metadata } = await lake.catalog.loadTable({ namespace: ['e'], name: 'hollow' })
+    const [a, s] = metadata.schemas[0]?.fields ?? []
+    if (a === undefined || s === undefined) throw new TypeError('no columns')
+    const fields = [a, { ...s, type: { kind: 'struct' as const, fields: [] } }]
+    const place = join(localPath(metadata.location), 'hollow.metadata.json')
+    const next = { ...metadata, schemas: [{ schemaId: 0, fields, identifierFieldIds: [] }] }
+    await writeFile(place, printTableMetadata(next))
+    await expect(lake.rows(`SELECT a FROM iceberg_scan('${place}')`)).rejects.toMatchObject({
+      code: 'iceberg/unsupported',
+      message: expect.stringContaining("column 's' is a struct without fields"),
+    })
+  })
+
   it('iceberg_scan reads a metadata file, a folder by its hint, and a folder without one, adopted or not', async () => {
     await lake.run(
       'CREATE TABLE e.foreign_one (a INTEGER); INSERT INTO e.foreign_one VALUES (1); INSERT INTO e.foreign_one VALUES (2)',

@@ -1,9 +1,12 @@
+import { rename } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Json } from '../../src/base/index.ts'
 import type { DataFile } from '../../src/iceberg/index.ts'
+import { Lakehouse } from '../../src/lakehouse/index.ts'
 import { LocalStore } from '../../src/storage/index.ts'
 import { addDeletes } from './deletes-kit.ts'
-import { type InteropLake, openInteropLake, textOf } from './lake.ts'
+import { type InteropLake, openInteropLake, rowsOf, textOf } from './lake.ts'
 
 const io = new LocalStore()
 let lake: InteropLake
@@ -195,5 +198,23 @@ describe('deletes of other writers, which must not show again', () => {
     `)
     expect(seen).toEqual([without(8, 11, 19), 3, without(8, 11, 19)])
     expect((await lake.sql('SELECT id::INTEGER FROM ns.vectors ORDER BY id')).flat()).toEqual(without(8, 11, 19))
+  })
+
+  it('deletion vectors of a lakehouse that was moved name the data files of the new place, for all readers', async () => {
+    await lake.house.close()
+    const moved = join(lake.root, 'moved')
+    await rename(lake.folder, moved)
+    await using house = await Lakehouse.open(moved)
+    await house.relocate(['ns.vectors'])
+    expect((await rowsOf(house, 'SELECT id::INTEGER FROM ns.vectors ORDER BY id')).flat()).toEqual(without(8, 11, 19))
+    const seen = await lake.python(
+      `
+      t = catalog(args["moved"]).load_table("ns.vectors")
+      done([sorted(t.scan().to_arrow()["id"].to_pylist()),
+            [r[0] for r in duck().execute("SELECT id FROM iceberg_scan('%s') ORDER BY id" % t.metadata_location).fetchall()]])
+      `,
+      { moved },
+    )
+    expect(seen).toEqual([without(8, 11, 19), without(8, 11, 19)])
   })
 })

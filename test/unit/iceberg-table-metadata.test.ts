@@ -152,6 +152,11 @@ describe('table metadata of v2', () => {
     expect(parse({ ...full(), location: 'file:///' }).location).toBe('file:///')
   })
 
+  it('last ids and numbers that are below what was given out are raised, so that nothing is given out twice', () => {
+    const low = { ...full(), 'last-column-id': 1, 'last-partition-id': 1000, 'last-sequence-number': 0 }
+    expect(parse(low)).toMatchObject({ lastColumnId: 8, lastPartitionId: 1001, lastSequenceNumber: 1n })
+  })
+
   it('-1, which Java writes for no snapshot, is none', () => {
     const empty = { ...full(), 'current-snapshot-id': -1, snapshots: [], 'snapshot-log': [], refs: {} }
     expect(parse(empty).currentSnapshotId).toBeUndefined()

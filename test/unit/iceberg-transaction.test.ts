@@ -603,6 +603,41 @@ describe('spec, order, properties, format version', () => {
     expect(metadata.lastPartitionId).toBe(1002)
   })
 
+  it('a field that is added again to a version 1 table goes back to its place: no id stands twice in a spec', async () => {
+    const { begin, target } = setUp(newTable({ spec: BY_REGION, formatVersion: 1 }))
+    await begin()
+      .updateSpec((u) => u.removeField('region').addField('id', { kind: 'identity' }))
+      .commit()
+    await begin()
+      .updateSpec((u) => u.addField('region', { kind: 'identity' }))
+      .commit()
+    const region = { fieldId: 1000, sourceIds: [2], name: 'region', transform: { kind: 'identity' } }
+    const id = { fieldId: 1001, sourceIds: [1], name: 'id', transform: { kind: 'identity' } }
+    const { metadata } = target.current
+    expect(metadata.partitionSpecs.map((spec) => spec.fields)).toEqual([
+      [region],
+      [{ ...region, transform: { kind: 'void' } }, id],
+      [region, id],
+    ])
+    await begin()
+      .updateSpec((u) => u.removeField('region').addField('region', { kind: 'identity' }, 'again'))
+      .commit()
+    expect(target.current.metadata.partitionSpecs[3]?.fields).toEqual([{ ...region, name: 'again' }, id])
+  })
+
+  it('an id of version 1 that another field has meanwhile is not used again', async () => {
+    // Metadata of version 1 may lack the ids: they are then the places, in each spec anew.
+    const byId = { fieldId: 1000, sourceIds: [1], name: 'id', transform: { kind: 'identity' as const } }
+    const table = newTable({ spec: BY_REGION, formatVersion: 1 })
+    const specs = [...table.partitionSpecs, { specId: 1, fields: [byId] }]
+    const { begin, target } = setUp({ ...table, partitionSpecs: specs, defaultSpecId: 1 })
+    await begin()
+      .updateSpec((u) => u.addField('region', { kind: 'identity' }))
+      .commit()
+    const added = { fieldId: 1001, sourceIds: [2], name: 'region', transform: { kind: 'identity' } }
+    expect(target.current.metadata.partitionSpecs[2]?.fields).toEqual([byId, added])
+  })
+
   it.each([
     ["no column 'nope'", (t: Transaction) => t.updateSpec((u) => u.addField('nope', { kind: 'day' }))],
     ['day does not take', (t: Transaction) => t.updateSpec((u) => u.addField('id', { kind: 'day' }))],

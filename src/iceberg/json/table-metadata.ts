@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { isIceboxError, type Json, messageOf, parseJson, printJson } from '../../base/index.ts'
+import { highestFieldId } from '../spec/schema.ts'
 import { UNSORTED } from '../spec/sort-order.ts'
 import type { Snapshot, SnapshotLogEntry, SnapshotRef } from '../spec/snapshot.ts'
 import type { TableMetadata } from '../spec/table-metadata.ts'
@@ -56,14 +57,19 @@ export function tableMetadataFromJson(json: Json, location: string): TableMetada
   const snapshots = object.optionalArray('snapshots', parseSnapshot) ?? []
   const currentSnapshotId = noneAsUndefined(object.optionalLong('current-snapshot-id'))
   refuseEncryption(object, snapshots)
+  const lastSequenceNumber =
+    formatVersion === 1 ? (object.optionalLong('last-sequence-number') ?? 0n) : object.long('last-sequence-number')
+  // A writer that says less than what was given out would have ids and numbers given out twice.
   const metadata: TableMetadata = {
     formatVersion,
     tableUuid: object.optionalString('table-uuid')?.toLowerCase() ?? fallbackUuid(formatVersion, tableLocation, object),
     location: tableLocation,
-    lastSequenceNumber:
-      formatVersion === 1 ? (object.optionalLong('last-sequence-number') ?? 0n) : object.long('last-sequence-number'),
+    lastSequenceNumber: snapshots.reduce(
+      (last, { sequenceNumber }) => (sequenceNumber > last ? sequenceNumber : last),
+      lastSequenceNumber,
+    ),
     lastUpdatedMs: object.long('last-updated-ms'),
-    lastColumnId: object.int('last-column-id'),
+    lastColumnId: Math.max(object.int('last-column-id'), ...schemas.schemas.map(highestFieldId)),
     ...schemas,
     ...specs,
     ...orders,
@@ -122,7 +128,8 @@ function parseSpecs(object: JsonObject, formatVersion: number): Specs {
   const lastPartitionId = object.optionalInt('last-partition-id')
   if (lastPartitionId === undefined && formatVersion > 1)
     throw invalidMetadata(object.at('last-partition-id'), 'is missing')
-  return { partitionSpecs, defaultSpecId, lastPartitionId: lastPartitionId ?? highestPartitionFieldId(partitionSpecs) }
+  const highest = highestPartitionFieldId(partitionSpecs)
+  return { partitionSpecs, defaultSpecId, lastPartitionId: Math.max(lastPartitionId ?? highest, highest) }
 }
 
 /** 999 where no partition field has an id yet, so that the next is 1000. */

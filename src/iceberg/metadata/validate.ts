@@ -66,14 +66,17 @@ function checkType(type: Type, where: string, formatVersion: number): void {
 
 /**
  * Throws `iceberg/invalid-change` for a spec whose sources are missing or not of a type that the transform takes, or whose
- * names repeat or clash with a column; `iceberg/unsupported` for transforms that this build cannot write (I4).
+ * names or ids repeat or clash with a column; `iceberg/unsupported` for transforms that this build cannot write (I4).
  */
 export function checkSpec(spec: PartitionSpec, schema: Schema): void {
   const names = new Set<string>()
+  const ids = new Set<number>()
   for (const field of spec.fields) {
     if (field.name === '') throw invalid('a partition field has no name')
     if (names.has(field.name)) throw invalid(`two partition fields are named '${field.name}'`)
     names.add(field.name)
+    if (ids.has(field.fieldId)) throw invalid(`partition field '${field.name}' has the id ${field.fieldId} of another`)
+    ids.add(field.fieldId)
     // A void field may outlive its source (v1 keeps the place of a removed field).
     if (field.transform.kind === 'void') continue
     const source = transformSource(field.sourceIds, schema, `partition field '${field.name}'`)

@@ -4,6 +4,8 @@ import type { ObjectStore } from '../../storage/index.ts'
 import { encodeTableMetadata } from '../json/index.ts'
 import { readManifest, readSnapshotManifests, writeManifest, writeManifestList } from '../manifest/index.ts'
 import { metadataFolder, nextMetadataLocation } from '../metadata/index.ts'
+import { schemaOfSpec } from '../scan/index.ts'
+import { readDeletionVector, writeDeletionVectors } from '../puffin/index.ts'
 import type { DataFile, ManifestEntry, ManifestFile } from '../spec/manifest.ts'
 import type { Snapshot } from '../spec/snapshot.ts'
 import type { TableMetadata } from '../spec/table-metadata.ts'
@@ -11,17 +13,17 @@ import type { LoadedTable } from '../table.ts'
 import { type MovedLocation, movedLocation } from './moved-location.ts'
 
 export interface RelocatedTable extends LoadedTable {
-  /** Manifests, manifest lists and the metadata file that were written. */
+  /** Deletion vectors, manifests, manifest lists and the metadata file that were written. */
   readonly written: readonly string[]
   /** What they replace, at its new place; nothing of the new metadata names it. */
   readonly replaced: readonly string[]
 }
 
 /**
- * Writes the metadata of a table anew after its folder was moved: all locations in metadata, manifest lists and manifests
- * (Iceberg names every file by its absolute location). Data files are not touched. The caller makes the returned location
- * current. Rejects `iceberg/unsupported` for position delete files, which hold paths of data files in their rows. What was
- * written is removed when it fails.
+ * Writes the metadata of a table anew after its folder was moved: all locations in metadata, manifest lists, manifests and
+ * deletion vectors (Iceberg names every file by its absolute location). Data files are not touched. The caller makes the
+ * returned location current. Rejects `iceberg/unsupported` for position delete files, which hold paths of data files in their
+ * rows. What was written is removed when it fails.
  */
 export async function relocateTable(
   io: ObjectStore,
@@ -113,14 +115,14 @@ class Relocation {
     const { metadata } = this
     const oldPath = movedLocation(manifest.manifestPath, this.moved)
     const spec = metadata.partitionSpecs.find((candidate) => candidate.specId === manifest.partitionSpecId)
-    const schema = metadata.schemas.find((candidate) => candidate.schemaId === metadata.currentSchemaId)
-    if (spec === undefined || schema === undefined) {
+    if (spec === undefined) {
       throw new IceboxError('iceberg/invalid-metadata', {
         message: `${oldPath} belongs to partition spec ${manifest.partitionSpecId}, which the table at ${metadata.location} does not have`,
         remedy: 'register an older metadata file of the table',
         context: { manifest: oldPath, specId: manifest.partitionSpecId },
       })
     }
+    const schema = schemaOfSpec(metadata, spec.specId)
     const newPath = `${this.folder}/${randomUUID()}-relocated.avro`
     const entries = readManifest(this.io, { ...manifest, manifestPath: oldPath }, metadata.partitionSpecs, schema)
     const rewritten = await writeManifest(this.io, newPath, {
@@ -145,7 +147,24 @@ class Relocation {
   }
 
   private async *entries(entries: AsyncIterable<ManifestEntry>): AsyncIterable<ManifestEntry> {
-    for await (const entry of entries) yield { ...entry, dataFile: this.file(entry.dataFile) }
+    for await (const entry of entries) {
+      const file = this.file(entry.dataFile)
+      // What was deleted may be gone.
+      const isVector = file.fileFormat === 'puffin' && entry.status !== 'deleted'
+      yield { ...entry, dataFile: isVector ? await this.vector(file) : file }
+    }
+  }
+
+  /** A deletion vector that is named by the new locations; its own Puffin file names that of its data file, too. */
+  private async vector(file: DataFile): Promise<DataFile> {
+    const { filePath, referencedDataFile } = file
+    if (referencedDataFile === undefined) return file
+    const newPath = `${filePath.slice(0, filePath.lastIndexOf('/'))}/${randomUUID()}-relocated.puffin`
+    using vector = await readDeletionVector(this.io, file)
+    const { fileSizeInBytes, vectors } = await writeDeletionVectors(this.io, newPath, [{ referencedDataFile, vector }])
+    this.written.push(newPath)
+    if (!this.replaced.includes(filePath)) this.replaced.push(filePath)
+    return { ...file, ...vectors[0], filePath: newPath, fileSizeInBytes }
   }
 
   private file(file: DataFile): DataFile {

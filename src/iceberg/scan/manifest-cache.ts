@@ -30,9 +30,9 @@ export class ManifestCache {
     return Math.floor(this.maxBytes / 4)
   }
 
-  /** The entries of a whole manifest. */
-  entries(manifestPath: string): PackedEntries | undefined {
-    const item = this.#touch(manifestPath)
+  /** The entries of a whole manifest; `key` is its location and the types of its partition values. */
+  entries(key: string): PackedEntries | undefined {
+    const item = this.#touch(key)
     return item?.kind === 'entries' ? item.entries : undefined
   }
 
@@ -41,8 +41,8 @@ export class ManifestCache {
     return item?.kind === 'manifests' ? item.manifests : undefined
   }
 
-  putEntries(manifestPath: string, entries: PackedEntries): void {
-    this.#put(manifestPath, { kind: 'entries', entries, bytes: entries.bytes })
+  putEntries(key: string, entries: PackedEntries): void {
+    this.#put(key, { kind: 'entries', entries, bytes: entries.bytes })
   }
 
   putManifests(manifestList: string, manifests: readonly ManifestFile[]): void {

@@ -2,11 +2,13 @@ import type { ObjectStore } from '../../storage/index.ts'
 import { readManifestBlocks, readSnapshotManifests } from '../manifest/index.ts'
 import type { ManifestEntry, ManifestFile } from '../spec/manifest.ts'
 import type { Snapshot } from '../spec/snapshot.ts'
+import { partitionType } from '../spec/partition.ts'
 import type { TableMetadata } from '../spec/table-metadata.ts'
+import { typeToString } from '../spec/type-text.ts'
 import type { ManifestCache } from './manifest-cache.ts'
 import { type EntryBlock, PackedEntries, PlainBlock } from './packed-entries.ts'
 import type { Schema } from '../spec/types.ts'
-import { schemaOf } from './snapshot-at.ts'
+import { schemaOf, schemaOfSpec } from './snapshot-at.ts'
 
 /** Where manifests of one table are read: from the cache, else from the store, counting what was read. */
 export class ManifestSource {
@@ -55,14 +57,19 @@ export class ManifestSource {
    * leaves the rest unread.
    */
   async *blocks(manifest: ManifestFile): AsyncGenerator<EntryBlock, void> {
-    const known = this.#cache?.entries(manifest.manifestPath)
+    const { partitionSpecs } = this.#metadata
+    const schema = schemaOfSpec(this.#metadata, manifest.partitionSpecId, this.#schema)
+    const spec = partitionSpecs.find(({ specId }) => specId === manifest.partitionSpecId)
+    // A column that was widened since gives its partition values another type.
+    const types = spec === undefined ? [] : partitionType(spec, schema).map(({ type }) => typeToString(type))
+    const key = [manifest.manifestPath, ...types].join(' ')
+    const known = this.#cache?.entries(key)
     if (known !== undefined) {
       yield known
       return
     }
     this.bytesRead += Number(manifest.manifestLength)
-    const { partitionSpecs } = this.#metadata
-    const blocks = readManifestBlocks(this.#io, manifest, partitionSpecs, this.#schema, this.#options())
+    const blocks = readManifestBlocks(this.#io, manifest, partitionSpecs, schema, this.#options())
     // What is gathered for the cache is bounded: unpacked entries are about ten times their bytes in the file.
     const isKept = this.#cache !== undefined && manifest.manifestLength * 10n <= this.#cache.maxItemBytes
     const kept: ManifestEntry[] = []
@@ -70,7 +77,7 @@ export class ManifestSource {
       if (isKept) for (const entry of block) kept.push(entry)
       yield new PlainBlock(block)
     }
-    if (isKept) this.#cache?.putEntries(manifest.manifestPath, new PackedEntries(kept))
+    if (isKept) this.#cache?.putEntries(key, new PackedEntries(kept))
   }
 
   #options(): { signal?: AbortSignal } {

@@ -1,4 +1,5 @@
 import { IceboxError } from '../../base/index.ts'
+import { fieldById } from '../spec/schema.ts'
 import type { Snapshot } from '../spec/snapshot.ts'
 import type { TableMetadata } from '../spec/table-metadata.ts'
 import type { Schema } from '../spec/types.ts'
@@ -38,6 +39,15 @@ export function schemaOf(metadata: TableMetadata, snapshot?: Snapshot): Schema {
     message: `the table names schema ${schemaId} and does not hold it`,
     context: { schemaId },
   })
+}
+
+/** What types the partition values of a spec: the schema, or where it lacks a source that was dropped since, the newest that has all. */
+export function schemaOfSpec(metadata: TableMetadata, specId: number, schema = schemaOf(metadata)): Schema {
+  const fields = metadata.partitionSpecs.find((known) => known.specId === specId)?.fields ?? []
+  // A void field has no values, and may outlive its source.
+  const sources = fields.filter(({ transform }) => transform.kind !== 'void').flatMap(({ sourceIds }) => sourceIds)
+  const hasSources = (known: Schema) => sources.every((id) => fieldById(known, id) !== undefined)
+  return hasSources(schema) ? schema : (metadata.schemas.findLast(hasSources) ?? schema)
 }
 
 function byId(metadata: TableMetadata, id: bigint): Snapshot | undefined {

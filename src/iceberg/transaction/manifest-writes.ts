@@ -1,11 +1,10 @@
 import { metadataFolder } from '../metadata/index.ts'
 import { writeManifest, writeManifestList } from '../manifest/index.ts'
 import { IceboxError } from '../../base/index.ts'
-import { fieldById } from '../spec/schema.ts'
-import { schemaOf } from '../scan/index.ts'
+import { schemaOfSpec } from '../scan/index.ts'
 import type { ManifestEntry, ManifestFile } from '../spec/manifest.ts'
 import type { TableMetadata } from '../spec/table-metadata.ts'
-import type { PartitionSpec, Schema } from '../spec/types.ts'
+import type { PartitionSpec } from '../spec/types.ts'
 import type { Attempt } from './action.ts'
 
 /** Writes the manifests of one new snapshot, through its attempt. */
@@ -37,7 +36,7 @@ export class ManifestWrites {
     const manifest = await writeManifest(attempt, uri, {
       formatVersion: metadata.formatVersion,
       spec,
-      schema: schemaOfSpec(metadata, spec),
+      schema: schemaOfSpec(metadata, specId),
       content,
       snapshotId: this.snapshotId,
       sequenceNumber: this.sequenceNumber,
@@ -88,12 +87,4 @@ export function specOf(metadata: TableMetadata, specId: number): PartitionSpec {
     message: `the table has no partition spec ${specId}`,
     context: { specId },
   })
-}
-
-/** The newest schema that has every source of the spec: the current one, unless a source was dropped since. */
-function schemaOfSpec(metadata: TableMetadata, spec: PartitionSpec): Schema {
-  const hasSources = (schema: Schema) =>
-    spec.fields.every((field) => field.sourceIds.every((id) => fieldById(schema, id) !== undefined))
-  const current = schemaOf(metadata)
-  return hasSources(current) ? current : (metadata.schemas.findLast(hasSources) ?? current)
 }

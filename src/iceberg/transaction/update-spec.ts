@@ -34,7 +34,13 @@ export class SpecUpdate {
         `the table is partitioned by ${transformToString(transform)} of '${path}' already, as '${present.name}'`,
       )
     }
-    const historic = this.#metadata.partitionSpecs.flatMap((spec) => spec.fields).find(same)
+    // An id stands once in a spec: a field that v1 kept as a void one goes back to its place.
+    const placeOf = (known: PartitionField) => this.#fields.findIndex(({ fieldId }) => fieldId === known.fieldId)
+    const isFree = (holder: PartitionField | undefined) =>
+      holder === undefined || (holder.transform.kind === 'void' && holder.sourceIds[0] === source.id)
+    const historic = this.#metadata.partitionSpecs
+      .flatMap((spec) => spec.fields)
+      .find((known) => same(known) && isFree(this.#fields[placeOf(known)]))
     const fieldName = name ?? historic?.name ?? addedPartitionFieldName(path, transform)
     // A v1 spec keeps removed fields as void ones; their names make way.
     const void_ = this.#fields.findIndex((field) => field.name === fieldName && field.transform.kind === 'void')
@@ -43,7 +49,10 @@ export class SpecUpdate {
     if (this.#fields.some((field) => field.name === fieldName))
       throw invalid(`there is a partition field '${fieldName}' already`)
     const fieldId = historic?.fieldId ?? ++this.#lastFieldId
-    this.#fields.push({ fieldId, sourceIds: [source.id], name: fieldName, transform })
+    const added: PartitionField = { fieldId, sourceIds: [source.id], name: fieldName, transform }
+    const place = placeOf(added)
+    if (place < 0) this.#fields.push(added)
+    else this.#fields[place] = added
     return this
   }
 

@@ -13,6 +13,7 @@ import {
   partitionIdentity,
   partitionLabel,
   type Schema,
+  schemaOfSpec,
   type TableMetadata,
 } from '../../iceberg/index.ts'
 import type { ResolvedTable } from '../resolve/resolved-table.ts'
@@ -287,7 +288,7 @@ async function* entriesOf(
 function partitionText(file: DataFile, table: ResolvedTable): string | null {
   const spec = table.loaded.metadata.partitionSpecs.find((known) => known.specId === file.specId)
   if (spec === undefined || spec.fields.length === 0) return null
-  return partitionLabel(spec, table.schema, file.partition)
+  return partitionLabel(spec, schemaOfSpec(table.loaded.metadata, spec.specId, table.schema), file.partition)
 }
 
 function counts(map: ReadonlyMap<number, bigint> | undefined): Json {

@@ -32,6 +32,13 @@ export function readType(type: Type, column: string): string {
     case 'map':
       return `MAP(${readType(type.key, `${column}.key`)}, ${readType(type.value, `${column}.value`)})`
     case 'struct': {
+      if (type.fields.length === 0) {
+        throw new IceboxError('iceberg/unsupported', {
+          message: `column '${column}' is a struct without fields, for which the engine has no type`,
+          remedy: `give it one (ALTER TABLE … ADD COLUMN ${column}.name type), or drop the column`,
+          context: { column, type: type.kind },
+        })
+      }
       const names = shownNames(type.fields)
       const fields = type.fields.map(
         (field, at) => `${quoteName(names[at] ?? field.name)} ${readType(field.type, `${column}.${field.name}`)}`,
