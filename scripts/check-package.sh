@@ -5,9 +5,8 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$root"
-node scripts/build.mjs --types
+npm pack --silent --pack-destination "$work" >/dev/null
 npx publint --strict
-npm pack --silent --ignore-scripts --pack-destination "$work" >/dev/null
 mkdir "$work/app" && cd "$work/app"
 printf '{"name":"app","private":true,"type":"module"}' > package.json
 npm install --silent --no-fund --no-audit --ignore-scripts "$work"/icebox-lakehouse-*.tgz

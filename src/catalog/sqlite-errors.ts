@@ -102,7 +102,7 @@ export function unreadable(path: string, what: string, cause?: unknown): IceboxE
   return new IceboxError('catalog/unreadable', {
     message: `the catalog database ${path} ${what}; it was left as it is`,
     remedy:
-      'restore it from a copy, or move it away, run icebox init again and adopt each table with icebox table register NS.TABLE METADATA_FILE',
+      'restore it from a copy, or move it and icebox.yaml away, run icebox init there and adopt each table with icebox table register NS.TABLE METADATA_FILE',
     context: { path },
     cause,
   })

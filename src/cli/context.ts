@@ -4,6 +4,7 @@ import type { GlobalOptions } from './global-options.ts'
 import type { Interrupts } from './interrupts.ts'
 import type { CliIo } from './io.ts'
 import type { LakeDoor } from './lake-door.ts'
+import { visibleLines, visibleText } from './output/text-width.ts'
 import { makeStyle, type Style, wantsColour } from './style.ts'
 
 /** What a command has to work with. */
@@ -17,8 +18,10 @@ export interface CommandContext {
   /** Fires on Ctrl-C. */
   readonly signal: AbortSignal
   openLake(): Promise<CommandLakehouse>
-  /** A line on standard error for people; nothing with `--quiet`. */
-  note(text: string): Promise<void>
+  /** Lines on standard output for people, control characters made visible; nothing with `--quiet`. */
+  say(text: string): Promise<void>
+  /** The same on standard error. */
+  note(text: string, paint?: (text: string) => string): Promise<void>
   /** What to type next; nothing with `--quiet` or `--json`. */
   next(command: string, why: string): Promise<void>
   /** Errors that a command has put into its own JSON document already. */
@@ -44,16 +47,23 @@ export function makeContext(io: CliIo, globals: GlobalOptions, door: LakeDoor, i
       for (const { folder, error } of failures) {
         // Acknowledged rows that are in no table yet: told with --quiet too.
         const word = errStyle.yellow('warning:')
-        await io.stderr.write(`${word} rows of a stream in ${folder} are not committed: ${error.message}\n`)
+        await io.stderr.write(
+          `${word} rows of a stream in ${visibleText(folder)} are not committed: ${visibleLines(error.message)}\n`,
+        )
       }
       return lake
     },
-    async note(text) {
-      if (!globals.quiet) await io.stderr.write(`${text}\n`)
+    async say(text) {
+      if (!globals.quiet) await io.stdout.write(`${visibleLines(text)}\n`)
+    },
+    async note(text, paint = (shown) => shown) {
+      if (!globals.quiet) await io.stderr.write(`${paint(visibleLines(text))}\n`)
     },
     async next(command, why) {
       if (!globals.quiet && !globals.json)
-        await io.stderr.write(`${errStyle.dim('next:')} ${errStyle.cyan(command)}${errStyle.dim(`  ${why}`)}\n`)
+        await io.stderr.write(
+          `${errStyle.dim('next:')} ${errStyle.cyan(visibleText(command))}${errStyle.dim(`  ${why}`)}\n`,
+        )
     },
   }
 }

@@ -7,7 +7,6 @@ import { profileText } from './output/profile.ts'
 import { jsonWriter, ndjsonWriter, rowsWriter } from './output/json.ts'
 import { markdownWriter } from './output/markdown.ts'
 import { tableWriter } from './output/table-writer.ts'
-import { visibleLines } from './output/text-width.ts'
 import { isTextResult, textWriter } from './output/text-writer.ts'
 import type { ByteSink, OutputFormat, ResultWriter } from './output/writer.ts'
 import { errorObjectJson } from './report-error.ts'
@@ -68,8 +67,8 @@ export async function presentStatement(
     for await (const batch of statement.batches) rows += batch.rowCount
   }
   const summary = statement.summary()
-  if (statement.message !== '') await context.note(visibleLines(statement.message))
-  if (how.footer) await context.note(context.errStyle.dim(footerText(hasRows ? rows : undefined, summary)))
+  if (statement.message !== '') await context.note(statement.message)
+  if (how.footer) await context.note(footerText(hasRows ? rows : undefined, summary), context.errStyle.dim)
   if (context.globals.profile) await context.note(profileText(summary))
   return { rows, hasRows, summary }
 }

@@ -1,6 +1,6 @@
 import { type ErrorCode, IceboxError, messageOf } from '../base/index.ts'
 import { jsonText } from './output/json-value.ts'
-import { visibleLines } from './output/text-width.ts'
+import { escapedText, visibleLines } from './output/text-width.ts'
 import type { Style } from './style.ts'
 
 /** What an error says at the edge, whatever was thrown. */
@@ -48,10 +48,11 @@ export function errorJson(error: unknown): string {
 /** The inner object, for documents that end with an error. */
 export function errorObjectJson(error: unknown): string {
   const shown = shownError(error)
-  return jsonText({
+  const text = jsonText({
     code: shown.code,
     message: shown.message,
     remedy: shown.remedy ?? null,
     context: { ...shown.context },
   })
+  return escapedText(text)
 }

@@ -34,7 +34,7 @@ export async function runCli(
       return 0
     } catch (error) {
       if (!(error instanceof CommanderError)) throw error
-      return await endOfParsing(error, said, io)
+      return await endOfParsing(error, said, io, hasJsonFlag(argv))
     }
   } catch (error) {
     const first = originalError(error)
@@ -61,11 +61,18 @@ function parseGlobals(raw: RawGlobals): GlobalOptions {
 }
 
 /** Commander ends parsing by throwing, for help and version too. */
-async function endOfParsing(error: CommanderError, said: { out: string; err: string }, io: CliIo): Promise<number> {
+async function endOfParsing(
+  error: CommanderError,
+  said: { out: string; err: string },
+  io: CliIo,
+  json: boolean,
+): Promise<number> {
   if (error.exitCode === 0) {
     await io.stdout.write(said.out)
     return 0
   }
+  if (error.code === 'commander.help' && json)
+    throw new IceboxError('usage/invalid', { message: 'no command is given', remedy: 'add --help to see the commands' })
   if (error.code === 'commander.help') {
     await io.stderr.write(said.err)
     return 2

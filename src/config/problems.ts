@@ -1,4 +1,4 @@
-import { type ErrorCode, IceboxError, nearestNames } from '../base/index.ts'
+import { type ErrorCode, IceboxError, nearestNames, systemCode } from '../base/index.ts'
 import { allowedText } from './key-types.ts'
 import { KEY_NAMES, type KeyName, MEMORY_FLAG, specOf } from './keys.ts'
 import { type Origin, originText, type Setting, variableOf } from './sources.ts'
@@ -35,7 +35,10 @@ export function misplaced(key: string, text: string, origin: Origin, message: st
 export function unreadableFile(path: string, why: string, cause?: unknown, line?: number): IceboxError {
   return new IceboxError('config/unreadable', {
     message: `the configuration file ${path} ${why}`,
-    remedy: 'mend it, or write a new one with icebox init in an empty folder',
+    remedy:
+      systemCode(cause) === 'EACCES'
+        ? 'give this user the right to read it'
+        : 'mend it, or write a new one with icebox init in an empty folder',
     context: { path, ...(line === undefined ? {} : { line }) },
     cause,
   })

@@ -195,5 +195,7 @@ export interface EnvironmentReport {
     /** What `max_usage: auto` comes to, and why. */
     readonly autoBudgetBytes: number
     readonly autoSource: string
+    /** A smaller budget is `memory/budget-too-small` at the first statement. */
+    readonly leastBudgetBytes: number
   }
 }

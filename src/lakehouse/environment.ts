@@ -1,7 +1,7 @@
 import { messageOf } from '../base/index.ts'
 import type { Configuration } from '../config/index.ts'
-import { probeEngine } from '../engine/index.ts'
-import { type PressureSettings, resolveAutoBudget } from '../memory/index.ts'
+import { allocatorControl, probeEngine } from '../engine/index.ts'
+import { expectedBaseBytes, leastBudgetBytes, type PressureSettings, resolveAutoBudget } from '../memory/index.ts'
 import type { EnvironmentReport } from './api.ts'
 
 /** The budget in bytes that a configuration comes to: `auto` is resolved from the container or the machine. */
@@ -35,7 +35,17 @@ export function memoryWatch({ values }: Configuration): {
 /** What the rooms below find on this machine, for `icebox doctor`. An engine that cannot be loaded is part of the report. */
 export async function inspectEnvironment(): Promise<EnvironmentReport> {
   const auto = resolveAutoBudget()
-  const memory = { limitBytes: auto.limitBytes, autoBudgetBytes: auto.budgetBytes, autoSource: auto.source }
+  const memory = {
+    limitBytes: auto.limitBytes,
+    autoBudgetBytes: auto.budgetBytes,
+    autoSource: auto.source,
+    leastBudgetBytes: leastBudgetBytes({
+      budgetBytes: 0,
+      baseBytes: expectedBaseBytes(),
+      cores: 1,
+      allocator: allocatorControl(),
+    }),
+  }
   try {
     return { engine: await probeEngine(), memory }
   } catch (error) {

@@ -1,8 +1,9 @@
-import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { lstat, readdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { tableFromIPC } from 'apache-arrow'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { icebox, iceboxJson, rowsOf, type TemporaryFolder, temporaryFolder, until } from './support/cli.ts'
+import { ICEBOX, icebox, iceboxJson, rowsOf, type TemporaryFolder, temporaryFolder, until } from './support/cli.ts'
 
 let folder: TemporaryFolder
 let lake = ''
@@ -139,6 +140,27 @@ describe('--output', () => {
     await icebox(['sql', 'select i from range(5000) t(i)', '-o', file], { cwd: lake })
     expect(await rowsOf(`select count(*), max(i) from '${file}'`, { cwd: lake })).toEqual([[5000, 4999]])
   })
+
+  it('writes what a symbolic link names and leaves the link, with the permissions that the file has', async () => {
+    await writeFile(folder.in('private.csv'), 'old', { mode: 0o600 })
+    await symlink(folder.in('private.csv'), folder.in('link.csv'))
+    await icebox(['sql', 'select 1 as a', '-o', folder.in('link.csv')], { cwd: lake })
+    expect((await lstat(folder.in('link.csv'))).isSymbolicLink()).toBe(true)
+    expect(await readFile(folder.in('private.csv'), 'utf8')).toBe('a\n1\n')
+    expect((await stat(folder.in('private.csv'))).mode & 0o777).toBe(0o600)
+  })
+
+  it.each(['/dev/stdout', '/dev/fd/1', '/dev/fd/3'])(
+    '%s is what is open already, a file too, and stays',
+    async (name) => {
+      const before = await readlink('/dev/stdout')
+      const file = folder.in('redirected.csv')
+      const command = `"$0" sql 'select 1 as a' --quiet --format csv -o ${name} >"$1" 3>"$1"`
+      execFileSync('bash', ['-c', command, ICEBOX, file], { cwd: lake })
+      expect(await readFile(file, 'utf8')).toBe('a\n1\n')
+      expect(await readlink('/dev/stdout')).toBe(before)
+    },
+  )
 
   it('refuses a folder that is not there', async () => {
     const ran = await icebox(['sql', 'select 1', '-o', folder.in('no/such/rows.csv')], { cwd: lake })

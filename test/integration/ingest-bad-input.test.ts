@@ -1,5 +1,5 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { failure, type Kit, openKit } from './ingest-kit.ts'
@@ -432,6 +432,44 @@ describe('bad input: a clear error, and nothing is left', () => {
     const error = await failure(kit.import({ sources: [path], schemaFile }))
     expect(error.context).toMatchObject({ line: 4, column: 'v', value: '16777217' })
     expect(error.message).toContain('more digits than float holds')
+    await expectNothingLeft()
+  })
+
+  it.each([
+    ['id BIGINT PRIMARY KEY, n BIGINT', 'PRIMARY KEY is not supported in a table'],
+    ['id BIGINT, n BIGINT UNIQUE', 'UNIQUE is not supported in a table'],
+    ['id BIGINT, n BIGINT CHECK (n > 0)', 'CHECK is not supported in a table'],
+    ['id BIGINT DEFAULT 5, n BIGINT', 'DEFAULT is not supported in a table'],
+    ['id BIGINT, n BIGINT GENERATED ALWAYS AS (id + 1)', 'GENERATED ALWAYS AS is not supported in a table'],
+    ['id VARCHAR COLLATE NOCASE, n BIGINT', 'COLLATE is not supported in a table'],
+    ['id BIGINT, n BIGINT); CREATE TEMP TABLE other (a INT', 'it holds more than one statement'],
+  ])('a schema file whose clauses a table cannot keep is refused, not read without them: %s', async (sql, says) => {
+    const schemaFile = await kit.file('clauses.sql', sql)
+    const error = await failure(kit.import({ sources: [await kit.file('n.csv', 'id,n\n1,2\n')], schemaFile }))
+    expect([error.code, error.message]).toEqual(['usage/invalid', `${schemaFile} is no schema: ${says}`])
+    await expectNothingLeft()
+  })
+
+  it('columns of a schema file may be called as clauses are', async () => {
+    const schemaFile = await kit.file('words.sql', '"unique" BIGINT NOT NULL, "CHECK" BIGINT, generated BIGINT -- all')
+    const path = await kit.file('words.csv', 'unique,CHECK,generated\n1,2,3\n')
+    expect((await kit.plan({ sources: [path], schemaFile })).columns.map(({ name }) => name)).toEqual([
+      'unique',
+      'CHECK',
+      'generated',
+    ])
+  })
+
+  it('a schema file that is a folder, or no schema by its size, is told as such', async () => {
+    const path = await kit.file('n.csv', 'id,n\n1,2\n')
+    const folder = await failure(kit.import({ sources: [path], schemaFile: dirname(path) }))
+    expect(folder.code).toBe('source/unreadable')
+    const schemaFile = await kit.file('large.sql', ' '.repeat(17_000_000))
+    const large = await failure(kit.import({ sources: [path], schemaFile }))
+    expect([large.code, large.message]).toEqual([
+      'usage/invalid',
+      `${schemaFile} is no schema: it holds 17 MB, more than 16 MB`,
+    ])
     await expectNothingLeft()
   })
 

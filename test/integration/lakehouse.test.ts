@@ -131,12 +131,17 @@ describe('the library', () => {
     expect(await cities(again)).toEqual(CITIES)
   })
 
-  it('query() refuses a script instead of giving the rows of its statements in one stream', async () => {
+  it('query() refuses a script instead of giving the rows of its statements in one stream, and a text without a statement', async () => {
     await using lake = await Lakehouse.open(lakeFolder)
-    const read = async () => {
-      for await (const batch of lake.query('select 1; select 2')) expect(batch.rowCount).toBe(1)
+    const read = async (sql: string) => {
+      for await (const batch of lake.query(sql)) expect(batch.rowCount).toBe(1)
     }
-    await expect(read()).rejects.toMatchObject({ code: 'usage/invalid' })
+    await expect(read('select 1; select 2')).rejects.toMatchObject({ code: 'usage/invalid' })
+    await expect(read(' -- nothing\n;')).rejects.toMatchObject({
+      code: 'usage/invalid',
+      message: 'query() takes one statement; there is none',
+    })
+    await expect(lake.sql``).rejects.toMatchObject({ code: 'usage/invalid' })
   })
 
   it('a script that query() does not take changes nothing: it is refused before its first statement', async () => {

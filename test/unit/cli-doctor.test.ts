@@ -13,7 +13,12 @@ const good: DoctorFacts = {
   machineMemoryBytes: 8e9,
   environment: {
     engine: { version: 'v1.5.5', isAllocatorReached: true },
-    memory: { limitBytes: 8e9, autoBudgetBytes: 4e9, autoSource: "half of the machine's memory" },
+    memory: {
+      limitBytes: 8e9,
+      autoBudgetBytes: 4e9,
+      autoSource: "half of the machine's memory",
+      leastBudgetBytes: 219e6,
+    },
   },
   launcher: { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '65536', MALLOC_MMAP_THRESHOLD_: '131072' },
   budgetBytes: 1e9,
@@ -67,6 +72,7 @@ describe('doctor', () => {
       'spill folder',
       'fail',
     ],
+    ['a budget that no statement runs with', { budgetBytes: 1e6 }, 'memory', 'fail'],
     ['a read-only lakehouse', { lake: { ...openLake, isWritable: false } as DoctorFacts['lake'] }, 'lakehouse', 'warn'],
     ['little space', { lake: { ...openLake, freeBytes: 1e9 } as DoctorFacts['lake'] }, 'disk', 'warn'],
   ])('names %s, with what to do', (_name, change, name, level) => {

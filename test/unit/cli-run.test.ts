@@ -308,6 +308,47 @@ describe('the command line', () => {
     expect(ran.err).toContain("did you mean 'icebox import'?")
   })
 
+  it.each(['table', 'config', 'bench'])(
+    '--json holds for %s without its command, or with one that there is not',
+    async (group) => {
+      const without = await runWith([group, '--json'])
+      expect([without.code, without.err]).toEqual([2, ''])
+      expect(JSON.parse(without.out)).toMatchObject({
+        error: { code: 'usage/invalid', message: 'no command is given' },
+      })
+      const unknown = await runWith([group, 'lists'])
+      expect(unknown.code).toBe(2)
+      expect(unknown.err).toMatch(/unknown command 'lists'\n {2}→ (did you mean 'icebox table list'|the commands are)/)
+    },
+  )
+
+  it.each([
+    [['sql', 'select 1', '--format', 'csv'], '"a\\u001b[31m\n",\\u009b\\u202e\n'],
+    [['sql', 'select 1', '--format', 'ndjson'], '{"t":"a\\u001b[31m\\n","c":"\\u009b\\u202e"}\n'],
+    [['sql', 'select 1', '--json'], '[["a\\u001b[31m\\n","\\u009b\\u202e"]]'],
+  ])('data does not drive a terminal, and goes into a pipe as it is: %j', async (argv, shown) => {
+    const text = ['t', 'c'].map((name) => ({ name, type: 'VARCHAR' }))
+    const lake = new FakeLake(() => ({ columns: text, rows: [['a\u001b[31m\n', '\u009b\u202e']] }))
+    expect((await runWith(argv, { lake, terminalWidth: 80 })).out).toContain(shown)
+    expect((await runWith(argv, { lake })).out).toContain('\u009b\u202e')
+  })
+
+  it.each([
+    ['init', 'lake\u001b[31m'],
+    ['table', 'list', 'x\u001b[31m'],
+    ['table', 'rename', 'a.b', 'a.x\u001b[31m'],
+    ['import', 'a.x\u001b[31m', 'x.csv'],
+    ['table', 'show', 'a.b'],
+  ])('what people are told does not drive the terminal: %j', async (...argv) => {
+    const lake = new FakeLake()
+    const field = { id: 1, name: 'x', type: 'struct<2: \u001b[31m: int>', required: true, doc: null }
+    const described = await lake.describeTable()
+    lake.describeTable = () => Promise.resolve({ ...described, columns: [field], properties: { '\u001b[31m': 'x' } })
+    const ran = await runWith(argv, { lake, env: { NO_COLOR: '1' } })
+    expect(ran.out + ran.err).toContain('\\x1b[31m')
+    expect(ran.out + ran.err).not.toContain('\u001b')
+  })
+
   it('without a command shows help and fails', async () => {
     const ran = await runWith([])
     expect(ran.code).toBe(2)

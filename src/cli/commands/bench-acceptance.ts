@@ -30,7 +30,7 @@ export async function benchAcceptanceCommand(context: CommandContext, flags: Ben
     timeoutMs: parseDuration(flags.timeout),
     signal: context.signal,
     now: () => new Date(),
-    note: (text) => context.note(visibleLines(text)),
+    note: (text) => context.note(text),
   })
   if (flags.output !== undefined) await saveText(resolve(cwd, flags.output), `${documentText(file)}\n`)
   await stdout.write(context.globals.json ? `${documentText(file)}\n` : reportText(file))

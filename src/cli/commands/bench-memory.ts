@@ -31,7 +31,7 @@ export async function benchMemoryCommand(context: CommandContext, flags: BenchMe
     workFolder: flags.work === undefined ? defaultWorkFolder(env) : resolve(cwd, flags.work),
     signal: context.signal,
     now: () => new Date(),
-    note: (text) => context.note(visibleLines(text)),
+    note: (text) => context.note(text),
   })
   if (flags.output !== undefined) await saveText(resolve(cwd, flags.output), `${documentText(file)}\n`)
   if (flags.html !== undefined) await saveText(resolve(cwd, flags.html), matrixPage(file))

@@ -8,7 +8,7 @@ import { IceboxError, nearestNames } from '../../base/index.ts'
 import type { CommandContext } from '../context.ts'
 import { countText } from '../output/footer.ts'
 import { documentText } from '../output/json-value.ts'
-import { padText, visibleText } from '../output/text-width.ts'
+import { visibleText } from '../output/text-width.ts'
 import { errorText, shownError } from '../report-error.ts'
 import type { Style } from '../style.ts'
 
@@ -34,7 +34,8 @@ export async function configExplain(context: CommandContext, key: string | undef
 export function explainText(rows: readonly ExplainRow[], style: Style, width: number): string {
   const paragraphs = rows.map((row) => {
     const value = `${style.bold(row.key)} = ${style.green(visibleText(row.value))}${row.note === '' ? '' : ` (${row.note})`}`
-    const source = row.source === 'default' ? 'default' : `from ${row.source.replace(/^.*\/(icebox\.yaml line)/, '$1')}`
+    const source =
+      row.source === 'default' ? 'default' : `from ${visibleText(row.source).replace(/^.*\/(icebox\.yaml line)/, '$1')}`
     const otherwise = row.value === row.default ? '' : `; default ${row.default}`
     const status = row.status === 'in effect' ? '' : `${row.status}. `
     const facts = [
@@ -88,7 +89,7 @@ export async function configCheck(context: CommandContext): Promise<void> {
       `${documentText({ file: sources.file ?? null, ok: problems.length === 0, problems: shown })}\n`,
     )
   } else if (first === undefined) {
-    if (!context.globals.quiet) await context.io.stdout.write(`${padText('ok', 4, 'left')}${where}\n`)
+    await context.say(`ok  ${where}`)
     await context.next('icebox config explain', 'every key with its value and effect')
   } else {
     for (const problem of problems) await context.io.stderr.write(errorText(problem, context.errStyle))

@@ -5,7 +5,6 @@ import type { CommandContext } from '../context.ts'
 import { countText, memoryText } from '../output/footer.ts'
 import { profileText } from '../output/profile.ts'
 import { documentText } from '../output/json-value.ts'
-import { visibleLines } from '../output/text-width.ts'
 import { progressFor } from '../progress/index.ts'
 import { compact } from '../progress/progress-line.ts'
 import type { ImportFlags } from '../program/import-flags.ts'
@@ -35,7 +34,7 @@ export async function importCommand(
     await context.io.stdout.write(`${documentText(summary)}\n`)
     return
   }
-  if (!context.globals.quiet) await context.io.stdout.write(summaryText(summary))
+  await context.say(summaryText(summary))
   if (context.globals.profile) await context.note(profileText(summary))
   const { namespace, name } = parseTableName(table)
   const look = `select * from ${tableSql(namespace, name)} limit 10`
@@ -73,8 +72,8 @@ export function summaryText(summary: ImportSummary): string {
     lines.push(
       `  set aside ${countText(summary.rejectedRows, 'bad row')}${summary.rejectsFile === null ? '' : ` in ${summary.rejectsFile}`}`,
     )
-  for (const note of summary.notes) lines.push(`  - ${visibleLines(note)}`)
-  return `${lines.join('\n')}\n`
+  for (const note of summary.notes) lines.push(`  - ${note}`)
+  return lines.join('\n')
 }
 
 /** `icebox import orders.csv sales.orders`: said at once, with the right order. */

@@ -11,7 +11,7 @@ export async function initCommand(context: CommandContext, directory: string): P
     await context.io.stdout.write(`${documentText({ directory: made })}\n`)
     return
   }
-  if (!context.globals.quiet) await context.io.stdout.write(`made a lakehouse in ${made}\n`)
+  await context.say(`made a lakehouse in ${made}`)
   const there = shorter(relative(context.io.cwd, made), made)
   await context.next(
     `${there === '' ? '' : `cd ${quotedForShell(there)} && `}icebox import sales.orders orders.csv`,

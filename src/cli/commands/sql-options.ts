@@ -1,6 +1,9 @@
 import { IceboxError } from '../../base/index.ts'
 import type { CommandContext } from '../context.ts'
-import { formatOfFile, OUTPUT_FORMATS, type OutputFormat } from '../output/writer.ts'
+import type { OutputStream } from '../io.ts'
+import { isStandardOutput } from '../output/file-sink.ts'
+import { escapedText } from '../output/text-width.ts'
+import { type ByteSink, formatOfFile, OUTPUT_FORMATS, type OutputFormat } from '../output/writer.ts'
 import type { Presentation } from '../present.ts'
 import type { SqlFlags } from '../program/sql-flags.ts'
 
@@ -17,8 +20,8 @@ export function sqlOptions(flags: SqlFlags, context: CommandContext): SqlOptions
   const { io, globals, outStyle } = context
   const maxRows = parseMaxRows(flags.maxRows)
   const format = flags.format
-  // `-` is standard output: what there is without the option.
-  if (flags.output !== undefined && flags.output !== '-') {
+  // Standard output by name: what there is without the option.
+  if (flags.output !== undefined && !isStandardOutput(flags.output)) {
     const chosen = format ?? formatOfFile(flags.output)
     if (chosen === undefined) {
       throw new IceboxError('usage/invalid', {
@@ -53,7 +56,7 @@ export function sqlOptions(flags: SqlFlags, context: CommandContext): SqlOptions
     })
   }
   if (globals.json) {
-    const sink = io.stdout
+    const sink = dataSink(io.stdout)
     return {
       presentation: {
         format: 'document',
@@ -71,24 +74,31 @@ export function sqlOptions(flags: SqlFlags, context: CommandContext): SqlOptions
 
 /** How rows are written to standard output in a format. */
 export function presentation(context: CommandContext, format: Presentation['format'], maxRows: number): Presentation {
+  const { stdout } = context.io
   return {
     format,
-    sink: context.io.stdout,
-    width: context.io.stdout.width,
+    sink: format === 'table' || format === 'markdown' ? stdout : dataSink(stdout),
+    width: stdout.width,
     style: context.outStyle,
     maxRows,
     footer: format === 'table' || format === 'markdown',
   }
 }
 
+/** What is data for programs does not drive a terminal. Binary formats are refused there. */
+function dataSink(stdout: OutputStream): ByteSink {
+  if (!stdout.isTerminal) return stdout
+  return { write: (chunk) => stdout.write(typeof chunk === 'string' ? escapedText(chunk) : chunk) }
+}
+
 /** A count of rows, or Infinity for `all`. */
-export function parseMaxRows(text: string | undefined): number {
+export function parseMaxRows(text: string | undefined, option = '--max-rows'): number {
   if (text === undefined) return DEFAULT_MAX_ROWS
   if (text.toLowerCase() === 'all') return Number.POSITIVE_INFINITY
   const rows = Number(text)
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(rows)) {
     throw new IceboxError('usage/invalid', {
-      message: `--max-rows ${text} is not a number of rows`,
+      message: `${option} ${text} is not a number of rows`,
       remedy: "give a number such as 100, or 'all'",
       context: { value: text },
     })

@@ -51,7 +51,7 @@ export async function writeToFile(
     return
   }
   await context.note(`wrote ${countText(written.rows, 'row')} (${formatBytes(bytesWritten)}) to ${target.path}`)
-  await context.note(context.errStyle.dim(footerText(undefined, written.summary)))
+  await context.note(footerText(undefined, written.summary), context.errStyle.dim)
   if (context.globals.profile) await context.note(profileText(written.summary))
 }
 

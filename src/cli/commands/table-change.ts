@@ -4,6 +4,7 @@ import { cancelledError, IceboxError, isIceboxError, quotedForShell } from '../.
 import type { CommandContext } from '../context.ts'
 import { countText } from '../output/footer.ts'
 import { documentText } from '../output/json-value.ts'
+import { visibleText } from '../output/text-width.ts'
 
 /** `icebox table register NS.TABLE METADATA`: a metadata file, or the folder of the table. */
 export async function tableRegister(context: CommandContext, table: string, metadata: string): Promise<void> {
@@ -41,10 +42,8 @@ export async function tableRelocate(context: CommandContext, tables: readonly st
     return
   }
   for (const one of moved)
-    await context.io.stdout.write(
-      `${one.table}: ${one.from} -> ${one.to} (${countText(one.filesRewritten, 'file')} rewritten)\n`,
-    )
-  if (moved.length === 0) await context.io.stdout.write('every table is where its metadata says\n')
+    await context.say(`${one.table}: ${one.from} -> ${one.to} (${countText(one.filesRewritten, 'file')} rewritten)`)
+  if (moved.length === 0) await context.say('every table is where its metadata says')
   await context.next('icebox table list', 'the tables')
 }
 
@@ -107,7 +106,7 @@ async function confirmPurge(context: CommandContext, table: string, files: strin
       context: { table },
     })
   }
-  const answer = await ask(context, terminal, `delete ${files}? This cannot be undone. Type its name: `)
+  const answer = await ask(context, terminal, `delete ${visibleText(files)}? This cannot be undone. Type its name: `)
   if (answer !== table) {
     throw new IceboxError('usage/invalid', {
       message: `'${answer}' is not ${table}; nothing was deleted`,
@@ -134,5 +133,5 @@ async function ask(context: CommandContext, terminal: NodeJS.WriteStream, questi
 
 async function say(context: CommandContext, document: object, text: string): Promise<void> {
   if (context.globals.json) await context.io.stdout.write(`${documentText(document)}\n`)
-  else if (!context.globals.quiet) await context.io.stdout.write(`${text}\n`)
+  else await context.say(text)
 }

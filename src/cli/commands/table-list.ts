@@ -3,7 +3,6 @@ import type { TableListing } from '../../lakehouse/api.ts'
 import type { CommandContext } from '../context.ts'
 import { documentText } from '../output/json-value.ts'
 import { smallTable } from '../output/table.ts'
-import { visibleText } from '../output/text-width.ts'
 
 /** `icebox table list [PATTERN]` */
 export async function tableList(context: CommandContext, pattern: string | undefined): Promise<void> {
@@ -40,14 +39,14 @@ function listText(context: CommandContext, tables: readonly TableListing[]): str
   const rows = tables.map((table) =>
     table.problem === null
       ? [
-          visibleText(table.table),
+          table.table,
           table.rows === null ? '-' : formatCount(table.rows),
           table.files === null ? '-' : formatCount(table.files),
           table.bytes === null ? '-' : formatBytes(table.bytes),
           table.changedMs === null ? '-' : isoMinute(table.changedMs),
-          table.partitionedBy === '' ? '-' : visibleText(table.partitionedBy),
+          table.partitionedBy === '' ? '-' : table.partitionedBy,
         ]
-      : [visibleText(table.table), '-', '-', '-', '-', visibleText(`${table.problem.code}: ${table.problem.message}`)],
+      : [table.table, '-', '-', '-', '-', `${table.problem.code}: ${table.problem.message}`],
   )
   return smallTable(columns, rows, context.io.stdout.width, context.outStyle)
 }

@@ -31,13 +31,10 @@ export function describedText(context: CommandContext, table: TableDescription):
   const hasDocs = table.columns.some((column) => column.doc !== null)
   const shown = hasDocs ? columns : columns.slice(0, 4)
   const rows = table.columns.map((column) =>
-    [
-      visibleText(column.name),
-      column.type,
-      column.required ? 'not null' : '',
-      String(column.id),
-      visibleText(column.doc ?? ''),
-    ].slice(0, shown.length),
+    [column.name, column.type, column.required ? 'not null' : '', String(column.id), column.doc ?? ''].slice(
+      0,
+      shown.length,
+    ),
   )
   const style = context.outStyle
   const facts: [string, string][] = [
@@ -64,6 +61,6 @@ export function describedText(context: CommandContext, table: TableDescription):
     ['uuid', table.uuid],
     ...Object.entries(table.properties).map(([key, value]): [string, string] => [`  ${key}`, value]),
   ]
-  const lines = facts.map(([name, value]) => `${style.dim(name.padEnd(15))} ${visibleText(value)}`)
+  const lines = facts.map(([name, value]) => `${style.dim(visibleText(name).padEnd(15))} ${visibleText(value)}`)
   return `${style.bold(visibleText(table.table))}\n\n${smallTable(shown, rows, context.io.stdout.width, style)}\n${lines.join('\n')}\n`
 }

@@ -101,6 +101,14 @@ function memory({ budgetBytes, budgetSource, environment }: DoctorFacts): Findin
   const { limitBytes, autoSource } = environment.memory
   const place = autoSource.includes('container') ? 'container' : 'machine'
   const found = `budget ${formatBytes(budgetBytes)} (${budgetSource}), ${place} ${formatBytes(limitBytes)}`
+  const { leastBudgetBytes } = environment.memory
+  if (budgetBytes < leastBudgetBytes)
+    return finding(
+      'memory',
+      `${found}; the process and the engine take ${formatBytes(leastBudgetBytes)}`,
+      'fail',
+      `set performance.memory.max_usage to ${formatBytes(leastBudgetBytes)} or more`,
+    )
   return budgetBytes > limitBytes
     ? finding(
         'memory',

@@ -1,4 +1,4 @@
-import { type FileHandle, open, rename, stat, unlink } from 'node:fs/promises'
+import { type FileHandle, open, realpath, rename, stat, unlink } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { type ErrorCode, IceboxError, messageOf, systemCode } from '../../base/index.ts'
 import type { ByteSink } from './writer.ts'
@@ -13,14 +13,18 @@ export interface FileSink extends ByteSink {
   discard(): Promise<void>
 }
 
+/** Names of standard output where a file is asked for. */
+export function isStandardOutput(path: string): boolean {
+  return path === '-' || path === '/dev/stdout'
+}
+
 /** Opens `path` for writing; what is not a regular file (a pipe, /dev/null) is written in place. */
 export async function openFileSink(path: string, cwd: string): Promise<FileSink> {
-  const target = resolve(cwd, path)
-  const inPlace = await isSpecial(target)
+  const { target, inPlace, mode } = await placeOf(resolve(cwd, path))
   const writingTo = inPlace ? target : `${target}.${process.pid}.partial`
   let handle: FileHandle | undefined
   try {
-    handle = await open(writingTo, 'w')
+    handle = await open(writingTo, 'w', mode)
   } catch (error) {
     throw fileError(error, target)
   }
@@ -56,9 +60,22 @@ async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.byteLength; ) at += (await file.write(bytes, at)).bytesWritten
 }
 
-async function isSpecial(path: string): Promise<boolean> {
+interface Place {
+  readonly target: string
+  readonly inPlace: boolean
+  /** Permissions of the file that is there: one that only its owner may read stays so. */
+  readonly mode?: number
+}
+
+/** Other names of what is open already (/dev/stderr, /dev/fd/3): a file beside one of them would take its name. */
+const OPEN_ALREADY = /^\/(dev\/std|dev\/fd\/|proc\/)/
+
+/** A symbolic link stays what it is, and the file that it names is written. */
+async function placeOf(path: string): Promise<Place> {
   try {
-    const info = await stat(path)
+    const isOpen = OPEN_ALREADY.test(path)
+    const target = isOpen ? path : await realpath(path)
+    const info = await stat(target)
     if (info.isDirectory()) {
       throw new IceboxError('usage/invalid', {
         message: `${path} is a folder`,
@@ -66,9 +83,9 @@ async function isSpecial(path: string): Promise<boolean> {
         context: { path },
       })
     }
-    return !info.isFile()
+    return { target, inPlace: isOpen || !info.isFile(), mode: info.mode & 0o777 }
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return false
+    if (systemCode(error) === 'ENOENT') return { target: path, inPlace: false }
     if (error instanceof IceboxError) throw error
     throw fileError(error, path)
   }

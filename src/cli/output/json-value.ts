@@ -1,5 +1,6 @@
 import type { SqlValue } from '../../lakehouse/api.ts'
 import { doubleText } from './number-text.ts'
+import { escapedText } from './text-width.ts'
 
 /**
  * A value as JSON by the rules of Icebox: integers beyond 2^53 are strings (decimals and times come as text already), NaN
@@ -41,12 +42,13 @@ function numberText(value: number): string {
   return doubleText(value)
 }
 
-/** A summary, plan or description as one line of JSON, by the same rules for numbers. */
+/** A summary, plan or description as one line of JSON, by the same rules for numbers, that no terminal takes for orders. */
 export function documentText(value: unknown): string {
-  return JSON.stringify(value, (_key, inner: unknown) => {
+  const text = JSON.stringify(value, (_key, inner: unknown) => {
     if (typeof inner === 'bigint') return isExact(inner) ? Number(inner) : String(inner)
     if (typeof inner === 'number' && !Number.isFinite(inner)) return String(inner)
     if (inner instanceof Map) return Object.fromEntries(inner)
     return inner
   })
+  return escapedText(text)
 }

@@ -71,7 +71,10 @@ export function tableWriter(sink: ByteSink, options: TableWriterOptions): Result
           `${options.style.dim(`… ${formatCount(hidden)} more row${hidden === 1 ? '' : 's'} (${formatCount(total)} in all); ${options.allRowsBy ?? '--max-rows all'} shows them`)}\n`,
         )
       }
-      if (layout !== undefined && layout.fit.hidden > 0) buffer.add(`${options.style.dim(hiddenColumnsNote(layout))}\n`)
+      if (layout !== undefined && layout.fit.hidden > 0)
+        buffer.add(
+          `${options.style.dim(`${hiddenColumnsNote(layout)}; name fewer columns, or use another --format`)}\n`,
+        )
       await buffer.flush()
     },
   }

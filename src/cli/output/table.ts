@@ -1,6 +1,6 @@
 import type { Style } from '../style.ts'
 import { COLUMN_GAP, type ColumnFit, fitColumns } from './column-widths.ts'
-import { padText, textWidth, truncateText } from './text-width.ts'
+import { padText, textWidth, truncateText, visibleText } from './text-width.ts'
 
 export interface TableColumn {
   readonly name: string
@@ -92,19 +92,20 @@ function withHiddenMark(fit: ColumnFit, cells: readonly string[], mark: string):
     : [...cells.slice(0, fit.hiddenAfter + 1), mark, ...cells.slice(fit.hiddenAfter + 1)]
 }
 
-/** A whole small table (lists of commands, not results of queries). */
+/** A whole small table (lists of commands, not results of queries); control characters in its cells are made visible. */
 export function smallTable(
   columns: readonly TableColumn[],
   rows: readonly (readonly string[])[],
   width: number | undefined,
   style: Style,
 ): string {
-  const layout = layOutTable(columns, rows, width)
-  const lines = [...headingLines(layout, style), ...rows.map((row) => tableLine(layout, row, style))]
-  if (layout.fit.hidden > 0) lines.push(style.dim(hiddenColumnsNote(layout)))
+  const shown = rows.map((row) => row.map(visibleText))
+  const layout = layOutTable(columns, shown, width)
+  const lines = [...headingLines(layout, style), ...shown.map((row) => tableLine(layout, row, style))]
+  if (layout.fit.hidden > 0) lines.push(style.dim(`${hiddenColumnsNote(layout)}; a wider one, or --json, shows all`))
   return `${lines.join('\n')}\n`
 }
 
 export function hiddenColumnsNote(layout: TableLayout): string {
-  return `… ${layout.fit.shown.length} of ${layout.columns.length} columns fit the terminal; name fewer columns, or use another --format`
+  return `… ${layout.fit.shown.length} of ${layout.columns.length} columns fit the terminal`
 }

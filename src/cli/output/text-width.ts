@@ -77,10 +77,16 @@ export function visibleLines(text: string): string {
   return text.split('\n').map(visibleText).join('\n')
 }
 
+/** JSON or CSV as a terminal may have it: line ends and tabs stay, other control characters are as JSON writes them in strings. */
+export function escapedText(text: string): string {
+  return text.replace(UNSAFE_IN_DATA, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
+
 /** C0 and C1 controls, line and paragraph separators, bidirectional marks. */
 const UNSAFE_RANGES = '[\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]'
 const UNSAFE = new RegExp(UNSAFE_RANGES)
 const UNSAFE_ALL = new RegExp(UNSAFE_RANGES, 'g')
+const UNSAFE_IN_DATA = new RegExp(`(?![\\n\\t])${UNSAFE_RANGES}`, 'g')
 const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\0': '\\0' }
 
 function escapeControl(character: string): string {

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { refuseUnknown } from './later.ts'
 import type { Runner } from './runner.ts'
 
 export function defineInit(program: Command, run: Runner): void {
@@ -19,6 +20,7 @@ export function defineConfig(program: Command, run: Runner): void {
   const config = program
     .command('config')
     .description('the configuration: what each key is, where its value comes from, what it does')
+  refuseUnknown(config, {})
   config
     .command('explain')
     .description('every key (or those that begin with KEY) with value, source and effect')

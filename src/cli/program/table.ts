@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { refuseUnknown } from './later.ts'
 import type { Runner } from './runner.ts'
 
 /** Views of one table that are its system tables: `sales."orders$files"` in SQL. */
@@ -12,6 +13,7 @@ const SYSTEM_VIEWS: readonly (readonly [name: string, description: string])[] = 
 
 export function defineTable(program: Command, run: Runner): void {
   const table = program.command('table').description('what tables there are, what is in them, and their names')
+  refuseUnknown(table, {})
   table
     .command('list')
     .alias('ls')

@@ -44,9 +44,8 @@ export async function interactiveShell(
   using _idle = context.interrupts.takeOver(() => events.interrupt())
   using _keys = new HistoryKeys(editor, context.io.stdin, walk)
   await context.note(
-    context.errStyle.dim(
-      `Icebox ${ownPackage().version} · ${basename(lake.directory)} · memory ${formatBytes(lake.budgetBytes)} · SQL ends with ;  .help for more`,
-    ),
+    `Icebox ${ownPackage().version} · ${basename(lake.directory)} · memory ${formatBytes(lake.budgetBytes)} · SQL ends with ;  .help for more`,
+    context.errStyle.dim,
   )
   try {
     /** The lines of the statement that is typed. */

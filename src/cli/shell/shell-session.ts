@@ -6,7 +6,7 @@ import { runScript } from '../commands/run-script.ts'
 import { DEFAULT_MAX_ROWS, parseMaxRows, presentation, type SqlOptions } from '../commands/sql-options.ts'
 import { matchesPattern } from '../commands/table-list.ts'
 import type { CommandContext } from '../context.ts'
-import { type FileSink, openFileSink } from '../output/file-sink.ts'
+import { type FileSink, isStandardOutput, openFileSink } from '../output/file-sink.ts'
 import { smallTable } from '../output/table.ts'
 import { visibleText } from '../output/text-width.ts'
 import { formatOfFile, OUTPUT_FORMATS } from '../output/writer.ts'
@@ -130,7 +130,7 @@ export class ShellSession {
       case '.maxrows':
         if (argument === undefined)
           return this.#tell(`maxrows ${Number.isFinite(this.#how.maxRows) ? this.#how.maxRows : 'all'}`)
-        this.#how = { ...this.#how, maxRows: parseMaxRows(argument) }
+        this.#how = { ...this.#how, maxRows: parseMaxRows(argument, '.maxrows') }
         this.#areRowsLimited = true
         return
       case '.timer':
@@ -187,11 +187,7 @@ export class ShellSession {
       { name: 'type', align: 'left' },
       { name: 'null', align: 'left' },
     ] as const
-    const rows = described.columns.map((column) => [
-      visibleText(column.name),
-      column.type,
-      column.required ? 'not null' : '',
-    ])
+    const rows = described.columns.map((column) => [column.name, column.type, column.required ? 'not null' : ''])
     await stdout.write(
       `${this.#context.outStyle.bold(visibleText(described.table))}\n${smallTable(columns, rows, stdout.width, this.#context.outStyle)}\n`,
     )
@@ -203,7 +199,8 @@ export class ShellSession {
     if (this.#file !== undefined) this.#file = { sink: this.#file.sink }
   }
 
-  async #output(path: string | undefined): Promise<void> {
+  async #output(file: string | undefined): Promise<void> {
+    const path = file === undefined || isStandardOutput(file) ? undefined : file
     const named = path === undefined ? undefined : formatOfFile(path)
     const format = named === undefined ? {} : { format: shellFormat(named, '.output') }
     await this.closeOutput()

@@ -148,10 +148,11 @@ function checkCall(
   statements: readonly StatementText[],
   { parameters, isSingle, placeholders }: StatementOptions,
 ): void {
-  if (isSingle === true && statements.length > 1) {
+  if (isSingle === true && statements.length !== 1) {
+    const isNone = statements.length === 0
     throw new IceboxError('usage/invalid', {
-      message: `query() takes one statement; there are ${statements.length}`,
-      remedy: 'use run(), which gives a result for each',
+      message: `query() takes one statement; there ${isNone ? 'is none' : `are ${statements.length}`}`,
+      remedy: isNone ? 'write one, such as select 1' : 'use run(), which gives a result for each',
       context: { statements: statements.length },
     })
   }

@@ -194,7 +194,12 @@ export async function runWith(argv: readonly string[], options: RunOptions = {})
     environment: () =>
       Promise.resolve({
         engine: { version: 'v1.5.5', isAllocatorReached: true },
-        memory: { limitBytes: 8e9, autoBudgetBytes: 4e9, autoSource: "half of the machine's memory" },
+        memory: {
+          limitBytes: 8e9,
+          autoBudgetBytes: 4e9,
+          autoSource: "half of the machine's memory",
+          leastBudgetBytes: 219e6,
+        },
       }),
   }
   const code = await runCli(argv, io, door, options.interrupts ?? new Interrupts(() => {}))
