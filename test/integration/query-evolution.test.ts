@@ -182,6 +182,19 @@ describe('evolved schemas', () => {
     expect(await lake.rows('SELECT id FROM e.nested WHERE s.x2 = 1 AND s.z.q = 7')).toEqual([[1n]])
   })
 
+  it('fields whose names differ by accent or case are told apart whatever the settings of the session', async () => {
+    await lake.run(`CREATE TABLE e.accents (id BIGINT, s STRUCT(e INTEGER, x INTEGER));
+      INSERT INTO e.accents VALUES (1, {'e': 1, 'x': 2});
+      ALTER TABLE e.accents RENAME COLUMN s.e TO é;
+      INSERT INTO e.accents VALUES (2, {'é': 3, 'x': 4})`)
+    try {
+      await lake.run("SET default_collation = 'NOACCENT'; SET default_order = 'desc'")
+      expect(await lake.rows('SELECT s FROM e.accents ORDER BY id ASC')).toEqual([[{ é: 1, x: 2 }], [{ é: 3, x: 4 }]])
+    } finally {
+      await lake.run('RESET default_collation; RESET default_order')
+    }
+  })
+
   it('a struct all of whose fields were replaced is there and empty, not an error and not null', async () => {
     await lake.run(`CREATE TABLE e.swapped (id BIGINT, s STRUCT(a INTEGER));
       INSERT INTO e.swapped VALUES (1, {'a': 1}), (2, NULL);
@@ -236,17 +249,17 @@ describe('files without field ids', () => {
 })
 
 describe('files whose types are not those of the columns', () => {
-  const inNewYork = async (script: string): Promise<unknown[][]> => {
+  const inBangkok = async (script: string): Promise<unknown[][]> => {
     try {
-      return await lake.rows(`SET TimeZone = 'America/New_York'; ${script}`)
+      return await lake.rows(`SET TimeZone = 'Asia/Bangkok'; SET Calendar = 'buddhist'; ${script}`)
     } finally {
-      await lake.run("SET TimeZone = 'UTC'")
+      await lake.run('RESET TimeZone; RESET Calendar')
     }
   }
   /** 2020-06-01 12:00 UTC. */
   const NOON = 1_591_012_800_000_000n
 
-  it('timestamps of the other kind are the same instants in every time zone of a session', async () => {
+  it('timestamps of the other kind are the same instants in every time zone and calendar of a session', async () => {
     await lake.run(
       'CREATE TABLE e.zones (id INTEGER, z TIMESTAMPTZ, t TIMESTAMP, s STRUCT(z TIMESTAMPTZ, l TIMESTAMP[]), m MAP(VARCHAR, TIMESTAMPTZ))',
     )
@@ -261,7 +274,7 @@ describe('files whose types are not those of the columns', () => {
     const select =
       "SELECT id, epoch_us(z), epoch_us(t), epoch_us(s.z), epoch_us(s.l[1]), len(s.l), epoch_us(m['k']) FROM e.zones"
     const day = NOON - 43_200_000_000n
-    for (const rows of [await lake.rows(`${select} ORDER BY id`), await inNewYork(`${select} ORDER BY id`)]) {
+    for (const rows of [await lake.rows(`${select} ORDER BY id`), await inBangkok(`${select} ORDER BY id`)]) {
       expect(rows).toEqual([
         [1, NOON, NOON, NOON, NOON, 2n, NOON],
         [2, null, null, null, null, null, null],
@@ -277,7 +290,7 @@ describe('files whose types are not those of the columns', () => {
       `t IN (${t}, '2020-06-01 01:00:00')`,
     ]) {
       expect(await lake.rows(`SELECT id FROM e.zones WHERE ${where}`), where).toEqual([[1]])
-      expect(await inNewYork(`SELECT id FROM e.zones WHERE ${where}`), where).toEqual([[1]])
+      expect(await inBangkok(`SELECT id FROM e.zones WHERE ${where}`), where).toEqual([[1]])
     }
   })
 
@@ -285,7 +298,7 @@ describe('files whose types are not those of the columns', () => {
     await lake.run('CREATE TABLE e.nanos (id INTEGER, z TIMESTAMPTZ, t TIMESTAMP)')
     const ns = (digits: string) => `'2020-06-01 12:00:00.${digits}'::TIMESTAMP_NS`
     await addFile('nanos', 'whole.parquet', `SELECT 1 AS id, ${ns('000001000')} AS z, ${ns('000001000')} AS t`)
-    expect(await inNewYork('SELECT epoch_us(z), epoch_us(t) FROM e.nanos')).toEqual([[NOON + 1n, NOON + 1n]])
+    expect(await inBangkok('SELECT epoch_us(z), epoch_us(t) FROM e.nanos')).toEqual([[NOON + 1n, NOON + 1n]])
     await addFile('nanos', 'part.parquet', `SELECT 2 AS id, ${ns('000001001')} AS z, ${ns('000001000')} AS t`)
     expect(await lake.rows('SELECT id, epoch_us(t) FROM e.nanos ORDER BY id')).toEqual([
       [1, NOON + 1n],
