@@ -62,6 +62,24 @@ describe('evolved schemas', () => {
     expect(await lake.rows("SELECT count(*) FROM e.top WHERE b = 'old b'")).toEqual([[0n]])
   })
 
+  it.each(['n', 'truncate(2, n)'])(
+    'partitions by %s are replaced and deleted after the column was widened',
+    async (term) => {
+      await lake.run(`CREATE OR REPLACE TABLE e.wide (n INTEGER, v VARCHAR) PARTITIONED BY (${term});
+      INSERT INTO e.wide VALUES (0, 'zero'), (2, 'two'), (4, 'four')`)
+      // What was read before is kept.
+      expect(await lake.rows('SELECT v FROM e.wide WHERE n = 2')).toEqual([['two']])
+      await lake.run(
+        "ALTER TABLE e.wide ALTER COLUMN n SET DATA TYPE BIGINT; INSERT OVERWRITE e.wide VALUES (2, 'TWO')",
+      )
+      await lake.run('DELETE FROM e.wide WHERE n = 0')
+      expect(await lake.rows('SELECT * FROM e.wide ORDER BY n')).toEqual([
+        [2n, 'TWO'],
+        [4n, 'four'],
+      ])
+    },
+  )
+
   it('filters on a float widened to double compare doubles, in old files too, at the top and in structs', async () => {
     // 0.1 as a float is 0.100000001490116…, which is more than 0.1.
     await lake.run(`CREATE TABLE e.wider (f FLOAT, s STRUCT(f FLOAT));
