@@ -261,6 +261,20 @@ describe('deletes of other writers (I16, I17)', () => {
     }
   })
 
+  it('equality deletes take away the same rows whatever the collation of a session', async () => {
+    await lake.run('CREATE TABLE x.collated (id BIGINT, n VARCHAR)')
+    await lake.run("INSERT INTO x.collated VALUES (1, 'a'), (2, 'A'), (3, 'á')")
+    await addDeletes('collated', [await equalityDeletes('collated', "SELECT 'a' AS n", 'n: 2', [2])])
+    try {
+      for (const collation of ['NOCASE', 'NOACCENT', 'DE']) {
+        await lake.run(`SET default_collation = '${collation}'`)
+        expect(await lake.rows('SELECT id FROM x.collated ORDER BY id'), collation).toEqual([[2n], [3n]])
+      }
+    } finally {
+      await lake.run('RESET default_collation')
+    }
+  })
+
   it('an upsert stream with more sets of equality deletes than branches gives the same rows', async () => {
     await lake.run('CREATE TABLE x.upsert (k BIGINT, v BIGINT)')
     for (let round = 0; round < 20; round++) {

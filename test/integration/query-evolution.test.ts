@@ -62,6 +62,24 @@ describe('evolved schemas', () => {
     expect(await lake.rows("SELECT count(*) FROM e.top WHERE b = 'old b'")).toEqual([[0n]])
   })
 
+  it.each(['n', 'truncate(2, n)'])(
+    'partitions by %s are replaced and deleted after the column was widened',
+    async (term) => {
+      await lake.run(`CREATE OR REPLACE TABLE e.wide (n INTEGER, v VARCHAR) PARTITIONED BY (${term});
+      INSERT INTO e.wide VALUES (0, 'zero'), (2, 'two'), (4, 'four')`)
+      // What was read before is kept.
+      expect(await lake.rows('SELECT v FROM e.wide WHERE n = 2')).toEqual([['two']])
+      await lake.run(
+        "ALTER TABLE e.wide ALTER COLUMN n SET DATA TYPE BIGINT; INSERT OVERWRITE e.wide VALUES (2, 'TWO')",
+      )
+      await lake.run('DELETE FROM e.wide WHERE n = 0')
+      expect(await lake.rows('SELECT * FROM e.wide ORDER BY n')).toEqual([
+        [2n, 'TWO'],
+        [4n, 'four'],
+      ])
+    },
+  )
+
   it('filters on a float widened to double compare doubles, in old files too, at the top and in structs', async () => {
     // 0.1 as a float is 0.100000001490116…, which is more than 0.1.
     await lake.run(`CREATE TABLE e.wider (f FLOAT, s STRUCT(f FLOAT));
@@ -207,6 +225,19 @@ describe('evolved schemas', () => {
     expect(await lake.rows('SELECT id FROM e.nested WHERE s.x2 = 1 AND s.z.q = 7')).toEqual([[1n]])
   })
 
+  it('fields whose names differ by accent or case are told apart whatever the settings of the session', async () => {
+    await lake.run(`CREATE TABLE e.accents (id BIGINT, s STRUCT(e INTEGER, x INTEGER));
+      INSERT INTO e.accents VALUES (1, {'e': 1, 'x': 2});
+      ALTER TABLE e.accents RENAME COLUMN s.e TO é;
+      INSERT INTO e.accents VALUES (2, {'é': 3, 'x': 4})`)
+    try {
+      await lake.run("SET default_collation = 'NOACCENT'; SET default_order = 'desc'")
+      expect(await lake.rows('SELECT s FROM e.accents ORDER BY id ASC')).toEqual([[{ é: 1, x: 2 }], [{ é: 3, x: 4 }]])
+    } finally {
+      await lake.run('RESET default_collation; RESET default_order')
+    }
+  })
+
   it('a struct all of whose fields were replaced is there and empty, not an error and not null', async () => {
     await lake.run(`CREATE TABLE e.swapped (id BIGINT, s STRUCT(a INTEGER));
       INSERT INTO e.swapped VALUES (1, {'a': 1}), (2, NULL);
@@ -261,17 +292,17 @@ describe('files without field ids', () => {
 })
 
 describe('files whose types are not those of the columns', () => {
-  const inNewYork = async (script: string): Promise<unknown[][]> => {
+  const inBangkok = async (script: string): Promise<unknown[][]> => {
     try {
-      return await lake.rows(`SET TimeZone = 'America/New_York'; ${script}`)
+      return await lake.rows(`SET TimeZone = 'Asia/Bangkok'; SET Calendar = 'buddhist'; ${script}`)
     } finally {
-      await lake.run("SET TimeZone = 'UTC'")
+      await lake.run('RESET TimeZone; RESET Calendar')
     }
   }
   /** 2020-06-01 12:00 UTC. */
   const NOON = 1_591_012_800_000_000n
 
-  it('timestamps of the other kind are the same instants in every time zone of a session', async () => {
+  it('timestamps of the other kind are the same instants in every time zone and calendar of a session', async () => {
     await lake.run(
       'CREATE TABLE e.zones (id INTEGER, z TIMESTAMPTZ, t TIMESTAMP, s STRUCT(z TIMESTAMPTZ, l TIMESTAMP[]), m MAP(VARCHAR, TIMESTAMPTZ))',
     )
@@ -286,7 +317,7 @@ describe('files whose types are not those of the columns', () => {
     const select =
       "SELECT id, epoch_us(z), epoch_us(t), epoch_us(s.z), epoch_us(s.l[1]), len(s.l), epoch_us(m['k']) FROM e.zones"
     const day = NOON - 43_200_000_000n
-    for (const rows of [await lake.rows(`${select} ORDER BY id`), await inNewYork(`${select} ORDER BY id`)]) {
+    for (const rows of [await lake.rows(`${select} ORDER BY id`), await inBangkok(`${select} ORDER BY id`)]) {
       expect(rows).toEqual([
         [1, NOON, NOON, NOON, NOON, 2n, NOON],
         [2, null, null, null, null, null, null],
@@ -302,7 +333,7 @@ describe('files whose types are not those of the columns', () => {
       `t IN (${t}, '2020-06-01 01:00:00')`,
     ]) {
       expect(await lake.rows(`SELECT id FROM e.zones WHERE ${where}`), where).toEqual([[1]])
-      expect(await inNewYork(`SELECT id FROM e.zones WHERE ${where}`), where).toEqual([[1]])
+      expect(await inBangkok(`SELECT id FROM e.zones WHERE ${where}`), where).toEqual([[1]])
     }
   })
 
@@ -310,7 +341,7 @@ describe('files whose types are not those of the columns', () => {
     await lake.run('CREATE TABLE e.nanos (id INTEGER, z TIMESTAMPTZ, t TIMESTAMP)')
     const ns = (digits: string) => `'2020-06-01 12:00:00.${digits}'::TIMESTAMP_NS`
     await addFile('nanos', 'whole.parquet', `SELECT 1 AS id, ${ns('000001000')} AS z, ${ns('000001000')} AS t`)
-    expect(await inNewYork('SELECT epoch_us(z), epoch_us(t) FROM e.nanos')).toEqual([[NOON + 1n, NOON + 1n]])
+    expect(await inBangkok('SELECT epoch_us(z), epoch_us(t) FROM e.nanos')).toEqual([[NOON + 1n, NOON + 1n]])
     await addFile('nanos', 'part.parquet', `SELECT 2 AS id, ${ns('000001001')} AS z, ${ns('000001000')} AS t`)
     expect(await lake.rows('SELECT id, epoch_us(t) FROM e.nanos ORDER BY id')).toEqual([
       [1, NOON + 1n],

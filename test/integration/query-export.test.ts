@@ -115,6 +115,16 @@ describe('a query into a Parquet file', () => {
     expect(await lake.rows(`from '${file}'`)).toEqual(rows)
   })
 
+  it('writes what is told of tables in its order, whatever order the session prefers', async () => {
+    await lake.run("set default_order = 'desc'")
+    try {
+      await exported('describe ns.t')
+      expect(await lake.rows(`select column_name from '${file}'`)).toEqual([['i'], ['k'], ['d']])
+    } finally {
+      await lake.run('reset default_order')
+    }
+  })
+
   it('writes SUMMARIZE and SHOW CREATE TABLE, and refuses what has no rows', async () => {
     await exported('summarize ns.t')
     expect(await lake.rows(`select column_name, "max" from '${file}' order by 1 limit 1`)).toEqual([['d', '2999.0']])

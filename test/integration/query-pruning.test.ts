@@ -205,6 +205,19 @@ describe('pruning (I11)', () => {
     expect(await lake.rows('SELECT count(*) FROM r.t')).toEqual([[20n]])
   })
 
+  it('a calendar of the session decides what a timestamp with a zone is, and DELETE takes no other files', async () => {
+    await using lake = await openQueryLake()
+    await lake.run('CREATE SCHEMA r; CREATE TABLE r.t (t TIMESTAMP) PARTITIONED BY (year(t))')
+    await lake.run("INSERT INTO r.t SELECT TIMESTAMP '2000-01-01' + to_years(range::INT) FROM range(20)")
+    // The year 2010 of this calendar is 1467.
+    await lake.run("SET Calendar = 'buddhist'")
+    const where = "t::TIMESTAMPTZ < TIMESTAMPTZ '2010-01-01 00:00:00+00'"
+    expect(await lake.rows(`SELECT count(*) FROM r.t WHERE ${where}`)).toEqual([[20n]])
+    await expect(lake.run(`DELETE FROM r.t WHERE ${where}`)).rejects.toMatchObject({ code: 'sql/unsupported' })
+    await lake.run('RESET Calendar')
+    expect(await lake.rows(`SELECT count(*) FROM r.t WHERE ${where}`)).toEqual([[10n]])
+  })
+
   it('the negation of IS NOT DISTINCT FROM finds rows with nulls, and DELETE does not leave them behind', async () => {
     await using lake = await openQueryLake()
     await lake.run('CREATE SCHEMA r; CREATE TABLE r.t (i INTEGER, v VARCHAR) PARTITIONED BY (i, v)')

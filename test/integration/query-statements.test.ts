@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { commitTarget } from '../../src/catalog/index.ts'
 import { planFiles, printTableMetadata, Transaction } from '../../src/iceberg/index.ts'
-import { joinUri } from '../../src/storage/index.ts'
+import { joinUri, localPath } from '../../src/storage/index.ts'
 import { openQueryLake, type QueryLake } from './query-lake.ts'
 
 let lake: QueryLake
@@ -683,6 +683,20 @@ describe('time zones', () => {
     ])
     const [result] = await lake.run("SELECT * FROM w.zoned WHERE moment = TIMESTAMPTZ '2020-01-02 03:00:00+09'")
     expect(result?.summary().rows).toBe(1)
+  })
+})
+
+describe('collations', () => {
+  it("a person's collation holds for their query, and not for the order of rows in files", async () => {
+    try {
+      await lake.run(`SET default_collation = 'NOCASE';
+        CREATE TABLE w.collated (v VARCHAR) SORTED BY (v);
+        INSERT INTO w.collated SELECT v FROM (VALUES ('b'), ('B'), ('a'), ('c')) t(v) WHERE v <> 'C'`)
+    } finally {
+      await lake.run('RESET default_collation')
+    }
+    const [[file]] = (await lake.rows('SELECT file_path FROM w.collated.files')) as [[string]]
+    expect(await lake.rows(`SELECT v FROM '${localPath(file)}'`)).toEqual([['B'], ['a'], ['b']])
   })
 })
 

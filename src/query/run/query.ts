@@ -229,9 +229,10 @@ export function runOptions(options: StatementOptions): RunOptions {
   }
 }
 
-export function isUtc(state: SessionState): boolean {
-  const zone = state.settings.get('TimeZone')
-  return zone === undefined || /^(etc\/)?(utc|uct|zulu|gmt)$/i.test(zone)
+/** True where casts between timestamps with and without zone keep their number. */
+export function isUtc({ settings }: SessionState): boolean {
+  const zone = settings.get('TimeZone')
+  return (zone === undefined || /^(etc\/)?(utc|uct|zulu|gmt)$/i.test(zone)) && !settings.has('Calendar')
 }
 
 function needOf(

@@ -4,8 +4,8 @@ import { quoteName, quoteText } from '../text/names.ts'
 /** An engine session on loan. */
 export interface Lease {
   readonly session: EngineSession
-  /** Puts the session into UTC for what follows: statistics that are written as text must not depend on a person's zone. */
-  inUtc(): Promise<void>
+  /** Takes a person's settings off for what follows: what is derived when files are written must not depend on them. */
+  unset(): Promise<void>
   /** Makes the space's views what names mean; undefined: no tables at all. */
   use(database: string | undefined, schema?: string): Promise<void>
   /** Whether operators gather small chunks into vectors, until the session is given back. */
@@ -55,7 +55,7 @@ export class SessionPool {
     let isReleased = false
     return {
       session: pooled.session,
-      inUtc: () => applySettings(pooled, new Map([...pooled.settings, ['TimeZone', 'UTC']])),
+      unset: () => applySettings(pooled, new Map()),
       use: (database, schema) => use(pooled, database, schema),
       gather: (mayGather) => gather(pooled, mayGather),
       get gathers() {

@@ -31,7 +31,7 @@ export function valuesOf({ columns, rows }: SmallTable): StatementText {
   const names = columns.map((_, at) => `c${at}`)
   const shown = columns.map(({ name }, at) => `CAST(c${at} AS VARCHAR) AS ${quoteName(name)}`).join(', ')
   const from = `(VALUES ${values.length === 0 ? nothing : values.join(', ')}) AS t(${['n', ...names].join(', ')})`
-  const sql = `SELECT ${shown} FROM ${from} WHERE ${rows.length > 0} ORDER BY n`
+  const sql = `SELECT ${shown} FROM ${from} WHERE ${rows.length > 0} ORDER BY n ASC`
   return { sql, offset: 0, script: sql, tokens: tokenize(sql) }
 }
 

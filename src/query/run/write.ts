@@ -129,7 +129,9 @@ export async function writeRows(
 ): Promise<WriteResult> {
   const { metadata } = target.loaded
   const { session } = prepared.lease
-  const isTyped = query.fill === undefined && !isUtc(state)
+  // A person's zone, calendar and collation hold for their query and its casts, not for what is derived when files are written.
+  const isPlain = isUtc(state) && !state.settings.has('default_collation')
+  const isTyped = query.fill === undefined && !isPlain
   const plan = await planMemory(prepared, order, services, options)
   using operation = await admit(services, 'write', plan, options)
   const { signal } = operation
@@ -160,8 +162,7 @@ export async function writeRows(
       await session.run(`CREATE OR REPLACE TEMP TABLE ${TYPED.slice(5)} AS ${assignmentSql(query, targets)}`, {
         signal,
       })
-    // A person's time zone holds for their query and its casts, not for what is derived when files are written.
-    if (!isUtc(state)) await prepared.lease.inUtc()
+    if (!isPlain) await prepared.lease.unset()
     if (isTyped) return await write(`SELECT * FROM ${TYPED}`)
     const explain = (): Promise<MemoryPlan> => planMemory(prepared, order, services, options, true)
     const sort = { session, sql: query.sql, run: { signal }, plan, explain, engine, services }

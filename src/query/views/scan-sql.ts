@@ -127,7 +127,9 @@ function equalityCondition(table: number, group: FileGroup, deletes: EqualityDel
     const column = quoteName(scanColumn(table, field.id))
     const convert = group.routes.find((route) => route.field.id === field.id)?.convert
     const value = convert === undefined ? `d.${column}` : convert(`d.${column}`, `d.${quoteName(FILE)}`)
-    return `e${at}.${column} IS NOT DISTINCT FROM ${value}`
+    // Equal by its bytes, whatever the session's collation.
+    const collation = field.type.kind === 'string' ? ' COLLATE C' : ''
+    return `e${at}.${column}${collation} IS NOT DISTINCT FROM ${value}`
   })
   if (deletes.pairs !== undefined) equal.push(`e${at}.file = d.${quoteName(FILE)}`)
   return equal.join(' AND ')

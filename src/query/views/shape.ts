@@ -68,12 +68,13 @@ export class ShapeCache {
   }
 
   async #read(session: EngineSession, files: readonly string[], signal?: AbortSignal): Promise<[string, FileShape][]> {
+    // Names and footers are told apart by their bytes: the session may have a collation, and an order of its own.
     const rows = await session.all(
-      `SELECT tree, to_json(list(file_name))::VARCHAR AS files FROM (
-        SELECT file_name, to_json(list({n: name, i: field_id, c: num_children, t: duckdb_type,
-          k: coalesce(converted_type, logical_type, '')} ORDER BY column_id))::VARCHAR AS tree
-        FROM parquet_schema([${files.map((file) => quoteText(globEscaped(file))).join(', ')}]) GROUP BY file_name
-      ) GROUP BY tree`,
+      `SELECT any_value(tree) AS tree, to_json(list(file_name))::VARCHAR AS files FROM (
+        SELECT any_value(file_name) AS file_name, to_json(list({n: name, i: field_id, c: num_children, t: duckdb_type,
+          k: coalesce(converted_type, logical_type, '')} ORDER BY column_id ASC))::VARCHAR AS tree
+        FROM parquet_schema([${files.map((file) => quoteText(globEscaped(file))).join(', ')}]) GROUP BY encode(file_name)
+      ) GROUP BY encode(tree)`,
       signal === undefined ? {} : { signal },
     )
     const shapes = rows.flatMap((row) => {
@@ -100,10 +101,12 @@ export class ShapeCache {
     const list = files.map((file) => quoteText(globEscaped(file))).join(', ')
     // DuckDB's own writer gives no bounds where a value is NaN.
     const rows = await session.all(
-      `SELECT file_name, bool_or(bloom_filter_offset IS NOT NULL) AS bloom, bool_or(type IN ('FLOAT', 'DOUBLE') AND
-          coalesce(stats_max_value, stats_max) IS NOT NULL AND created_by NOT LIKE 'DuckDB%') AS nan
-        FROM parquet_metadata([${list}]) JOIN parquet_file_metadata([${list}]) USING (file_name)
-        WHERE type IN ('BYTE_ARRAY', 'FIXED_LEN_BYTE_ARRAY', 'FLOAT', 'DOUBLE') GROUP BY file_name`,
+      `SELECT any_value(m.file_name) AS file_name, bool_or(bloom_filter_offset IS NOT NULL) AS bloom,
+          bool_or(type IN ('FLOAT', 'DOUBLE') AND coalesce(stats_max_value, stats_max) IS NOT NULL
+            AND created_by NOT LIKE 'DuckDB%') AS nan
+        FROM parquet_metadata([${list}]) AS m JOIN parquet_file_metadata([${list}]) AS f
+          ON encode(m.file_name) = encode(f.file_name)
+        WHERE type IN ('BYTE_ARRAY', 'FIXED_LEN_BYTE_ARRAY', 'FLOAT', 'DOUBLE') GROUP BY encode(m.file_name)`,
       signal === undefined ? {} : { signal },
     )
     return new Map(

@@ -17,15 +17,15 @@ export type StoredConversion = (expression: string, column: string, file: string
 export function storedConversion(type: PrimitiveType, stored: string): StoredConversion | undefined {
   switch (type.kind) {
     case 'timestamptz':
-      if (stored === 'TIMESTAMP') return utc
-      if (stored === 'TIMESTAMP_NS') return (expression, column, file) => wholeMicros(expression, utc, column, file)
-      return stored === 'DATE' ? (expression) => utc(plain(expression)) : undefined
+      if (stored === 'TIMESTAMP') return instant
+      if (stored === 'TIMESTAMP_NS') return (expression, column, file) => wholeMicros(expression, instant, column, file)
+      return stored === 'DATE' ? (expression) => instant(plain(expression)) : undefined
     case 'timestamp':
-      if (stored === 'TIMESTAMP WITH TIME ZONE') return utc
+      if (stored === 'TIMESTAMP WITH TIME ZONE') return local
       if (stored === 'TIMESTAMP_NS') return (expression, column, file) => wholeMicros(expression, plain, column, file)
       return stored === 'DATE' ? plain : undefined
     case 'timestamp_ns':
-      if (stored === 'TIMESTAMP WITH TIME ZONE') return (expression) => nanos(utc(expression))
+      if (stored === 'TIMESTAMP WITH TIME ZONE') return (expression) => nanos(local(expression))
       return stored === 'TIMESTAMP' || stored === 'DATE' ? nanos : undefined
     case 'double':
       return stored === 'FLOAT' ? (expression) => `CAST(${expression} AS DOUBLE)` : undefined
@@ -39,9 +39,16 @@ export function storedConversion(type: PrimitiveType, stored: string): StoredCon
   }
 }
 
-/** Between timestamps with and without zone, whatever the session's zone is. */
-function utc(expression: string): string {
-  return `timezone('UTC', ${expression})`
+/**
+ * Between timestamps with and without zone, in UTC: by their number, since `timezone('UTC', …)` reads years by the session's
+ * `Calendar`. Infinite ones have no number.
+ */
+function instant(expression: string): string {
+  return `CASE WHEN isfinite(${expression}) THEN make_timestamptz(epoch_us(${expression})) ELSE CAST(${expression} AS TIMESTAMPTZ) END`
+}
+
+function local(expression: string): string {
+  return `CASE WHEN isfinite(${expression}) THEN make_timestamp(epoch_us(${expression})) ELSE CAST(${expression} AS TIMESTAMP) END`
 }
 
 function plain(expression: string): string {

@@ -57,6 +57,8 @@ export interface ViewBuilder {
 /** Files that Icebox wrote: they carry field ids and the table's nested names of their time. */
 const OWN_FILE = /\/\d{5,}-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\.parquet$/
 const POSITIONS_AT_ONCE = 50_000
+/** Compared by its bytes, whatever the session's collation. */
+const PATH = 'VARCHAR COLLATE C'
 
 /** The SELECT of a table's view over the given files; makes the relations of deleted positions that it needs. */
 export async function buildTableView(
@@ -271,7 +273,7 @@ async function makePairs(source: TableSource, group: TaskGroup, builder: ViewBui
   const rows = group.tasks.flatMap((task) =>
     task.equalityDeletes.map((file) => ({ f: source.locate(task.dataFile.filePath), d: source.locate(file.filePath) })),
   )
-  await builder.session.run(`CREATE TABLE ${name} (file VARCHAR, delete_file VARCHAR)`)
+  await builder.session.run(`CREATE TABLE ${name} (file ${PATH}, delete_file ${PATH})`)
   for (let from = 0; from < rows.length; from += POSITIONS_AT_ONCE) {
     await insertJson(
       builder,
@@ -292,7 +294,7 @@ async function makePositions(source: TableSource, group: TaskGroup, builder: Vie
   const name = `${builder.helperSchema}.positions_${builder.table}_${at}`
   const { session } = builder
   await session.run(
-    `CREATE TABLE ${name}_vectors (file VARCHAR, pos BIGINT); CREATE TABLE ${name}_applies (file VARCHAR, path VARCHAR, delete_file VARCHAR)`,
+    `CREATE TABLE ${name}_vectors (file ${PATH}, pos BIGINT); CREATE TABLE ${name}_applies (file ${PATH}, path ${PATH}, delete_file ${PATH})`,
   )
   const applies: { f: string; p: string; d: string }[] = []
   const deleteFiles = new Set<string>()
