@@ -207,6 +207,20 @@ it('objects none of which has a field are told from values that are no objects',
   await (await failure('{"a":1}\n[]\n')).toMatchObject({ code: 'source/format' })
 })
 
+it.each(['null', '1', '"x"', '[]', '[{"id":1}]', 'NaN', ' true '])(
+  'a line that is no object is refused behind the sample too, not taken as a row of nulls: %s',
+  async (line) => {
+    await using kit = await openKit({ sampleRows: 100 })
+    const file = await kit.file('rows.ndjson', `${'{"id":1,"v":2}\n'.repeat(300)}${line}\n{"id":3}\n`)
+    await expect(kit.import({ sources: [file] })).rejects.toMatchObject({
+      code: 'source/row',
+      message: `${file}, line 301: is not a JSON object`,
+      remedy: expect.stringContaining('{"name": value, …}'),
+    })
+    expect(await kit.import({ sources: [file], onError: 'reject' })).toMatchObject({ rows: 301, rejectedRows: 1 })
+  },
+)
+
 /** 300 lines that fit, of which 100 are sampled, a blank one, one that does not fit, and one more. */
 const LATE = {
   good: (id: number) => `{"id":${id},"v":true,"l":[1],"o":{"x":1},"d":"2020-01-01"}`,
