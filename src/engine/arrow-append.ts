@@ -13,6 +13,9 @@ interface ArrowBatch {
   readonly schema: { readonly fields: readonly { readonly name: string }[] }
 }
 
+/** Errors that are told with the column's name. */
+const OF_A_COLUMN = ['schema/unsupported-type', 'source/row', 'source/encoding']
+
 export interface AppendScene {
   readonly binding: Binding
   readonly connection: Connection
@@ -75,7 +78,7 @@ function writeColumns(
     try {
       writeArrow(binding, vectorAt(at), type, column.slice(from, length))
     } catch (error) {
-      if (!isIceboxError(error, 'schema/unsupported-type') && !isIceboxError(error, 'source/row')) throw error
+      if (!isIceboxError(error) || !OF_A_COLUMN.includes(error.code)) throw error
       const name = batch.schema.fields[at]?.name ?? String(at)
       throw new IceboxError(error.code, {
         message: `column ${name}: ${error.message}`,

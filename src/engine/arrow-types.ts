@@ -27,6 +27,23 @@ export const SAME_WIDTHS: Readonly<Record<number, number>> = {
 /** Units of timestamps in Arrow, by number: seconds, milliseconds, microseconds, nanoseconds. */
 const TIMESTAMPS = ['TIMESTAMP_S', 'TIMESTAMP_MS', 'TIMESTAMP', 'TIMESTAMP_NS'] as const
 const FLOATS: readonly (string | undefined)[] = [undefined, 'FLOAT', 'DOUBLE']
+/** Values of a dictionary that are written by its codes. */
+const DICTIONARY_VALUES: readonly number[] = [
+  ARROW.UTF8,
+  ARROW.LARGE_UTF8,
+  ARROW.BINARY,
+  ARROW.LARGE_BINARY,
+  ARROW.FIXED_SIZE_BINARY,
+]
+/** Types of apache-arrow without a partner, by number. */
+const OTHERS: Readonly<Record<number, string>> = {
+  11: 'an interval',
+  14: 'a union',
+  18: 'a duration',
+  21: 'a large list',
+  23: 'a view of bytes',
+  24: 'a view of text',
+}
 
 /** Where Arrow's type has several partners. */
 export interface ArrowTypeChoices {
@@ -40,7 +57,8 @@ export interface ArrowTypeChoices {
 
 /**
  * The SQL type of a table column that {@link EngineSession.appendArrow} fills from this apache-arrow type.
- * Rejects `schema/unsupported-type` for half floats, unions, intervals, durations, views and 256-bit decimals.
+ * Rejects `schema/unsupported-type` for half floats, unions, intervals, durations, views, decimals of other widths than 128
+ * bits, and dictionaries of values that are neither text nor bytes.
  */
 export function arrowSqlType(type: ArrowType, choices: ArrowTypeChoices = {}): string {
   const { typeId } = type
@@ -86,8 +104,10 @@ export function arrowSqlType(type: ArrowType, choices: ArrowTypeChoices = {}): s
       return `MAP(${typeOf(child(entries, 0).type)}, ${typeOf(child(entries, 1).type)})`
     }
     default:
-      if (type.dictionary !== undefined) return typeOf(type.dictionary)
-      return refuse(`the Arrow type number ${typeId}`)
+      if (type.dictionary === undefined) return refuse(OTHERS[typeId] ?? `the Arrow type number ${typeId}`)
+      return DICTIONARY_VALUES.includes(type.dictionary.typeId)
+        ? typeOf(type.dictionary)
+        : refuse(`a dictionary of values that are neither text nor bytes (${typeOf(type.dictionary)})`)
   }
 }
 

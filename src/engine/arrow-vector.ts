@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { IceboxError } from '../base/index.ts'
 import { ARROW, type ArrowData, type RowFilter } from './arrow-data.ts'
 import { daysFor, timesFor } from './arrow-times.ts'
@@ -110,14 +111,35 @@ function writeStrings(binding: Binding, vector: Vector, data: ArrowData, isValid
     return
   }
   const offsets = offsetsOf(data)
+  if (data.typeId === ARROW.UTF8 || data.typeId === ARROW.LARGE_UTF8) checkText(values, offsets, data.length, isValid)
   for (let row = 0; row < data.length; row++) write(row, Number(offsets[row] ?? 0), Number(offsets[row + 1] ?? 0))
+}
+
+/** The engine takes any bytes as text. Below a NULL there may be any. Throws `source/encoding`. */
+function checkText(values: Uint8Array, offsets: ArrayLike<number | bigint>, rows: number, isValid?: RowFilter): void {
+  const isText = isUtf8(values.subarray(Number(offsets[0] ?? 0), Number(offsets[rows] ?? 0)))
+  for (let row = 0; row < rows; row++) {
+    const text = values.subarray(Number(offsets[row] ?? 0), Number(offsets[row + 1] ?? 0))
+    // Of text that was cut within a character the second part begins with a byte that goes on.
+    const isCut = ((text[0] ?? 0) & 0xc0) === 0x80
+    if ((isCut || (!isText && !isUtf8(text))) && isValid?.(row) !== false) throw noText(text)
+  }
+}
+
+function noText(bytes: Uint8Array): IceboxError {
+  const hex = Buffer.from(bytes.subarray(0, 20)).toString('hex')
+  return new IceboxError('source/encoding', {
+    message: `a text is not UTF-8: its bytes are ${hex}${bytes.byteLength > 20 ? '…' : ''}`,
+    remedy: 'write the column as UTF-8, or as bytes (binary)',
+    context: { bytes: hex },
+  })
 }
 
 function writeDictionary(
   binding: Binding,
   vector: Vector,
   data: ArrowData,
-  dictionary: { get(index: number): unknown },
+  dictionary: NonNullable<ArrowData['dictionary']>,
   isValid: RowFilter | undefined,
 ): void {
   const codes = codesOf(data.values)
@@ -126,8 +148,14 @@ function writeDictionary(
     if (isValid?.(row) === false) continue
     const value = dictionary.get(Number(codes[row] ?? 0))
     if (value === null || value === undefined) nulls.add(row)
-    else if (typeof value === 'string') binding.vector_assign_string_element(vector, row, value)
-    else if (value instanceof Uint8Array) binding.vector_assign_string_element_len(vector, row, value)
+    else if (typeof value === 'string') {
+      // What apache-arrow makes of other bytes.
+      const other = value.includes('\ufffd')
+        ? dictionary.data.find(({ values }) => !isUtf8(bytesOf(values)))
+        : undefined
+      if (other !== undefined) throw noText(bytesOf(other.values))
+      binding.vector_assign_string_element(vector, row, value)
+    } else if (value instanceof Uint8Array) binding.vector_assign_string_element_len(vector, row, value)
     else throw mismatch('a dictionary of values that are not text or bytes')
   }
   // A dictionary may have NULL among its values.

@@ -147,7 +147,8 @@ describe('Arrow record batches arrive in the engine unchanged', () => {
   })
 
   it('types without a partner are refused by name', () => {
-    expect(() => arrowSqlType({ typeId: 18 })).toThrow(/Arrow type number 18/)
+    expect(() => arrowSqlType({ typeId: 18 })).toThrow(/a duration/)
+    expect(() => arrowSqlType({ typeId: 99 })).toThrow(/Arrow type number 99/)
     expect(() => arrowSqlType({ typeId: 3, precision: 0 })).toThrow(/16-bit float/)
   })
 
@@ -234,6 +235,39 @@ describe('Arrow record batches arrive in the engine unchanged', () => {
       )
       expect(counts, name).toEqual({ n: rows - 3, ok: rows - 3 })
     }
+  })
+
+  it.each([new Int32(), new DateDay(), new Bool(), new Float64()])(
+    'a dictionary of values that are not text is refused, not read as its codes: %s',
+    (values) => {
+      expect(() => arrowSqlType(new Dictionary(values, new Int32()))).toThrow(/a dictionary of values that are neither/)
+    },
+  )
+
+  it('bytes that are no UTF-8 are no text, also in a dictionary, and may be below a NULL', async () => {
+    const text = (bytes: number[], offsets: number[], nullBitmap?: Uint8Array) =>
+      makeData({
+        type: new Utf8(),
+        length: offsets.length - 1,
+        nullCount: nullBitmap === undefined ? 0 : 1,
+        ...(nullBitmap === undefined ? {} : { nullBitmap }),
+        valueOffsets: Int32Array.from(offsets),
+        data: Uint8Array.from(bytes),
+      })
+    const append = async (data: Data) => {
+      await session.run('CREATE OR REPLACE TEMP TABLE arrow_texts (v VARCHAR)')
+      await session.appendArrow('arrow_texts', batchesOf(new Table({ v: new Vector([data]) })))
+    }
+    const other = { code: 'source/encoding', message: expect.stringContaining('column v: a text is not UTF-8') }
+    await expect(append(text([0x61, 0xff], [0, 1, 2]))).rejects.toMatchObject(other)
+    // An é that is cut in two.
+    await expect(append(text([0xc3, 0xa9], [0, 1, 2]))).rejects.toMatchObject(other)
+    const dictionary = new Vector([text([0xff], [0, 1])])
+    const type = new Dictionary(new Utf8(), new Int32())
+    const coded = makeData({ type, length: 1, nullCount: 0, data: Int32Array.of(0), dictionary } as never)
+    await expect(append(coded)).rejects.toMatchObject(other)
+    await append(text([0x61, 0xff, 0xc3, 0xa9], [0, 1, 2, 4], Uint8Array.of(0b101)))
+    expect(await session.all('FROM arrow_texts')).toEqual([{ v: 'a' }, { v: null }, { v: 'é' }])
   })
 
   it('NULL among the values of a dictionary is NULL', async () => {

@@ -220,6 +220,21 @@ describe('bad input: a clear error, and nothing is left', () => {
     await expectNothingLeft()
   })
 
+  it.each([
+    ['a', 'A', 'only by case'],
+    ['a', 'a', 'like column 1'],
+    ['', 'a', 'has no name'],
+  ])('fields of structs that a table cannot have are refused, not renamed: %j and %j', async (one, other, said) => {
+    const { Field, Int32, makeData, Struct, Table, tableToIPC, Vector, vectorFromArray } = await import('apache-arrow')
+    const type = new Struct([one, other].map((name) => new Field(name, new Int32(), true)))
+    const children = [1, 2].map((value) => vectorFromArray([value], new Int32()).data[0])
+    const data = makeData({ type, length: 1, nullCount: 0, children } as never)
+    const struct = tableToIPC(new Table({ v: new Vector([data]) } as never), 'file')
+    const error = await failure(kit.import({ sources: [await kit.file('fields.arrow', struct)] }))
+    expect(error).toMatchObject({ code: 'source/columns', message: expect.stringContaining(said) })
+    expect(error.message).toContain("'v'")
+  })
+
   it('reserved words, quotes, dots and any script are names like others', async () => {
     const path = await kit.file('words.csv', 'select,"gro""up",a.b,größe,数,filename\n1,2,3,4,5,6\n')
     await kit.import({ table: { namespace: ['ok'], name: 'words' }, tableName: 'ok.words', sources: [path] })

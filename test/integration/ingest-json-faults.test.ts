@@ -191,6 +191,26 @@ it('objects below hive folders have the values of the folders, set aside or not'
   ])
 })
 
+it.each(['line', 's', 'm', 'tag', 'json', 'filename'])(
+  'a folder may be called %s, which SQL of ours may use too, set aside or not',
+  async (name) => {
+    await using kit = await openKit()
+    const file = await kit.file(`hive/${name}=7/a.ndjson`, '{"id":1,"t":"x","o":{"a":1.10}}\n')
+    const text = await kit.file(`text/${name}=07/a.ndjson`, '{"id":1,"t":"x","o":{"a":1.10}}\n{"id":"y"}\n')
+    await kit.import({ sources: [file.slice(0, file.lastIndexOf('hive') + 4)] })
+    const values = `SELECT id, t, o::VARCHAR AS o, "${name}"::VARCHAR AS folder FROM $T`
+    expect(await kit.read(values)).toEqual([{ id: 1n, t: 'x', o: "{'a': 1.1}", folder: '7' }])
+    const declared = await kit.file('declared.sql', `id BIGINT, t VARCHAR, o STRUCT(a DOUBLE), "${name}" VARCHAR`)
+    await kit.import({
+      sources: [text.slice(0, text.lastIndexOf('text') + 4)],
+      schemaFile: declared,
+      onError: 'reject',
+      table: { namespace: ['ns'], name: 'text' },
+    })
+    expect(await kit.read(values, 'text')).toEqual([{ id: 1n, t: 'x', o: "{'a': 1.1}", folder: '07' }])
+  },
+)
+
 it.each([
   ['lines.ndjson', '{}\n{"a":1}\n{ }\n'],
   ['array.json', '[{},{"a":1},{}]'],
@@ -206,6 +226,20 @@ it('objects none of which has a field are told from values that are no objects',
   await (await failure('{}\n{}\n')).toMatchObject({ code: 'source/empty', message: expect.stringContaining('fields') })
   await (await failure('{"a":1}\n[]\n')).toMatchObject({ code: 'source/format' })
 })
+
+it.each(['null', '1', '"x"', '[]', '[{"id":1}]', 'NaN', ' true '])(
+  'a line that is no object is refused behind the sample too, not taken as a row of nulls: %s',
+  async (line) => {
+    await using kit = await openKit({ sampleRows: 100 })
+    const file = await kit.file('rows.ndjson', `${'{"id":1,"v":2}\n'.repeat(300)}${line}\n{"id":3}\n`)
+    await expect(kit.import({ sources: [file] })).rejects.toMatchObject({
+      code: 'source/row',
+      message: `${file}, line 301: is not a JSON object`,
+      remedy: expect.stringContaining('{"name": value, …}'),
+    })
+    expect(await kit.import({ sources: [file], onError: 'reject' })).toMatchObject({ rows: 301, rejectedRows: 1 })
+  },
+)
 
 /** 300 lines that fit, of which 100 are sampled, a blank one, one that does not fit, and one more. */
 const LATE = {

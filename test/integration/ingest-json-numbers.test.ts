@@ -65,12 +65,20 @@ it('doubles of JSON are taken as they are written, with an exponent too, and dig
 it.each([
   ['decimal(9, 2)', '1.00000000000000000001'],
   ['int', '1.00000000000000000001'],
+  ['long', '1e-400'],
+  ['decimal(9, 2)', '-2.5e-4000'],
 ])('digits that %s does not have are told, not rounded off by a double', async (type, value) => {
   const text = `{"n":1}\n{"n":${value}}\n`
   await expect(imported(text, `n ${type}`)).rejects.toMatchObject({
     code: 'source/row',
     context: { line: 2, column: 'n', value },
   })
+})
+
+it('a number of JSON that is closer to 0 than to any other double is a note', async () => {
+  await using one = await openKit()
+  const plan = await one.plan({ sources: [await one.file('tiny.ndjson', '{"n":1.5}\n{"n":1e-400}\n')] })
+  expect(plan.notes.join()).toContain("'1e-400' is closer to 0 than to any other double")
 })
 
 it('numbers that come late in a column of texts are kept as they stand', async () => {

@@ -73,4 +73,29 @@ describe('an Arrow file that pyarrow wrote', () => {
       }
     },
   )
+
+  it('with a dictionary of dates is refused, and so are fields that differ by case only, also in Parquet', async () => {
+    await lake.python(
+      `
+      import datetime, pyarrow as pa, pyarrow.parquet
+      days = pa.table({"day": pa.array([datetime.date(2024, 1, 2)]).dictionary_encode()})
+      with pa.OSFile(args["root"] + "/days.arrow", "wb") as out, pa.ipc.new_file(out, days.schema) as writer:
+          writer.write_table(days)
+      fields = pa.StructArray.from_arrays([pa.array([1]), pa.array([2])], ["a", "A"])
+      pyarrow.parquet.write_table(pa.table({"v": fields}), args["root"] + "/fields.parquet")
+      done()
+      `,
+      {},
+    )
+    const days = lake.house.import({ table: 'ns.days', source: `${lake.root}/days.arrow` })
+    await expect(days).rejects.toMatchObject({
+      code: 'schema/unsupported-type',
+      message: expect.stringMatching(/'day'.*dictionary/),
+    })
+    const source = `${lake.root}/fields.parquet`
+    await expect(lake.house.import({ table: 'ns.fields', source })).rejects.toMatchObject({
+      code: 'source/columns',
+      message: `column 2 of 'v' in ${source} 'A' differs from column 1 'a' only by case`,
+    })
+  })
 })

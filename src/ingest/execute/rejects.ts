@@ -13,9 +13,9 @@ import { faultOf, NO_OBJECT } from '../read/json-faults.ts'
 import { lineNumbers } from '../read/json-lines.ts'
 import { judgedColumns, jsonVerdict } from '../read/json-misfits.ts'
 import { noRejects } from '../read/no-rejects.ts'
-import { goodJsonRow, isBlankLine, jsonColumns, ndjsonLines } from '../read/json-select.ts'
+import { goodJsonRow, hiveColumns, isBlankLine, jsonColumns, ndjsonLines } from '../read/json-select.ts'
 import type { SelectOptions } from '../read/source-select.ts'
-import { quoteIdentifier, textOf } from '../sql.ts'
+import { textOf } from '../sql.ts'
 import { fileError } from '../write/files.ts'
 
 /** More than this is a wrong schema, not bad rows. */
@@ -44,8 +44,7 @@ export function goodRowsSelect(
     const nested = jsonColumns(description, mapping, false, 's.')
     const fits = `${faultOf(description.shape, 'line')} IS NULL AND ${goodJsonRow(description, mapping, 's.')}`
     const isGood = `CASE WHEN s IS NULL THEN false ELSE ${fits} END`
-    const columns = ['s', ...description.hive.map((column) => quoteIdentifier(column.name))].join(', ')
-    return `SELECT ${nested} FROM ${onlyWhere(isGood, columns, ndjsonLines(description, mapping, options))}`
+    return `SELECT ${nested} FROM ${onlyWhere(isGood, `s${hiveColumns(description)}`, ndjsonLines(description, mapping, options))}`
   }
   throw noRejects(description.format)
 }

@@ -164,7 +164,8 @@ export function checkedCast(type: Type, text: string, options: CastOptions): Che
         // A cast drops what stands behind the day, so both dashes and the last digit must be in their places; with
         // `strlen(…) = 10 AND … < ':'` (18 ns less) 1998-12-1x was the first of December.
         isPlainly: () => `${text} GLOB '????-??-?[0-9]'`,
-        isExact: () => matches(' *[0-9]{1,6}[-/ \\\\][0-9]{1,2}[-/ \\\\][0-9]{1,2} *'),
+        // A year of two digits is not one of the first century.
+        isExact: () => matches(' *[0-9]{4,6}[-/ \\\\][0-9]{1,2}[-/ \\\\][0-9]{1,2} *'),
         // A cast to TIMESTAMP takes no rest behind the day, and ten characters have no room for a time beside a year of
         // four; what is left are words and years before Christ.
         quick: {
@@ -178,7 +179,7 @@ export function checkedCast(type: Type, text: string, options: CastOptions): Che
         tried,
         isPlainly: () => `strlen(${text}) = 19 AND ${text}[17] = ':'`,
         isExact: () =>
-          matches('[0-9]{4,6}-[0-9]{1,2}-[0-9]{1,2}([ T][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6}0*)?)?)?'),
+          matches('[0-9]{4,6}[-/][0-9]{1,2}[-/][0-9]{1,2}([ T][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6}0*)?)?)?'),
       }
     case 'timestamptz':
       return {
@@ -187,7 +188,7 @@ export function checkedCast(type: Type, text: string, options: CastOptions): Che
         isPlainly: () => `strlen(${text}) = 20 AND ${text}[20] = 'Z'`,
         isExact: () =>
           matches(
-            '[0-9]{4,6}-[0-9]{1,2}-[0-9]{1,2}[ T][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6}0*)?)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)',
+            '[0-9]{4,6}-[0-9]{1,2}-[0-9]{1,2}[ T][0-9]{1,2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6}0*)?(Z|[+-][01][0-9](:?[0-5][0-9])?)',
           ),
       }
     case 'time':

@@ -70,7 +70,8 @@ const REAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
 const NO_NUMBER = /^[+-]?(?:nan|inf|infinity)$/i
 const DATE = /^\d{4}([-/])\d{1,2}\1\d{1,2}$/
 const TIMESTAMP = /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?$/
-const TIMESTAMPTZ = /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)? ?(?:Z|[+-]\d\d(?::?\d\d)?)$/
+/** As the engine's cast takes them: with seconds, and no blank before the offset. */
+const TIMESTAMPTZ = /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-][01]\d(?::?[0-5]\d)?)$/
 const TIME = /^([01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?$/
 const LOCAL = /^(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?:[ T](\d{1,2}:\d\d(?::\d\d)?)( ?[AaPp][Mm])?)?$/
 /** Whole numbers of so many digits are exact in a double. */

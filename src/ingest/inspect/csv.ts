@@ -115,7 +115,7 @@ async function groupFiles(
       continue
     }
     const isFirst = groups.length === 0
-    const { text, isWhole } = await headText(file, isFirst ? HEAD_BYTES : OTHER_HEAD_BYTES, scene)
+    const { text, isWhole, isText } = await headText(file, isFirst ? HEAD_BYTES : OTHER_HEAD_BYTES, scene)
     refuseLoneReturns(file.path, text)
     const [blanks = '', firstLine = ''] = /^((?:\r?\n)*)(.*)/.exec(text)?.slice(1) ?? []
     const blankLines = blanks.split('\n').length - 1
@@ -141,6 +141,7 @@ async function groupFiles(
       notes.push(`${file.path} holds blank lines only and was passed over`)
       continue
     }
+    if (detected.hasHeader && !isText && first.raw.includes('\ufffd')) throw otherEncoding(file.path)
     const names = detected.hasHeader ? first.fields : first.fields.map((_, at) => `column${at}`)
     const { delimiter, quote, escape, hasHeader } = detected
     const dialect = { delimiter, quote, escape, hasHeader }
@@ -166,6 +167,15 @@ function lineLength(records: readonly CsvRecord[], headLength: number): number {
   return records.length < FEW_RECORDS ? Math.max(length, headLength) / records.length : length / records.length
 }
 
+/** The reader passes over the header, whatever its bytes are. */
+function otherEncoding(path: string): IceboxError {
+  return new IceboxError('source/encoding', {
+    message: `${path}: the names in its header are not UTF-8`,
+    remedy: 'convert the file to UTF-8, or name its encoding (utf-16, latin-1)',
+    context: { file: path },
+  })
+}
+
 export function emptySource(paths: readonly string[], what = 'holds no data'): IceboxError {
   return new IceboxError('source/empty', {
     message: `${paths.slice(0, 3).join(', ')}${paths.length > 3 ? ` and ${paths.length - 3} more` : ''} ${what}`,
@@ -178,12 +188,12 @@ function given(csv: CsvOptions): GivenDialect {
   return { delimiter: csv.delimiter, quote: csv.quote, escape: csv.escape, hasHeader: csv.header }
 }
 
-/** The first text of a file, without byte order mark. */
+/** The first text of a file, without byte order mark; `isText`: no byte of it became U+FFFD. */
 async function headText(
   file: SourceFile & { readonly compression: Compression },
   bytes: number,
   scene: InspectScene,
-): Promise<{ text: string; isWhole: boolean }> {
+): Promise<{ text: string; isWhole: boolean; isText: boolean }> {
   if (file.compression === 'zstd') {
     // Node 20 has no zstd: DuckDB reads the lines.
     const lines = await scene.session.stream(
@@ -196,14 +206,25 @@ async function headText(
       for (const line of batch.column(0)) if (text.length < bytes) text += `${textOf(line)}\n`
       if (text.length >= bytes) break
     }
-    return { text, isWhole: true }
+    return { text, isWhole: true, isText: true }
   }
   const head = file.compression === 'gzip' ? await readGzipHead(file.path, bytes) : await readHead(file.path, bytes)
   const isWhole = head.length < bytes
   const { encoding } = scene.csv
   refuseWide(file.path, head, encoding)
   const label = encoding === undefined ? 'utf-8' : isWide(encoding) ? 'utf-16le' : 'latin1'
-  return { text: new TextDecoder(label).decode(head), isWhole }
+  const text = new TextDecoder(label).decode(head)
+  return { text, isWhole, isText: !text.includes('\ufffd') || (label === 'utf-8' && isDecoded(head)) }
+}
+
+/** A head may end within a character. */
+function isDecoded(head: Uint8Array): boolean {
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(head, { stream: true })
+    return true
+  } catch {
+    return false
+  }
 }
 
 interface SampleResult {

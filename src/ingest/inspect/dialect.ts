@@ -77,7 +77,9 @@ function bestReading(
   const [asPlain, asEscaped] = [plain, escaped].map((reading) => soundness(text, isWhole, doubled.quote, reading))
   const isBetter = (asEscaped?.balance ?? 0) > (asPlain?.balance ?? 0)
   if (asPlain?.isConsistent !== true && isBetter) {
-    notes.push('a backslash before a quote is an escape: the file does not read otherwise')
+    notes.push(
+      'a backslash before a quote is an escape: the file does not read otherwise (inside quotes it is dropped before any character)',
+    )
     return escaped
   }
   if (asPlain?.isConsistent === true && asEscaped?.isConsistent === true)

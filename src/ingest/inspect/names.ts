@@ -6,11 +6,24 @@ const RESERVED = new Set(['file_row_number', 'file_index'])
 const MAX_NAME_LENGTH = 255
 
 /**
- * Refuses names that a table cannot have, instead of renaming them as DuckDB does: empty, twice, differing only by case
- * (DuckDB and most engines take them for one), reserved. Reserved words and any script are fine. Rejects
- * `source/columns`, `source/encoding`.
+ * Refuses names that a table cannot have, instead of renaming them as DuckDB does: those that no fields can have
+ * ({@link checkFieldNames}), and reserved ones. Reserved words and any script are fine. Rejects `source/columns`,
+ * `source/encoding`.
  */
 export function checkNames(names: readonly string[], where: string): void {
+  checkFieldNames(names, where)
+  for (const [at, name] of names.entries()) {
+    if (!RESERVED.has(name.toLowerCase()) && !name.toLowerCase().startsWith(HELPER_PREFIX)) continue
+    throw refuse(
+      `column ${at + 1} of ${where} is called '${name}', a name that the engine uses when it reads tables`,
+      name,
+      'rename it in the file',
+    )
+  }
+}
+
+/** The same of fields inside of a column: empty, twice, differing only by case (DuckDB and most engines take them for one). */
+export function checkFieldNames(names: readonly string[], where: string): void {
   const seen = new Map<string, { name: string; at: number }>()
   for (const [at, name] of names.entries()) {
     const place = `column ${at + 1} of ${where}`
@@ -33,13 +46,6 @@ export function checkNames(names: readonly string[], where: string): void {
           ? `is called '${name}' like column ${before.at + 1}`
           : `'${name}' differs from column ${before.at + 1} '${before.name}' only by case`
       throw refuse(`${place} ${how}`, name, 'rename one of them in the file')
-    }
-    if (RESERVED.has(name.toLowerCase()) || name.toLowerCase().startsWith(HELPER_PREFIX)) {
-      throw refuse(
-        `${place} is called '${name}', a name that the engine uses when it reads tables`,
-        name,
-        'rename it in the file',
-      )
     }
     seen.set(name.toLowerCase(), { name, at })
   }

@@ -5,7 +5,7 @@ import type { SourceFile } from '../source/locate.ts'
 import type { FoundColumn, Inspection, ParquetGroup } from '../read/description.ts'
 import { quoteText, textOf } from '../sql.ts'
 import { emptySource, foundInPath, type InspectScene } from './csv.ts'
-import { checkNames, checkSpelling } from './names.ts'
+import { checkFieldNames, checkNames, checkSpelling } from './names.ts'
 
 /** Columns of Parquet files from their footers; files with the same columns are read together. */
 export async function inspectParquet(files: readonly SourceFile[], scene: InspectScene): Promise<Inspection> {
@@ -126,14 +126,15 @@ async function checkFooter(path: string, scene: InspectScene): Promise<readonly 
   )
   const names: string[] = []
   let at = 1
-  const skip = (): void => {
-    const children = Number(elements[at++]?.['num_children'] ?? 0)
-    for (let child = 0; child < children; child++) skip()
+  /** The name of the next element, after all that is below it. */
+  const next = (): string => {
+    const element = elements[at++]
+    const name = textOf(element?.['name'])
+    const below = Array.from({ length: Number(element?.['num_children'] ?? 0) }, next)
+    checkFieldNames(below, `'${name}' in ${path}`)
+    return name
   }
-  while (at < elements.length) {
-    names.push(textOf(elements[at]?.['name']))
-    skip()
-  }
+  while (at < elements.length) names.push(next())
   checkNames(names, path)
   for (const element of elements) {
     if (element['converted_type'] !== 'DECIMAL' || Number(element['precision']) <= MOST_DIGITS) continue

@@ -52,7 +52,9 @@ export async function explainCsvError(
     mapping.length > 0 &&
     (error.code === 'schema/mismatch' ||
       text.includes(CHECK_MARK) ||
-      /could not convert|could not parse|out of range|conversion|field (value|format)|invalid input/i.test(text))
+      /could not convert|could not parse|out of range|conversion|field (value|format)|invalid input|unknown timezone/i.test(
+        text,
+      ))
   ) {
     for (const group of description.groups) {
       for (const path of group.paths) {
@@ -101,8 +103,17 @@ async function notWide(cause: IceboxError, description: CsvDescription, { signal
 async function mixedEnds(cause: IceboxError, description: CsvDescription, { signal }: Scene): Promise<IceboxError> {
   const found = await firstOtherEnd(description, signal)
   const file = found?.file ?? description.groups[0]?.paths[0] ?? ''
-  if (found === undefined) return rowError(`${file} has quotes in a way that cannot be read`, { file }, cause)
+  if (found === undefined)
+    return rowError(`${file} has quotes, or a CR at its end, that cannot be read`, { file }, cause)
   const { line, text } = found
+  if (text === 'CR') {
+    return new IceboxError('source/format', {
+      message: `${file}, line ${line} holds a CR without LF outside of quotes, which cannot be read`,
+      remedy: String.raw`put the value into quotes, or convert the file: tr '\r' ' ' (tr '\r' '\n' where a CR ends lines)`,
+      context: { file, line },
+      cause,
+    })
+  }
   return new IceboxError('source/format', {
     message: `${file}, line ${line} ends with ${text} and the lines before it with ${text === 'LF' ? 'CRLF' : 'LF'}: mixed line ends cannot be read`,
     remedy: String.raw`make them alike: sed 's/\r$//' (line ends inside quotes too)`,

@@ -21,7 +21,7 @@ export function firstPair(description: CsvDescription, signal?: AbortSignal): Pr
   })
 }
 
-/** The first line outside of quotes that ends otherwise than the first one; `text` is its end. */
+/** The first line outside of quotes that ends otherwise than the first one, or holds a CR that ends none; `text` is its end. */
 export function firstOtherEnd(description: CsvDescription, signal?: AbortSignal): Promise<FoundText | undefined> {
   return firstIn(description, signal, ({ quote, escape }) => {
     let line = 1
@@ -31,6 +31,7 @@ export function firstOtherEnd(description: CsvDescription, signal?: AbortSignal)
     return (text) => {
       for (const character of text) {
         const isEscaped = escape !== quote && before === escape
+        if (before === '\r' && character !== '\n' && !isQuoted) return { line, text: 'CR' }
         if (character === quote && !isEscaped) isQuoted = !isQuoted
         if (character === '\n') {
           const end = before === '\r' ? 'CRLF' : 'LF'

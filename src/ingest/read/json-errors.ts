@@ -7,7 +7,7 @@ import { badValueError } from './csv-errors.ts'
 import { isBlankLine, ndjsonLines } from './json-select.ts'
 import type { SelectOptions } from './source-select.ts'
 import type { ColumnMapping, JsonDescription } from './description.ts'
-import { fieldTwice } from './json-faults.ts'
+import { fieldTwice, NO_OBJECT } from './json-faults.ts'
 import { faultIn, firstBrokenLine, firstFaultyLine, lineNumbers } from './json-lines.ts'
 import { judgedColumns, jsonVerdict } from './json-misfits.ts'
 import { explainGzipError } from './gzip-errors.ts'
@@ -114,7 +114,10 @@ function faultError(error: IceboxError, bad: Awaited<ReturnType<typeof firstFaul
   if (twice !== undefined) return namedTwice(twice, where, context, error)
   return new IceboxError('source/row', {
     message: `${where}: ${fault}`,
-    remedy: 'mend the object, or declare the column as text with --schema',
+    remedy:
+      fault === NO_OBJECT
+        ? 'a row must be an object: {"name": value, …}; or set bad rows aside with --on-error reject'
+        : 'mend the object, or declare the column as text with --schema',
     context,
     cause: error,
   })

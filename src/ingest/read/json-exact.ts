@@ -148,8 +148,8 @@ function holdsNumberTexts(
 const UNQUOTED_REAL = String.raw`[:,\[\s]-?[0-9]+[.eE]|[:,\[\s]-0`
 /** What doubles look like when they are printed. */
 const PRINTED_DOUBLE = '-?[0-9]+([.][0-9]+(e[-+]?[0-9]+)?|e[-+]?[0-9]+)|0'
-/** Numbers of up to 15 digits are what a double prints; these may have more. */
-const MANY_DIGITS = '[.][0-9]{9}|[0-9]{8}[.]|[0-9]{16}[eE]'
+/** Numbers of up to 15 digits are what a double prints; these may have more, or be closer to 0 than to any other double. */
+const MANY_DIGITS = '[.][0-9]{9}|[0-9]{8}[.]|[0-9]{16}[eE]|[eE]-[0-9]{3}'
 
 /** SQL of whether a value may hold a number that was printed otherwise than it stands in `line`. */
 function doubtOf(type: Type, shape: JsonShape, value: string): string {

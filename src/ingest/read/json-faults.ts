@@ -103,7 +103,8 @@ function counted(shape: JsonShape, text: string, struct: string, place: Place): 
   }))
   const count = fields.map(({ value }) => `(${value} IS NOT NULL)::INTEGER`).join(' + ')
   const isSound = [
-    `len(${keysOf(text, place)}) = ${count}`,
+    // What is no object has no names and no values either.
+    `len(${keysOf(text, place)}) = ${place === ROOT ? `nullif(${count}, 0)` : count}`,
     ...fields.flatMap(({ name, inner, value }) => counted(inner, text, value, fieldOf(place, name))),
   ]
   return place === ROOT ? isSound : [`(${isNull} OR (${type} = 'OBJECT' AND ${isSound.join(' AND ')}))`]

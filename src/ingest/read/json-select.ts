@@ -1,6 +1,7 @@
 import { isPrimitive, type Type } from '../../iceberg/index.ts'
 import { castOrFail, checkedCast, CHECK_MARK } from '../inspect/checked-cast.ts'
 import { toDuckDbType } from '../types/mapping.ts'
+import { HELPER_PREFIX } from '../write/projection.ts'
 import { hiveSetting, quoteIdentifier, quoteList, quoteText } from '../sql.ts'
 import { csvBuffers, type CsvReadOptions, onlyWhere } from './csv-select.ts'
 import type { ColumnMapping, JsonDescription, JsonShape } from './description.ts'
@@ -9,9 +10,17 @@ import { faultOf, isAsSampled, isCounted, unknownFields } from './json-faults.ts
 import { isMapText, mapEntries, type MapType, takesObjects } from './json-maps.ts'
 import { isSound, judgedColumns } from './json-misfits.ts'
 
+/** The text of an object, as the reader calls it: its other columns have the names of folders, `line` may be one. */
+const LINE = `${HELPER_PREFIX}line`
+
+/** A column of folders beside `line`, `s` and others of ours. */
+function folderColumn(name: string): string {
+  return quoteIdentifier(`${HELPER_PREFIX}in_${name}`)
+}
+
 /** What the reader gives beside the objects. */
-function hiveColumns({ hive }: JsonDescription): string {
-  return hive.map((column) => `, ${quoteIdentifier(column.name)}`).join('')
+export function hiveColumns({ hive }: JsonDescription): string {
+  return hive.map((column) => `, ${folderColumn(column.name)}`).join('')
 }
 
 /**
@@ -56,7 +65,7 @@ export function jsonColumns(
   return mapping
     .map((column) => {
       const isHive = description.hive.some((hive) => hive.name === column.source)
-      const name = `${isHive ? '' : prefix}${quoteIdentifier(column.source)}`
+      const name = isHive ? folderColumn(column.source) : `${prefix}${quoteIdentifier(column.source)}`
       const shape = description.shape.fields.find((field) => field.name === column.source)?.shape
       const value =
         shape === undefined ? (isHive ? name : 'NULL') : converted(column.type, shape, name, column, isChecked, 0)
@@ -130,7 +139,7 @@ export function unknownKeysSql(description: JsonDescription, options: CsvReadOpt
 }
 
 /**
- * `read_csv(…)` of NDJSON, a line a row. Its buffers are ours to choose; `read_json_objects` holds 85 MB whatever the objects are.
+ * The lines of NDJSON, read by `read_csv(…)`, a line a row. Its buffers are ours to choose; `read_json_objects` holds 85 MB whatever the objects are.
  */
 function readLines(description: JsonDescription, options: CsvReadOptions): string {
   const maxLineBytes = options.maxLineSizeBytes ?? description.maxObjectBytes
@@ -142,12 +151,13 @@ function readLines(description: JsonDescription, options: CsvReadOptions): strin
     "quote = ''",
     "escape = ''",
     "delim = '\x01'",
-    "columns = {'line': 'VARCHAR'}",
+    `columns = {'${LINE}': 'VARCHAR'}`,
     ...(description.compression === 'none' ? [] : [`compression = ${quoteText(description.compression)}`]),
     ...csvBuffers(maxLineBytes, maxLineBytes === undefined ? LINE_BUFFER_BYTES : 2 * maxLineBytes),
     hiveSetting(description.hive),
   ]
-  return `read_csv(${settings.join(', ')})`
+  const hive = description.hive.map(({ name }) => `, ${quoteIdentifier(name)} AS ${folderColumn(name)}`)
+  return `(SELECT ${LINE} AS line${hive.join('')} FROM read_csv(${settings.join(', ')}))`
 }
 
 /** The smallest that takes lines of the reader's default: each JSON function holds ten times the texts of one buffer. */
