@@ -119,10 +119,12 @@ function writeStrings(binding: Binding, vector: Vector, data: ArrowData, isValid
 function checkText(values: Uint8Array, offsets: ArrayLike<number | bigint>, rows: number, isValid?: RowFilter): void {
   const isText = isUtf8(values.subarray(Number(offsets[0] ?? 0), Number(offsets[rows] ?? 0)))
   for (let row = 0; row < rows; row++) {
-    const text = values.subarray(Number(offsets[row] ?? 0), Number(offsets[row + 1] ?? 0))
+    const [from, to] = [Number(offsets[row] ?? 0), Number(offsets[row + 1] ?? 0)]
     // Of text that was cut within a character the second part begins with a byte that goes on.
-    const isCut = ((text[0] ?? 0) & 0xc0) === 0x80
-    if ((isCut || (!isText && !isUtf8(text))) && isValid?.(row) !== false) throw noText(text)
+    const isCut = from < to && ((values[from] ?? 0) & 0xc0) === 0x80
+    if (!isCut && isText) continue
+    const text = values.subarray(from, to)
+    if ((isCut || !isUtf8(text)) && isValid?.(row) !== false) throw noText(text)
   }
 }
 
