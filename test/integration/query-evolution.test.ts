@@ -158,9 +158,9 @@ describe('evolved schemas', () => {
       CREATE TABLE plain.few AS SELECT i * 7 AS k FROM range(200) r(i)`)
     const values = Array.from({ length: 300 }, (_, at) => at * 11).join(', ')
     const scanned = async (query: string): Promise<string> =>
-      JSON.stringify(await lake.rows(`EXPLAIN ${query}`)).replaceAll(/(\\n|[\s│])+/g, ' ')
+      JSON.stringify(await lake.rows(`EXPLAIN ${query}`)).replaceAll(/\\n|[\s│]/g, '')
     const filtered = 'SELECT count(*), sum(g)::BIGINT FROM e.large WHERE id BETWEEN 100 AND 2000'
-    expect(await scanned(filtered)).toContain('id>=100 AND id<=2000')
+    expect(await scanned(filtered)).toContain('id>=100ANDid<=2000')
     for (const query of [
       filtered,
       'SELECT count(*), sum(g)::BIGINT FROM e.large WHERE id = 299999 OR id < 3',
@@ -182,24 +182,24 @@ describe('evolved schemas', () => {
   })
 
   it('files of a partition column that was widened, and dropped since, are found, shown and rewritten', async () => {
-    await lake.run(`CREATE TABLE e.wide (id INTEGER, c INTEGER, d DECIMAL(5,2)) PARTITIONED BY (c, d);
-      INSERT INTO e.wide VALUES (1, 10, 1.5), (2, 20, 2.5), (3, 30, 3.5)`)
+    await lake.run(`CREATE TABLE e.was_wide (id INTEGER, c INTEGER, d DECIMAL(5,2)) PARTITIONED BY (c, d);
+      INSERT INTO e.was_wide VALUES (1, 10, 1.5), (2, 20, 2.5), (3, 30, 3.5)`)
     // What is remembered of the manifests is of the narrow type.
-    expect(await lake.rows('SELECT id FROM e.wide WHERE c > 25')).toEqual([[3]])
-    await lake.run(`ALTER TABLE e.wide ALTER COLUMN c SET DATA TYPE BIGINT, ALTER COLUMN d SET DATA TYPE DECIMAL(20,2);
-      DELETE FROM e.wide WHERE c = 20;
-      INSERT OVERWRITE e.wide VALUES (4, 30, 3.5), (5, 5000000000, 0)`)
-    expect(await lake.rows('SELECT * FROM e.wide ORDER BY id')).toEqual([
+    expect(await lake.rows('SELECT id FROM e.was_wide WHERE c > 25')).toEqual([[3]])
+    await lake.run(`ALTER TABLE e.was_wide ALTER COLUMN c SET DATA TYPE BIGINT, ALTER COLUMN d SET DATA TYPE DECIMAL(20,2);
+      DELETE FROM e.was_wide WHERE c = 20;
+      INSERT OVERWRITE e.was_wide VALUES (4, 30, 3.5), (5, 5000000000, 0)`)
+    expect(await lake.rows('SELECT * FROM e.was_wide ORDER BY id')).toEqual([
       [1, 10n, '1.50'],
       [4, 30n, '3.50'],
       [5, 5000000000n, '0.00'],
     ])
-    await lake.run(`ALTER TABLE e.wide RESET PARTITIONED BY;
-      ALTER TABLE e.wide DROP COLUMN c;
-      ALTER TABLE e.wide DROP COLUMN d;
-      DELETE FROM e.wide WHERE id = 1;
-      INSERT INTO e.wide VALUES (6)`)
-    expect(await lake.rows('SELECT partition, lower_bounds[1] FROM e.wide.files ORDER BY 2')).toEqual([
+    await lake.run(`ALTER TABLE e.was_wide RESET PARTITIONED BY;
+      ALTER TABLE e.was_wide DROP COLUMN c;
+      ALTER TABLE e.was_wide DROP COLUMN d;
+      DELETE FROM e.was_wide WHERE id = 1;
+      INSERT INTO e.was_wide VALUES (6)`)
+    expect(await lake.rows('SELECT partition, lower_bounds[1] FROM e.was_wide.files ORDER BY 2')).toEqual([
       ['c=30/d=3.50', '4'],
       ['c=5000000000/d=0.00', '5'],
       [null, '6'],

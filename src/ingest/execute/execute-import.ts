@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises'
-import { IceboxError, isIceboxError, throwIfCancelled } from '../../base/index.ts'
+import { formatBytes, IceboxError, isIceboxError, throwIfCancelled } from '../../base/index.ts'
 import { commitTarget } from '../../catalog/index.ts'
 import type { EngineSession, RunOptions } from '../../engine/index.ts'
 import { type CommitResult, Transaction } from '../../iceberg/index.ts'
@@ -15,7 +15,7 @@ import { READ_AS_TEXT } from '../read/csv-select.ts'
 import { isUnknownField } from '../read/json-faults.ts'
 import { faultIn } from '../read/json-lines.ts'
 import { fromStart, ofStandardInput } from '../source/pipe-errors.ts'
-import { isWide, refuseLongLines, withLineSizes } from '../read/line-sizes.ts'
+import { DEFAULT_MAX_LINE_BYTES, isWide, refuseLongLines, withLineSizes } from '../read/line-sizes.ts'
 import { ARROW_TABLE, type SelectOptions, sourceSelect } from '../read/source-select.ts'
 import { quoteIdentifier } from '../sql.ts'
 import { emptySource } from '../inspect/csv.ts'
@@ -188,7 +188,7 @@ async function write(
       limitBytes: services.settings.maxLineSizeBytes,
       signal,
     }
-    const result = await withLineSizes(lines, async (maxLineSizeBytes) => {
+    const attempt = async (maxLineSizeBytes: number | undefined) => {
       read = { bufferBytes, ...(maxLineSizeBytes === undefined ? {} : { maxLineSizeBytes }) }
       try {
         try {
@@ -215,6 +215,14 @@ async function write(
         }
         throw found
       }
+    }
+    const result = await withLineSizes(lines, async (maxLineSizeBytes) => {
+      const copied = await attempt(maxLineSizeBytes)
+      const allowed = maxLineSizeBytes ?? lines.firstBytes ?? DEFAULT_MAX_LINE_BYTES
+      // Of a compressed file nobody knows before how long the last line is. What else is wrong with it is told below.
+      if (!lines.hasLines || (await guard.done.catch(() => 0)) <= allowed) return copied
+      await copied.discard()
+      throw passedOver(plan.files, allowed)
     })
     try {
       await guard.done
@@ -245,6 +253,16 @@ async function write(
   } finally {
     if (source.format === 'arrow') await session.run(`DROP TABLE IF EXISTS ${ARROW_TABLE}`)
   }
+}
+
+/** The reader may have passed over a last line of more bytes: it is to be allowed more. */
+function passedOver(files: readonly { readonly path: string }[], limitBytes: number): IceboxError {
+  const file = files[0]?.path ?? ''
+  return new IceboxError('source/line-too-long', {
+    message: `a line of ${file}${files.length > 1 ? ` or of ${files.length - 1} more` : ''} is longer than ${formatBytes(limitBytes)}`,
+    remedy: 'raise ingest.max_line_size',
+    context: { file },
+  })
 }
 
 /** A number that the reader may not parse by itself: its text decides whether it fits. */

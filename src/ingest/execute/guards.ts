@@ -8,8 +8,8 @@ const SMALL_BYTES = 256_000_000
 
 /** Checks of a source's bytes, beside the copy or after it failed. */
 export interface Guard {
-  /** Settles when all files that are looked at beside the copy were; rejects with what was found. */
-  readonly done: Promise<void>
+  /** Bytes of the longest line, when all files that are looked at beside the copy were; rejects with what was found. */
+  readonly done: Promise<number>
   /** Worth asking when the copy failed: it may know better why. */
   readonly explainsFailures: boolean
   /** Looks at the others, too. */
@@ -31,17 +31,25 @@ export function startGuard(plan: ImportPlan, maxLineSizeBytes: number, signal: A
       ? plan.files.filter((file) => file.sizeBytes > 0 && file.compression !== 'zstd')
       : []
   const limits = { maxLineSizeBytes }
-  const look = async (some: typeof files) => {
-    for (const file of some) await scanText(file.path, file.compression === 'gzip' ? 'gzip' : 'none', limits, signal)
+  const look = async (some: typeof files): Promise<number> => {
+    let longest = 0
+    for (const file of some)
+      longest = Math.max(
+        longest,
+        await scanText(file.path, file.compression === 'gzip' ? 'gzip' : 'none', limits, signal),
+      )
+    return longest
   }
   const isLazy = refusesNul(plan)
   const isLater = (file: (typeof files)[number]) => isLazy && file.compression === 'none'
   const bytes = files.reduce((sum, file) => sum + file.sizeBytes, 0)
-  const beside = async () => {
+  const beside = async (): Promise<number> => {
+    let longest = 0
     for (const file of files) {
       // A line that is too long for the reader may be dropped by it without a word.
-      if (!isLater(file) || (await mayHaveLongLines(file.path, signal))) await look([file])
+      if (!isLater(file) || (await mayHaveLongLines(file.path, signal))) longest = Math.max(longest, await look([file]))
     }
+    return longest
   }
   const done = beside()
   return {

@@ -1,5 +1,6 @@
 import { isIceboxError } from '../../base/index.ts'
 import type { Compression } from '../source/format.ts'
+import { lastLineBytes } from '../source/last-line.ts'
 import { scanText } from '../source/text-scan.ts'
 import type { CsvDescription } from './description.ts'
 
@@ -22,14 +23,15 @@ const STEP = 4
 
 /**
  * Tries with the reader's default, then with the longest line that the files have: buffers are twice as long as the
- * lines that are allowed, so an import should not pay for lines that it does not have.
+ * lines that are allowed, so an import should not pay for lines that it does not have. A last line without an end is measured
+ * before: where it reaches into a third buffer DuckDB 1.5.5 passes over it without a word.
  */
 export async function withLineSizes<T>(
   lines: LongLines,
   attempt: (maxLineSizeBytes: number | undefined) => Promise<T>,
 ): Promise<T> {
   const { limitBytes } = lines
-  let size: number | undefined
+  let size = await sizeForTails(lines)
   for (;;) {
     try {
       return await attempt(size)
@@ -43,6 +45,19 @@ export async function withLineSizes<T>(
       size = Math.min(limitBytes, longest > now ? Math.ceil(longest * SLACK) : now * STEP)
     }
   }
+}
+
+/** What the reader must allow for last lines without an end; undefined where the first attempt does. Compressed files are not looked at. */
+async function sizeForTails(lines: LongLines): Promise<number | undefined> {
+  const { files, limitBytes } = lines
+  const allowed = lines.firstBytes ?? DEFAULT_MAX_LINE_BYTES
+  let longest = 0
+  for (const { path } of files.filter(({ compression }) => compression === 'none'))
+    longest = Math.max(longest, await lastLineBytes(path, limitBytes))
+  if (longest <= allowed) return undefined
+  // Says where it is.
+  if (longest > limitBytes) await longestLine(lines)
+  return Math.min(limitBytes, Math.ceil(longest * SLACK))
 }
 
 /** Bytes of the longest line; 0 where it cannot be found out. Rejects as {@link scanText} does. */

@@ -1,6 +1,6 @@
 import { formatBytes, IceboxError } from '../../base/index.ts'
+import { lastLineBytes } from '../../ingest/index.ts'
 import type { FileRead, NamedSetting } from './file-reads.ts'
-import { lastLineBytes } from './long-last-line.ts'
 
 /** A call with one of these is about rows that are left out. */
 const ABOUT_ROWS = ['ignore_errors', 'store_rejects']
