@@ -89,6 +89,12 @@ describe('icebox sql', () => {
     expect(ran.err).toContain('sql/syntax: no')
   })
 
+  it('-f - is standard input', async () => {
+    const lake = new FakeLake(() => numbers)
+    const ran = await runWith(['sql', '-f', '-'], { lake, stdin: 'select 1;\nselect 2' })
+    expect([ran.code, lake.asked]).toEqual([0, ['select 1', 'select 2']])
+  })
+
   it('runs the last statement of standard input without its semicolon', async () => {
     const lake = new FakeLake(() => numbers)
     await runWith(['sql'], { lake, stdin: 'select 1;\nselect 2' })
