@@ -95,11 +95,11 @@ async function filesOf(
   literals: ReadonlyMap<number, string>,
   reading: CsvReading,
 ): Promise<readonly string[] | undefined> {
-  if (typeof files === 'string') return isPattern(files) ? reading.filesOf(quoteText(files)) : [files]
+  if (typeof files === 'string') return isPath(files) ? [files] : reading.filesOf(quoteText(files))
   const { start, end } = files
   const inside = [...tokens.within(start, end)].filter(isSignificant)
   const only = inside.length === 1 ? stringValue(inside[0]) : undefined
-  if (only !== undefined && !isPattern(only)) return [only]
+  if (only !== undefined && isPath(only)) return [only]
   const bound = inside
     .filter(({ kind }) => kind === 'parameter')
     .map((token) => ({ start: token.start, end: token.end, text: literals.get(start + token.start) ?? 'NULL' }))
@@ -219,6 +219,11 @@ function nameOfFile(file: string): string {
   if (isPattern(file)) return file
   const base = file.split('/').findLast((part) => part !== '') ?? file
   return base.split('.').find((part) => part !== '') ?? file
+}
+
+/** False for what DuckDB makes a path of: patterns, `~/x.csv`, `file:///x.csv`. */
+function isPath(file: string): boolean {
+  return !isPattern(file) && !/^(~|file:)/.test(file)
 }
 
 function isPattern(file: string): boolean {
