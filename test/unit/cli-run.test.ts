@@ -156,6 +156,8 @@ describe('icebox sql', () => {
     [['sql', 'delete from a.b', '--output', 'rows.csv'], 'not DELETE'],
     [['sql', 'select 1', '--max-rows', 'some'], '--max-rows some'],
     [['sql', ' -- nothing\n;'], 'there is no SQL statement'],
+    [['bench', 'memory', '--scale', '5x'], "--scale '5x' is no number"],
+    [['bench', 'acceptance', '--runs', ''], "--runs '' is no number"],
   ])('refuses %j with exit code 2 before anything runs', async (argv, message) => {
     const lake = new FakeLake()
     const ran = await runWith(argv, { lake })
