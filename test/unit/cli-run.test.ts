@@ -233,6 +233,11 @@ describe('icebox import', () => {
     expect(ran.err).toContain("next: icebox sql 'select * from sales.orders limit 10'")
   })
 
+  it('what to type next is for the lakehouse that was named', async () => {
+    const ran = await runWith(['-C', 'my lake', 'table', 'list'])
+    expect(ran.err).toContain("next: icebox -C 'my lake' table show sales.orders")
+  })
+
   it('prints what to type next so that it can be pasted, whatever the names are', async () => {
     const imported = await runWith(['import', `"my ns".Order`, 'x.csv'])
     expect(imported.err).toContain(`next: icebox sql 'select * from "my ns"."Order" limit 10'`)
