@@ -1,4 +1,4 @@
-import { formatCount } from '../base/index.ts'
+import { formatCount, quotedForShell } from '../base/index.ts'
 import type { CommandLakehouse } from '../lakehouse/api.ts'
 import type { GlobalOptions } from './global-options.ts'
 import type { Interrupts } from './interrupts.ts'
@@ -60,9 +60,11 @@ export function makeContext(io: CliIo, globals: GlobalOptions, door: LakeDoor, i
       if (!globals.quiet) await io.stderr.write(`${paint(visibleLines(text))}\n`)
     },
     async next(command, why) {
+      const { directory } = globals
+      const there = directory === undefined ? 'icebox ' : `icebox -C ${quotedForShell(directory)} `
       if (!globals.quiet && !globals.json)
         await io.stderr.write(
-          `${errStyle.dim('next:')} ${errStyle.cyan(visibleText(command))}${errStyle.dim(`  ${why}`)}\n`,
+          `${errStyle.dim('next:')} ${errStyle.cyan(visibleText(command.replace(/^icebox /, () => there)))}${errStyle.dim(`  ${why}`)}\n`,
         )
     },
   }

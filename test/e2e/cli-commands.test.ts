@@ -1,4 +1,5 @@
 import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   icebox,
@@ -75,6 +76,26 @@ describe('icebox import', () => {
       cpuMs: expect.any(Number),
       peakRssBytes: expect.any(Number),
     })
+  })
+
+  it('files below the working folder that are called as the engine calls others are those that are read', async () => {
+    const home = folder.in('home')
+    for (const [place, rows] of [
+      [folder.in('~'), 'a\n1\n'],
+      [folder.in('file:'), 'a\n2\n'],
+      [home, 'a\n9\na\n'],
+    ] as const) {
+      await mkdir(place)
+      await writeFile(`${place}/x.csv`, rows)
+    }
+    const options = { cwd: folder.path, env: { HOME: home } }
+    await done(icebox(['-C', lake, 'import', 'names.t', '~/x.csv', 'file:/x.csv'], options))
+    expect(await rowsOf('from names.t order by a', { cwd: lake })).toEqual([[1], [2]])
+    // In SQL `~` is the home folder, as in DuckDB.
+    const cut = gzipSync('a\n' + '1\n'.repeat(100)).subarray(0, -9)
+    await writeFile(`${home}/cut.csv.gz`, cut)
+    const ran = await icebox(['-C', lake, 'sql', "from '~/cut.csv.gz'"], options)
+    expect([ran.code, ran.err]).toEqual([1, expect.stringContaining(`source/truncated: ${home}/cut.csv.gz ends in`)])
   })
 
   it('refuses a table that exists; --append adds, --replace replaces and keeps history', async () => {

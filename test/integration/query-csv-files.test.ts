@@ -218,6 +218,8 @@ describe('a CSV file read in SQL answers with small buffers what it answers with
     const reader = name.startsWith('csv') ? 'read_csv' : 'read_ndjson'
     for (const sql of [
       `SELECT * FROM '${cut}' LIMIT 1`,
+      `SELECT * FROM 'file://${cut}' LIMIT 1`,
+      `SELECT * FROM ${reader}('file:${cut}') LIMIT 1`,
       `SELECT count(*) FROM ${reader}('${lake.folder}/cut.${name}*')`,
     ])
       await expect(lake.rows(sql)).rejects.toMatchObject({ code: 'source/truncated', context: { file: cut } })

@@ -89,6 +89,12 @@ describe('icebox sql', () => {
     expect(ran.err).toContain('sql/syntax: no')
   })
 
+  it('-f - is standard input', async () => {
+    const lake = new FakeLake(() => numbers)
+    const ran = await runWith(['sql', '-f', '-'], { lake, stdin: 'select 1;\nselect 2' })
+    expect([ran.code, lake.asked]).toEqual([0, ['select 1', 'select 2']])
+  })
+
   it('runs the last statement of standard input without its semicolon', async () => {
     const lake = new FakeLake(() => numbers)
     await runWith(['sql'], { lake, stdin: 'select 1;\nselect 2' })
@@ -150,6 +156,8 @@ describe('icebox sql', () => {
     [['sql', 'delete from a.b', '--output', 'rows.csv'], 'not DELETE'],
     [['sql', 'select 1', '--max-rows', 'some'], '--max-rows some'],
     [['sql', ' -- nothing\n;'], 'there is no SQL statement'],
+    [['bench', 'memory', '--scale', '5x'], "--scale '5x' is no number"],
+    [['bench', 'acceptance', '--runs', ''], "--runs '' is no number"],
   ])('refuses %j with exit code 2 before anything runs', async (argv, message) => {
     const lake = new FakeLake()
     const ran = await runWith(argv, { lake })
@@ -223,6 +231,11 @@ describe('icebox import', () => {
     expect(ran.out).toContain('created sales.orders: 2 rows')
     expect(ran.out).toContain('- read dates as ISO')
     expect(ran.err).toContain("next: icebox sql 'select * from sales.orders limit 10'")
+  })
+
+  it('what to type next is for the lakehouse that was named', async () => {
+    const ran = await runWith(['-C', 'my lake', 'table', 'list'])
+    expect(ran.err).toContain("next: icebox -C 'my lake' table show sales.orders")
   })
 
   it('prints what to type next so that it can be pasted, whatever the names are', async () => {

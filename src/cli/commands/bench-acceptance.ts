@@ -14,6 +14,7 @@ import type { CommandContext } from '../context.ts'
 import { documentText } from '../output/json-value.ts'
 import { visibleLines } from '../output/text-width.ts'
 import type { BenchAcceptanceFlags } from '../program/bench-flags.ts'
+import { numberFlag } from './number-flag.ts'
 import { saveText } from './save-text.ts'
 
 /** `icebox bench acceptance`: exit code 1 when a promise is missed, 2 where there is no baseline. */
@@ -21,8 +22,8 @@ export async function benchAcceptanceCommand(context: CommandContext, flags: Ben
   const { cwd, env, stdout } = context.io
   const file = await runAcceptance({
     promises: (flags.promise ?? []).map(promiseNamed),
-    runs: Number(flags.runs),
-    scale: Number(flags.scale),
+    runs: numberFlag('--runs', flags.runs),
+    scale: numberFlag('--scale', flags.scale),
     budgetBytes: parseSize(flags.budget),
     limitBytes: parseSize(flags.limit),
     matrix: flags.memoryRun === undefined ? undefined : (await runFile(resolve(cwd, flags.memoryRun))).results,

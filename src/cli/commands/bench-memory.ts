@@ -16,6 +16,7 @@ import { documentText } from '../output/json-value.ts'
 import { smallTable } from '../output/table.ts'
 import { visibleLines } from '../output/text-width.ts'
 import type { BenchMemoryFlags } from '../program/bench-flags.ts'
+import { numberFlag } from './number-flag.ts'
 import { saveText } from './save-text.ts'
 
 /** `icebox bench memory`: exit code 1 when a cell of Icebox was above its budget, was killed or failed. */
@@ -24,9 +25,9 @@ export async function benchMemoryCommand(context: CommandContext, flags: BenchMe
   const file = await runMatrix({
     workloads: flags.workload ?? [],
     budgets: flags.budget ?? [],
-    runs: Number(flags.runs),
-    peerRuns: Number(flags.peerRuns),
-    scale: Number(flags.scale),
+    runs: numberFlag('--runs', flags.runs),
+    peerRuns: numberFlag('--peer-runs', flags.peerRuns),
+    scale: numberFlag('--scale', flags.scale),
     timeoutMs: parseDuration(flags.timeout),
     workFolder: flags.work === undefined ? defaultWorkFolder(env) : resolve(cwd, flags.work),
     signal: context.signal,

@@ -16,7 +16,8 @@ export async function sqlCommand(context: CommandContext, sql: string | undefine
   if (sql !== undefined && flags.file !== undefined) {
     throw new IceboxError('usage/invalid', { message: 'both SQL and -f FILE are given', remedy: 'give one of them' })
   }
-  const text = flags.file === undefined ? sql : await readScript(flags.file, context.io.cwd)
+  const isFile = flags.file !== undefined && flags.file !== '-'
+  const text = isFile ? await readScript(flags.file, context.io.cwd) : sql
   const isInteractive = text === undefined && context.io.editorTerminal !== undefined && options.output === undefined
   // Loaded before the engine takes its share of the budget: what it takes is counted with the process.
   if ((options.output?.format ?? options.presentation.format) === 'arrow') await import('apache-arrow')

@@ -8,7 +8,7 @@ export function defineSql(program: Command, run: Runner): void {
     .command('sql')
     .description('run SQL: one statement or several, a file, standard input, or a shell')
     .argument('[sql]', 'the statements; without it (and without -f) standard input, on a terminal the shell')
-    .option('-f, --file <file>', 'read the statements from a file')
+    .option('-f, --file <file>', 'read the statements from a file; - is standard input')
     .addOption(new Option('--format <format>', 'how rows are written (default: table)').choices(OUTPUT_FORMATS))
     .option(
       '-o, --output <file>',

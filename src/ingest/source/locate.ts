@@ -32,11 +32,16 @@ export async function locate(sources: readonly string[], signal?: AbortSignal): 
     for (const file of files) {
       const place = resolve(file.path)
       const before = found.get(place)
-      found.set(place, before === undefined ? file : { ...before, isRepeated: true })
+      found.set(place, before === undefined ? { ...file, path: asPath(file.path) } : { ...before, isRepeated: true })
       if (found.size > MAX_FILES) throw tooMany(source)
     }
   }
   return [...found.values()].sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))
+}
+
+/** `~/x.csv` and `file:/x.csv` below the working folder: the engine reads these names as those of other files. */
+function asPath(path: string): string {
+  return /^(~|[a-z][a-z0-9+.-]*:)/i.test(path) ? `./${path}` : path
 }
 
 async function filesOf(source: string, signal: AbortSignal | undefined): Promise<SourceFile[]> {

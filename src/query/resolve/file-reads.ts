@@ -118,6 +118,11 @@ function nameOfFile(file: string): string {
   return base.split('.').find((part) => part !== '') ?? file
 }
 
-export function isPattern(file: string): boolean {
+/** False for what DuckDB makes a path of: patterns, `~/x.csv`, `file:///x.csv`. */
+export function isPath(file: string): boolean {
+  return !isPattern(file) && !/^(~|file:)/.test(file)
+}
+
+function isPattern(file: string): boolean {
   return /[*?[]/.test(file)
 }

@@ -4,7 +4,7 @@ import { literalsOf } from '../text/parameter-literals.ts'
 import type { StatementText } from '../text/statements.ts'
 import { isSignificant, stringValue } from '../text/tokenizer.ts'
 import { csvSettings } from './csv-settings.ts'
-import { type FileRead, findFileReads, isPattern } from './file-reads.ts'
+import { type FileRead, findFileReads, isPath } from './file-reads.ts'
 import { jsonSettings } from './json-settings.ts'
 import { type Replacement, replaceSpans } from './replace.ts'
 
@@ -52,11 +52,11 @@ async function filesOf(
   literals: ReadonlyMap<number, string>,
   reading: FileReading,
 ): Promise<readonly string[] | undefined> {
-  if (typeof files === 'string') return isPattern(files) ? reading.filesOf(quoteText(files)) : [files]
+  if (typeof files === 'string') return isPath(files) ? [files] : reading.filesOf(quoteText(files))
   const { start, end } = files
   const inside = [...tokens.within(start, end)].filter(isSignificant)
   const only = inside.length === 1 ? stringValue(inside[0]) : undefined
-  if (only !== undefined && !isPattern(only)) return [only]
+  if (only !== undefined && isPath(only)) return [only]
   const bound = inside
     .filter(({ kind }) => kind === 'parameter')
     .map((token) => ({ start: token.start, end: token.end, text: literals.get(start + token.start) ?? 'NULL' }))

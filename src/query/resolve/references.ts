@@ -49,6 +49,23 @@ export interface References {
   readonly scans: readonly ScanCall[]
 }
 
+/** Functions of tables that take SQL or names as text, of which nothing is known here. */
+const HIDING = ['query', 'query_table']
+
+function refuseHidden(statement: StatementText, { parts, firstToken, start }: NameChain): void {
+  const { tokens } = statement
+  const name = parts.at(-1)?.toLowerCase() ?? ''
+  const before = tokens.at(previousSignificant(tokens, firstToken))
+  if (!HIDING.includes(name) || isKeyword(before, 'INTO')) return
+  if (!isKeyword(before, 'LATERAL') && !isTablePosition(tokens, firstToken)) return
+  throw unsupported(
+    statement,
+    start,
+    `${name}() takes as text what tables and files it reads`,
+    'write the query or the table itself',
+  )
+}
+
 /** Everything in a statement that may name a table: a superset, which the catalog thins out. */
 export function findReferences(statement: StatementText): References {
   const { tokens } = statement
@@ -61,7 +78,10 @@ export function findReferences(statement: StatementText): References {
       continue
     }
     // A call is no table; its arguments are chains of their own.
-    if (tokens.at(next)?.text === '(') continue
+    if (tokens.at(next)?.text === '(') {
+      refuseHidden(statement, chain)
+      continue
+    }
     const isTable = isTablePosition(tokens, beforePrefixAlias(tokens, chain.firstToken))
     tables.push({ chain, isTablePosition: isTable, travel: isTable ? travelClause(statement, next) : undefined })
   }

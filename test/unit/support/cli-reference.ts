@@ -21,7 +21,7 @@ export function cliReference(program: Command): string {
     '| 1 | failed; without a message where the reader of the output closed it (`head -1`) |',
     '| 2 | wrong usage or configuration (`usage/*`, `config/*`) |',
     '| 3 | memory: refused or exhausted (`memory/*`) |',
-    '| 130 | cancelled (Ctrl-C); a second Ctrl-C ends the process at once |',
+    '| 130 | cancelled (Ctrl-C, SIGTERM); a second Ctrl-C ends the process at once |',
     '',
     'Errors are printed on standard error as code, message and remedy; with `--json` on standard output as `{"error":{"code","message","remedy","context"}}`. Colours and progress appear on a terminal only and never with `NO_COLOR`. `ICEBOX_DEBUG=1` adds stack traces.',
     '',
