@@ -489,13 +489,15 @@ describe('a lakehouse that was moved', () => {
     expect(await lake.relocate()).toEqual([])
   })
 
-  it('relocate keeps the partitions of files whose partition column was dropped', async () => {
+  it('relocate keeps the partitions of files whose partition column was dropped, or is of another type by now', async () => {
     {
       await using lake = await Lakehouse.open(lakeFolder)
       for await (const statement of lake.run(`
         create schema geo; create table geo.places (id integer, land varchar, at date) partitioned by (land, at);
         insert into geo.places values (1, 'ch', '2024-02-29'), (2, null, null); alter table geo.places reset partitioned by;
-        alter table geo.places drop column land; alter table geo.places drop column at`)) {
+        alter table geo.places drop column land; alter table geo.places drop column at;
+        create table geo.codes (code blob) partitioned by (code); insert into geo.codes values ('\\xFF'::blob);
+        create or replace table geo.codes (code varchar)`)) {
         await statement[Symbol.asyncDispose]()
       }
     }
@@ -508,6 +510,15 @@ describe('a lakehouse that was moved', () => {
       { id: '1', partition: 'land=ch/at=2024-02-29' },
       { id: '2', partition: 'land=null/at=null' },
     ])
+    const codes: unknown[] = []
+    const [oldest] = await lake.sql`select snapshot_id::varchar as id from geo.codes.history`
+    if (typeof oldest?.['id'] !== 'string') throw new TypeError('no snapshot')
+    for await (const { batches } of lake.run(
+      `select code from geo.codes at (version => ${oldest['id']}) where code = '\\xFF'::blob`,
+    )) {
+      for await (const batch of batches) codes.push(...batch.toArrays())
+    }
+    expect(codes).toEqual([[Uint8Array.of(255)]])
   })
 
   it('a copy is told from its original: changing it after relocate leaves the original as it was', async () => {

@@ -28,6 +28,25 @@ async function failure(sql: string): Promise<{ code: string; message: string; re
 }
 
 describe('errors of statements', () => {
+  it.each([
+    ['write.target-file-size-bytes', 'abc', 'of at least 1'],
+    ['write.target-file-size-bytes', '0', 'of at least 1'],
+    ['write.parquet.compression-level', '99', 'from -131072 to 22'],
+    ['write.parquet.compression-level', 'high', 'from -131072 to 22'],
+  ])(
+    'a property that writing heeds, %s = %s, is not passed over where it is no such number',
+    async (key, value, range) => {
+      await lake.run(`CREATE OR REPLACE TABLE s.sizes (id BIGINT) TBLPROPERTIES ('${key}' = '${value}')`)
+      const { code, message, remedy } = await failure('INSERT INTO s.sizes VALUES (1)')
+      expect({ code, message }).toEqual({
+        code: 'iceberg/invalid-metadata',
+        message: `table property ${key} is '${value}', not a whole number ${range}`,
+      })
+      expect(remedy).toContain(key)
+      await lake.run('DROP TABLE s.sizes')
+    },
+  )
+
   // The mark stands under the character whose place is given: both are counted by hand.
   it.each([
     ['at the end of the text', 'select 1 +', 'sql/syntax', 'line 1, column 11', '\nselect 1 +\n          ^'],

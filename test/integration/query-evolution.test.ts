@@ -352,6 +352,29 @@ describe('files whose types are not those of the columns', () => {
     )
   })
 
+  it('values of a file that its column does not hold are refused, not rounded or cut', async () => {
+    await lake.run('CREATE TABLE e.exact (id INTEGER, l BIGINT, d DECIMAL(9,2), f FLOAT, t DATE, s STRUCT(n INTEGER))')
+    const of = (id: number, double: string, decimal: string, time: string) =>
+      `SELECT ${id} AS id, ${double}::DOUBLE AS l, ${decimal}::DECIMAL(9,4) AS d, ${double}::DOUBLE AS f, TIMESTAMP '${time}' AS t, {'n': ${double}::DOUBLE} AS s`
+    await addFile('exact', 'whole.parquet', of(1, '40', '1.25', '2024-02-29'))
+    expect(await lake.rows('SELECT l, d, f, t::VARCHAR, s.n FROM e.exact WHERE l = 40 AND d = 1.25')).toEqual([
+      [40n, '1.25', 40, '2024-02-29', 40],
+    ])
+    await addFile('exact', 'part.parquet', of(2, '40.1', '1.2501', '2024-02-29 01:00:00'))
+    expect(await lake.rows('SELECT id FROM e.exact ORDER BY id')).toEqual([[1], [2]])
+    for (const [column, value] of [
+      ['l', '40.1 is no BIGINT'],
+      ['d', '1.2501 is no DECIMAL(9,2)'],
+      ['f', '40.1 is no FLOAT'],
+      ['t', '2024-02-29 01:00:00 is no DATE'],
+      ['s', '40.1 is no INTEGER'],
+    ] as const) {
+      await expect(lake.rows(`SELECT ${column} FROM e.exact`)).rejects.toMatchObject({
+        message: expect.stringContaining(`part.parquet: ${value}`),
+      })
+    }
+  })
+
   it('text without its annotation is text, and text under a column of bytes is its bytes', async () => {
     await lake.run(
       'CREATE TABLE e.bytes (id INTEGER, s VARCHAR, b BLOB, n STRUCT(s VARCHAR, l VARCHAR[]), m MAP(VARCHAR, BLOB))',

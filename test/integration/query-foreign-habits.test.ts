@@ -210,6 +210,28 @@ describe('statistics', () => {
   })
 })
 
+describe('system tables', () => {
+  it('show files of damaged bounds, and snapshots of times in microseconds or nanoseconds', async () => {
+    const folder = join(lake.folder, 'odd')
+    const file = await writeRows(lake, join(folder, 'data/a.parquet'), NAMES)
+    const statistics = { lower: { 1: Buffer.from([1, 0, 0]), 2: Buffer.from('a') }, upper: { 1: Buffer.alloc(0) } }
+    await writeV1Manifest(join(folder, 'metadata/m0.avro'), 9, [{ location: file.path, file, statistics }])
+    const manifests = [`${folder}/metadata/m0.avro`]
+    const times = [1_700_000_000_000_000n, 1_700_000_000_000_000_000n]
+    const snapshots = times.map((time, at) => ({ 'snapshot-id': 8 + at, 'timestamp-ms': time, manifests }))
+    const metadata = bareV1(folder, { 'current-snapshot-id': 9, snapshots })
+    const location = await writeMetadata(folder, 'v1.metadata.json', metadata)
+    await lake.catalog.registerTable({ namespace: ['h'], name: 'odd' }, location)
+    expect(await lake.rows('SELECT lower_bounds::VARCHAR, upper_bounds::VARCHAR FROM h.odd.files')).toEqual([
+      ['{1=0x010000, 2=a}', '{1=0x}'],
+    ])
+    expect(await lake.rows('SELECT snapshot_id, year(committed_at) FROM h.odd.snapshots')).toEqual([
+      [8n, 55_840n],
+      [9n, null],
+    ])
+  })
+})
+
 describe('a table copied from an object store', () => {
   it.each([
     ['gs', 'gs'],

@@ -242,6 +242,29 @@ describe('CREATE OR REPLACE TABLE of a table that is there', () => {
     expect(await lake.rows("SELECT count(*) FROM r.named AT (VERSION => 'main')")).toEqual([[4n]])
   })
 
+  it('and is rolled back by another tool is not read, and not deleted from, by the columns of other types', async () => {
+    await lake.run(`CREATE TABLE r.back (n DOUBLE); INSERT INTO r.back VALUES (3), (5);
+      CREATE OR REPLACE TABLE r.back (n BIGINT)`)
+    const identifier = { namespace: ['r'], name: 'back' }
+    const [snapshotId = 0n] = await snapshots('back')
+    const ref = { snapshotId, type: 'branch' as const }
+    await lake.catalog.commitTable(
+      identifier,
+      await lake.catalog.loadTable(identifier),
+      [],
+      [{ action: 'set-snapshot-ref', refName: 'main', ref }],
+    )
+    // The bounds of 3.0 and 5.0, read as whole numbers, are all above 1000.
+    for (const sql of ['DELETE FROM r.back WHERE n > 1000', 'SELECT n FROM r.back', 'INSERT INTO r.back VALUES (1)']) {
+      await expect(lake.rows(sql)).rejects.toMatchObject({
+        code: 'iceberg/unsupported',
+        remedy: expect.stringContaining(`AT (VERSION => ${snapshotId})`),
+      })
+    }
+    await lake.run(`CREATE OR REPLACE TABLE r.back AS SELECT * FROM r.back AT (VERSION => ${snapshotId})`)
+    expect(await lake.rows('SELECT n FROM r.back ORDER BY n')).toEqual([[3], [5]])
+  })
+
   it('that fails leaves the table, and no file of the rows that it wrote', async () => {
     await lake.run(`CREATE TABLE r.whole AS ${ROWS}`)
     const [before, files] = [await load('whole'), await filesOf('whole')]

@@ -51,9 +51,10 @@ function listText(context: CommandContext, tables: readonly TableListing[]): str
   return smallTable(columns, rows, context.io.stdout.width, context.outStyle)
 }
 
-/** UTC, as every time that Icebox prints. */
+/** UTC, as every time that Icebox prints; the number where it is no moment. */
 export function isoMinute(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 16)}Z`
+  const date = new Date(ms)
+  return Number.isNaN(date.getTime()) ? `${ms} ms` : date.toISOString().replace(/:\d\d\.\d{3}Z$/, 'Z')
 }
 
 /** A namespace matches all in it; `*` stands for any text, `?` for one character; case does not matter. */

@@ -12,13 +12,15 @@ export function integerProperty(
   key: string,
   fallback: number,
   minimum = 0,
+  maximum = Number.MAX_SAFE_INTEGER,
 ): number {
   const text = properties[key]
   if (text === undefined) return fallback
   const value = Number(text)
-  if (text.trim() === '' || !Number.isSafeInteger(value) || value < minimum) {
+  if (text.trim() === '' || !Number.isSafeInteger(value) || value < minimum || value > maximum) {
+    const range = maximum === Number.MAX_SAFE_INTEGER ? `of at least ${minimum}` : `from ${minimum} to ${maximum}`
     throw new IceboxError('iceberg/invalid-metadata', {
-      message: `table property ${key} is '${text}', not a whole number of at least ${minimum}`,
+      message: `table property ${key} is '${text}', not a whole number ${range}`,
       remedy: `set ${key} to a whole number, or remove it`,
       context: { property: key, value: text },
     })

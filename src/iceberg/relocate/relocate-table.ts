@@ -4,11 +4,12 @@ import type { ObjectStore } from '../../storage/index.ts'
 import { encodeTableMetadata } from '../json/index.ts'
 import { readManifest, readSnapshotManifests, writeManifest, writeManifestList } from '../manifest/index.ts'
 import { metadataFolder, nextMetadataLocation } from '../metadata/index.ts'
-import { schemaOfSpec } from '../scan/index.ts'
+import { schemaOf, schemaOfSpec } from '../scan/index.ts'
 import { readDeletionVector, writeDeletionVectors } from '../puffin/index.ts'
 import type { DataFile, ManifestEntry, ManifestFile } from '../spec/manifest.ts'
 import type { Snapshot } from '../spec/snapshot.ts'
 import type { TableMetadata } from '../spec/table-metadata.ts'
+import type { Schema } from '../spec/types.ts'
 import type { LoadedTable } from '../table.ts'
 import { type MovedLocation, movedLocation } from './moved-location.ts'
 
@@ -94,7 +95,9 @@ class Relocation {
       ...(inline !== undefined && { manifests: inline.map((path) => movedLocation(path, this.moved)) }),
     })
     const manifests: ManifestFile[] = []
-    for (const manifest of found) manifests.push(await this.manifest(manifest))
+    // A table that was replaced had columns of other types.
+    const schema = schemaOf(this.metadata, snapshot)
+    for (const manifest of found) manifests.push(await this.manifest(manifest, schema))
     const newList = `${this.folder}/snap-${snapshot.snapshotId}-relocated-${randomUUID()}.avro`
     await writeManifestList(this.io, newList, {
       formatVersion: this.metadata.formatVersion,
@@ -109,7 +112,7 @@ class Relocation {
     return { ...rest, manifestList: newList }
   }
 
-  private async manifest(manifest: ManifestFile): Promise<ManifestFile> {
+  private async manifest(manifest: ManifestFile, ofSnapshot: Schema): Promise<ManifestFile> {
     const known = this.manifests.get(manifest.manifestPath)
     if (known !== undefined) return known
     const { metadata } = this
@@ -122,7 +125,7 @@ class Relocation {
         context: { manifest: oldPath, specId: manifest.partitionSpecId },
       })
     }
-    const schema = schemaOfSpec(metadata, spec.specId)
+    const schema = schemaOfSpec(metadata, spec.specId, ofSnapshot)
     const newPath = `${this.folder}/${randomUUID()}-relocated.avro`
     const entries = readManifest(this.io, { ...manifest, manifestPath: oldPath }, metadata.partitionSpecs, schema)
     const rewritten = await writeManifest(this.io, newPath, {

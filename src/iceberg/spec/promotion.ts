@@ -16,13 +16,15 @@ export function canWiden(from: PrimitiveType, to: PrimitiveType): boolean {
  * same type or was promoted, as evolution leaves it. A table that was replaced may use an id for a field of another type.
  */
 export function isEvolvedFrom(now: Schema, then: Schema): boolean {
-  return (
-    then.fields.some((field) => fieldById(now, field.id) !== undefined) &&
-    allFieldIds(then).every((id) => {
-      const [before, after] = [fieldById(then, id), fieldById(now, id)]
-      return before === undefined || after === undefined || isPromoted(before.type, after.type)
-    })
-  )
+  return then.fields.some((field) => fieldById(now, field.id) !== undefined) && isReadableAs(now, then)
+}
+
+/** Whether each field that both have is of the same type or was promoted. */
+export function isReadableAs(now: Schema, then: Schema): boolean {
+  return allFieldIds(then).every((id) => {
+    const [before, after] = [fieldById(then, id), fieldById(now, id)]
+    return before === undefined || after === undefined || isPromoted(before.type, after.type)
+  })
 }
 
 function isPromoted(from: Type, to: Type): boolean {

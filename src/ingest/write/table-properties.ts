@@ -1,6 +1,7 @@
 import { IceboxError } from '../../base/index.ts'
+import { integerProperty } from '../../iceberg/index.ts'
 
-/** What a table's properties say about its data files. */
+/** What a table's properties say about its data files. Each rejects `iceberg/invalid-metadata` for a number that is none. */
 type Properties = Readonly<Record<string, string>>
 
 /** COMPRESSION and COMPRESSION_LEVEL of COPY. Rejects `iceberg/unsupported` for a codec that it does not write. */
@@ -14,8 +15,7 @@ export function codecOf(properties: Properties): { codec: string; codecLevel?: n
     })
   }
   if (codec !== 'zstd') return { codec }
-  const level = properties['write.parquet.compression-level']
-  return { codec, codecLevel: level !== undefined && /^-?\d+$/.test(level) ? Number(level) : ZSTD_LEVEL }
+  return { codec, codecLevel: integerProperty(properties, 'write.parquet.compression-level', ZSTD_LEVEL, -131_072, 22) }
 }
 
 /** 7% less CPU for an import than zstd's own 3, at 1.6% more bytes; level 1 is 2% faster still at 10% more (0017). */
@@ -23,12 +23,10 @@ const ZSTD_LEVEL = 2
 
 /** Bytes at which a file is ended. */
 export function targetSize(properties: Properties, configured: number): number {
-  const text = properties['write.target-file-size-bytes']
-  return text !== undefined && /^[1-9]\d*$/.test(text) ? Number(text) : configured
+  return integerProperty(properties, 'write.target-file-size-bytes', configured, 1)
 }
 
 /** `write.parquet.row-group-limit` of DuckDB's own Iceberg writer is in rows; ours is a table property in rows too. */
 export function rowGroupLimit(properties: Properties): number {
-  const text = properties['write.parquet.row-group-limit']
-  return text !== undefined && /^[1-9]\d*$/.test(text) ? Math.max(2_048, Number(text)) : 122_880
+  return Math.max(2_048, integerProperty(properties, 'write.parquet.row-group-limit', 122_880, 1))
 }

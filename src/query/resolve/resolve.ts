@@ -16,6 +16,7 @@ import { type StatementText, statementError, unsupported } from '../text/stateme
 import { CatalogNames } from './names-in-catalog.ts'
 import { type FileReading, fileSettings } from './file-settings.ts'
 import { flooredMilliseconds } from './milliseconds.ts'
+import { refuseRolledBack } from './rolled-back.ts'
 import { findReferences, type TableReference, type TravelClause } from './references.ts'
 import type { Replacement } from './replace.ts'
 import type { ResolvedTable } from './resolved-table.ts'
@@ -254,6 +255,7 @@ class Resolver {
     const loaded = await this.load(identifier)
     const { metadata } = loaded
     const { travel } = reference
+    if (travel === undefined && system === undefined) refuseRolledBack(loaded, label)
     const pin = travel === undefined ? undefined : await this.#pin(loaded, travel, label)
     const snapshot = pin?.snapshot ?? (metadata.currentSnapshotId === undefined ? undefined : snapshotAt(metadata))
     const schema = pin?.usesSnapshotSchema === true ? schemaOf(metadata, snapshot) : schemaOf(metadata)

@@ -8,6 +8,7 @@ import type { StatementText } from '../text/statements.ts'
 import { refuseLostFields } from './lost-fields.ts'
 import { prepare, type QueryParts, type SessionState } from './query.ts'
 import { doneResult } from './results.ts'
+import { refuseRolledBack } from '../resolve/rolled-back.ts'
 import { needTable } from './table-names.ts'
 import { columnsOfValues, refuseLostFieldsOfValues, valuesTarget, writableValues } from './values-rows.ts'
 import { commitWritten, rowsText, targetOf, writableQuery, writeRows, writtenFigures } from './write.ts'
@@ -25,6 +26,7 @@ export async function runInsert(
   const identifier = await needTable(parts.catalog, insert.table, statement, state.defaultNamespace)
   // Loaded before the query's tables: what is committed is decided on this state or an older one, never a newer.
   const loaded = await parts.catalog.loadTable(identifier)
+  refuseRolledBack(loaded, tableText(identifier))
   const target = targetOf(loaded)
   const { values } = insert
   const table = tableText(identifier)

@@ -1,10 +1,9 @@
-import type { Json } from '../../base/index.ts'
+import { isIceboxError, type Json } from '../../base/index.ts'
 import {
   type DataFile,
   fieldById,
   formatLiteral,
   isPrimitive,
-  type Literal,
   type ManifestCache,
   type ManifestEntry,
   type ManifestFile,
@@ -12,6 +11,7 @@ import {
   decodeValue,
   partitionIdentity,
   partitionLabel,
+  type PrimitiveType,
   type Schema,
   schemaOfSpec,
   type TableMetadata,
@@ -301,16 +301,27 @@ function bounds(map: ReadonlyMap<number, Uint8Array> | undefined, schema: Schema
   for (const [id, bytes] of map) {
     const type = fieldById(schema, id)?.type
     if (type === undefined || !isPrimitive(type)) continue
-    const value: Literal = decodeValue(type, bytes)
-    shown.push([String(id), formatLiteral(type, value)])
+    shown.push([String(id), boundText(type, bytes)])
   }
   return Object.fromEntries(shown)
+}
+
+/** The value, or the bytes where they are none of the type: those of a damaged bound, which does not hide the file. */
+function boundText(type: PrimitiveType, bytes: Uint8Array): string {
+  try {
+    return formatLiteral(type, decodeValue(type, bytes))
+  } catch (error) {
+    if (!isIceboxError(error, 'iceberg/')) throw error
+    return `0x${Buffer.from(bytes).toString('hex')}`
+  }
 }
 
 function snapshotBefore(metadata: TableMetadata, timestampMs: bigint): bigint | null {
   return metadata.snapshotLog.findLast((entry) => entry.timestampMs <= timestampMs)?.snapshotId ?? null
 }
 
-function time(ms: bigint): string {
-  return new Date(Number(ms)).toISOString()
+/** As the engine reads it, which takes no sign; null for a moment beyond the year 275760 (a writer that took another unit). */
+function time(ms: bigint): string | null {
+  const date = new Date(Number(ms))
+  return Number.isNaN(date.getTime()) ? null : date.toISOString().replace('+', '')
 }

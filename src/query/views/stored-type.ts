@@ -27,6 +27,19 @@ export function storedConversion(type: PrimitiveType, stored: string): StoredCon
     case 'timestamp_ns':
       if (stored === 'TIMESTAMP WITH TIME ZONE') return (expression) => nanos(local(expression))
       return stored === 'TIMESTAMP' || stored === 'DATE' ? nanos : undefined
+    case 'int':
+    case 'long':
+      return /^(FLOAT|DOUBLE|DECIMAL)/.test(stored)
+        ? exact(type.kind === 'int' ? 'INTEGER' : 'BIGINT', stored)
+        : undefined
+    case 'float':
+      return /^(DOUBLE|DECIMAL)/.test(stored) ? exact('FLOAT', stored) : undefined
+    case 'decimal':
+      return /^(FLOAT|DOUBLE)/.test(stored) || Number(/^DECIMAL\(\d+,(\d+)\)/.exec(stored)?.[1]) > type.scale
+        ? exact(`DECIMAL(${type.precision},${type.scale})`, stored)
+        : undefined
+    case 'date':
+      return stored === 'TIMESTAMP' || stored === 'TIMESTAMP_NS' ? exact('DATE', stored) : undefined
     case 'double':
       return stored === 'FLOAT' ? (expression) => `CAST(${expression} AS DOUBLE)` : undefined
     case 'string':
@@ -57,6 +70,15 @@ function plain(expression: string): string {
 
 function nanos(expression: string): string {
   return `CAST(${expression} AS TIMESTAMP_NS)`
+}
+
+/** A cast that would round or cut, refused where it does: no promotion of the format, but of a table that was rolled back. */
+function exact(target: string, stored: string): StoredConversion {
+  return (expression, column, file) => {
+    const cast = `CAST(${expression} AS ${target})`
+    const fault = misfit(expression, column, file, `is no ${target}`)
+    return `CASE WHEN CAST(${cast} AS ${stored}) IS DISTINCT FROM ${expression} THEN ${fault} ELSE ${cast} END`
+  }
 }
 
 function wholeMicros(expression: string, convert: (text: string) => string, column: string, file: string): string {
