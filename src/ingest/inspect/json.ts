@@ -230,7 +230,9 @@ async function decideColumns(
     },
   })
   const seen = new Map(columns.map((column) => [column.name, column]))
-  const nested: JsonStruct = { kind: 'struct', fields: shape.fields.filter((field) => field.shape.kind !== 'leaf') }
+  const isNested = ({ name, shape: below }: JsonStruct['fields'][number]): boolean =>
+    below.kind !== 'leaf' && !scene.mapColumns.has(name.toLowerCase())
+  const nested: JsonStruct = { kind: 'struct', fields: shape.fields.filter(isNested) }
   const leaves = numberLeaves(nested)
   const looked = Math.min(sampled, Math.ceil(LOOKED_AT_BYTES / Math.max(1, averageBytes)))
   const rows = sampledRows({ ...description, hive: [], shape: nested }, looked)
