@@ -576,6 +576,27 @@ describe('a value that a declared type does not hold', () => {
     await expectNothingLeft()
   })
 
+  it('is told of what the engine does not read and does not place: text that is no UTF-8, a timestamp of no calendar', async () => {
+    const { makeData, Table, tableToIPC, TimestampMicrosecond, Vector } = await import('apache-arrow')
+    await using session = await kit.engine.session()
+    const text = await kit.file('text.parquet', '')
+    await session.run(`COPY (SELECT 'zzzz' AS v) TO '${text}' (COMPRESSION uncompressed)`)
+    const bytes = await readFile(text)
+    for (let at = bytes.indexOf('zzzz'); at >= 0; at = bytes.indexOf('zzzz', at)) bytes.fill(0xff, at, at + 4)
+    await writeFile(text, bytes)
+    const error = await failure(kit.import({ sources: [text] }))
+    expect(error).toMatchObject({ code: 'source/encoding', context: { file: text } })
+    expect(error.remedy).toContain('binary')
+    const data = BigInt64Array.of(-(2n ** 63n))
+    const moments = new Vector([makeData({ type: new TimestampMicrosecond(), length: 1, nullCount: 0, data })])
+    const path = await kit.file('moments.arrow', tableToIPC(new Table({ v: moments }), 'file'))
+    expect(await failure(kit.import({ sources: [path] }))).toMatchObject({
+      code: 'source/row',
+      context: { file: path },
+    })
+    await expectNothingLeft()
+  })
+
   it('is told of a double beyond float, and of one that a float rounds', async () => {
     await using session = await kit.engine.session()
     for (const [value, text] of [

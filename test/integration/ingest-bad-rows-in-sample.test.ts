@@ -111,3 +111,34 @@ it('dates that read two ways are still refused by a table of dates', async () =>
   const sources = [await kit.file('local.csv', 'd\n01/02/2023\n')]
   expect((await failure(kit.import({ sources, mode: 'append', onError: 'reject' }))).code).toBe('source/ambiguous')
 })
+
+it('a record that cannot be split is told with its line in the file, whatever line ends are inside of quotes above it', async () => {
+  await using kit = await openKit({ sampleRows: 2 })
+  const text = 'id,v\n1,"a\nb"\n\n2,"\n\n"\n3\n4,d\nx,"e\n"\n5,f,g\n'
+  const sources = [await kit.file('lines.csv', text)]
+  const error = await failure(kit.import({ sources }))
+  expect(error).toMatchObject({ code: 'source/row', context: { line: 8, raw: '3' } })
+  const outcome = await kit.import({ sources, onError: 'reject' })
+  expect([outcome.rows, outcome.rejectedRows]).toEqual([3, 3])
+  expect((await setAside(outcome)).map(([line]) => line)).toEqual([8, 12, 10])
+})
+
+it('a blank line is a row of one column, and moves no row that is set aside', async () => {
+  await using kit = await openKit({ sampleRows: 3 })
+  const sources = [await kit.file('one.csv', `\nv\n1\n\n${'2\n\n\n'.repeat(100)}x\n1,2\n\ny\n3\n\n`)]
+  const late = await kit.file('late.csv', `v\n1\n\n${'2\n\n\n'.repeat(100)}x\n`)
+  const error = await failure(kit.import({ sources: [late] }))
+  expect(error).toMatchObject({ code: 'source/row', context: { line: 304, value: 'x' } })
+  const outcome = await kit.import({ sources, onError: 'reject' })
+  expect(await setAside(outcome)).toEqual([
+    [306, '', ''],
+    [305, 'v', 'x'],
+    [308, 'v', 'y'],
+  ])
+  expect(outcome).toMatchObject({ rows: 305, rejectedRows: 3 })
+  expect(await kit.read('SELECT count(*)::INTEGER AS n, count(v)::INTEGER AS v FROM $T')).toEqual([{ n: 305, v: 102 }])
+  const schemaFile = await kit.file('schema.sql', 'v INT NOT NULL')
+  const required = { namespace: ['ns'], name: 'required' }
+  const strict = await kit.import({ table: required, sources, schemaFile, onError: 'reject' })
+  expect(strict).toMatchObject({ rows: 102, rejectedRows: 206 })
+})

@@ -7,7 +7,7 @@ import { faultOf, isAsSampled, isCounted } from '../../src/ingest/read/json-faul
 import { faultIn } from '../../src/ingest/read/json-lines.ts'
 import { FAULT_MARK } from '../../src/ingest/read/json-select.ts'
 import { quoteText } from '../../src/ingest/sql.ts'
-import { openKit } from './ingest-kit.ts'
+import { failure, openKit } from './ingest-kit.ts'
 import { type EngineBench, startEngine } from './support/engine.ts'
 
 const leaf: JsonShape = { kind: 'leaf', values: 'mixed' }
@@ -220,11 +220,22 @@ it.each([
   expect(await kit.read('SELECT a::INTEGER AS a FROM $T')).toEqual([{ a: null }, { a: 1 }, { a: null }])
 })
 
+it.each(['[1]', '{"a":1}', '{"b":{"k\\\\":[1]}}'])(
+  'a field whose name ends in a backslash is refused by name where it has parts, and read where it has none: %s',
+  async (value) => {
+    await using kit = await openKit()
+    const error = await failure(kit.import({ sources: [await kit.file('nested.ndjson', `{"k\\\\":${value}}\n`)] }))
+    expect(error).toMatchObject({ code: 'source/columns', context: { column: 'k\\' } })
+    await kit.import({ sources: [await kit.file('plain.ndjson', '{"k\\\\":1.10}\n')] })
+    expect(await kit.read('SELECT * FROM $T')).toEqual([{ 'k\\': 1.1 }])
+  },
+)
+
 it('objects none of which has a field are told from values that are no objects', async () => {
   await using kit = await openKit()
-  const failure = async (text: string) => expect(kit.import({ sources: [await kit.file('rows.ndjson', text)] })).rejects
-  await (await failure('{}\n{}\n')).toMatchObject({ code: 'source/empty', message: expect.stringContaining('fields') })
-  await (await failure('{"a":1}\n[]\n')).toMatchObject({ code: 'source/format' })
+  const failed = async (text: string) => expect(kit.import({ sources: [await kit.file('rows.ndjson', text)] })).rejects
+  await (await failed('{}\n{}\n')).toMatchObject({ code: 'source/empty', message: expect.stringContaining('fields') })
+  await (await failed('{"a":1}\n[]\n')).toMatchObject({ code: 'source/format' })
 })
 
 it.each(['null', '1', '"x"', '[]', '[{"id":1}]', 'NaN', ' true '])(

@@ -30,6 +30,12 @@ it('decimals have the digits of the file, also in objects and lists, with an exp
   ])
 })
 
+it('bytes of a number are those of the file, and a field without a name is a key of a map', async () => {
+  const text = '{"b":1.10,"l":[1.50,"x"],"m":{"":1,"a":2}}\n'
+  const schema = 'b BLOB, l BLOB[], m MAP(VARCHAR, BIGINT)'
+  expect(await imported(text, schema)).toEqual([{ b: '1.10', l: '[1.50, x]', m: "{''=1, a=2}" }])
+})
+
 it('a whole number written with a fraction of zeros is not the double next to it', async () => {
   const rows = await imported(
     '{"i":9007199254740993.0,"l":[9007199254740995.00]}\n{"i":1e2,"l":[1e1]}\n',

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { zstdFrame } from '../support/zstd-frame.ts'
 import { failure, openKit } from './ingest-kit.ts'
 
 it.each([
@@ -16,6 +17,13 @@ it.each([
     expect(error.remedy).not.toContain('--on-error')
   },
 )
+
+it('the head of a zstd file that is no text is told with its file', async () => {
+  await using kit = await openKit()
+  const path = await kit.file('latin.csv.zst', zstdFrame(Buffer.from('id,v\n1,a\n2,\xe9\n', 'latin1')))
+  const error = await failure(kit.import({ sources: [path] }))
+  expect(error).toMatchObject({ code: 'source/encoding', message: `${path}, line 3: the text is not UTF-8` })
+})
 
 it('a character beyond U+FFFF in UTF-16 is named with its line', async () => {
   await using kit = await openKit()

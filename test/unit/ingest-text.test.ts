@@ -149,12 +149,12 @@ describe('records', () => {
     return records.map((record) => ({ ...record, fields: fieldsOf(record.raw, dialect) }))
   }
 
-  it('quoted line ends stay in their record, and lines are counted through them', () => {
+  it('quoted line ends stay in their record, and lines are counted through them, records with blank lines', () => {
     expect(split(['a,b\n1,"x\ny"\n\n2,"q""q,"\r\n3,'])).toEqual([
-      { fields: ['a', 'b'], line: 1, raw: 'a,b' },
-      { fields: ['1', 'x\ny'], line: 2, raw: '1,"x\ny"' },
-      { fields: ['2', 'q"q,'], line: 5, raw: '2,"q""q,"' },
-      { fields: ['3', ''], line: 6, raw: '3,' },
+      { fields: ['a', 'b'], line: 1, number: 1, raw: 'a,b' },
+      { fields: ['1', 'x\ny'], line: 2, number: 2, raw: '1,"x\ny"' },
+      { fields: ['2', 'q"q,'], line: 5, number: 4, raw: '2,"q""q,"' },
+      { fields: ['3', ''], line: 6, number: 5, raw: '3,' },
     ])
   })
 
@@ -176,8 +176,8 @@ describe('records', () => {
     const splitter = new RecordSplitter({ quote: '"', escape: '"' }, 4)
     const chunks = ['1,"abc', 'def\n', 'x"\n2,', 'y\n']
     expect(chunks.flatMap((chunk) => [...splitter.push(chunk, false)])).toEqual([
-      { line: 1, raw: '1,"a' },
-      { line: 3, raw: '2,y' },
+      { line: 1, number: 1, raw: '1,"a' },
+      { line: 3, number: 2, raw: '2,y' },
     ])
   })
 

@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises'
 import { IceboxError, isIceboxError, makeFolders } from '../../base/index.ts'
 import type { EngineSession } from '../../engine/index.ts'
 import { badRows, type BadValue, BROKEN_ROW, FAULTY_ROW, SHOWN_LINE_CHARACTERS } from '../read/bad-values.ts'
-import { badValues } from '../read/csv-errors.ts'
+import { badValues, numberedRecords } from '../read/csv-errors.ts'
 import { csvSelect, onlyWhere } from '../read/csv-select.ts'
 import type { ColumnMapping, CsvDescription, JsonDescription, SourceDescription } from '../read/description.ts'
 import { faultOf, NO_OBJECT } from '../read/json-faults.ts'
@@ -114,20 +114,24 @@ async function* rejectedCsv(
       : await scene.session.all(
           `SELECT DISTINCT s.file_path AS file, r.line AS line, coalesce(r.column_name, '') AS name, r.error_message AS rule, left(r.csv_line, 10000) AS raw FROM icebox_rejects r JOIN icebox_reject_scans s USING (scan_id, file_id) ORDER BY file, line LIMIT ${MOST_REJECTS + 1}`,
         )
-  const skipped = new Map<string, Set<number>>()
+  const skipped = new Map<string, Map<number, (typeof unread)[number]>>()
   for (const row of unread) {
     const file = textOf(row['file'])
-    const line = Number(row['line'])
-    const known = skipped.get(file) ?? new Set<number>()
-    if (known.has(line)) continue
-    skipped.set(file, known.add(line))
-    yield {
-      file,
-      line,
-      column: textOf(row['name']),
-      value: '',
-      rule: textOf(row['rule']).split('\n')[0] ?? '',
-      raw: textOf(row['raw']),
+    const rows = skipped.get(file) ?? new Map<number, typeof row>()
+    const number = Number(row['line'])
+    skipped.set(file, rows.set(number, rows.get(number) ?? row))
+  }
+  for (const [file, rows] of skipped) {
+    await using numbered = numberedRecords(file, description, scene.signal)
+    for (const [number, row] of rows) {
+      yield {
+        file,
+        line: (await numbered.recordOf(number))?.line ?? number,
+        column: textOf(row['name']),
+        value: '',
+        rule: textOf(row['rule']).split('\n')[0] ?? '',
+        raw: textOf(row['raw']).replace(/^[\r\n]+/, ''),
+      }
     }
   }
   for (const group of description.groups) {
@@ -138,7 +142,7 @@ async function* rejectedCsv(
         mapping,
         scene,
         MOST_REJECTS + 1,
-        skipped.get(path) ?? new Set(),
+        new Set(skipped.get(path)?.keys()),
       )
     }
   }

@@ -196,17 +196,29 @@ async function headText(
 ): Promise<{ text: string; isWhole: boolean; isText: boolean }> {
   if (file.compression === 'zstd') {
     // Node 20 has no zstd: DuckDB reads the lines.
-    const lines = await scene.session.stream(
-      `SELECT left(line, ${bytes}) AS line FROM read_csv(${quoteText(file.path)}, compression = 'zstd', auto_detect = false, header = false, quote = '', escape = '', delim = '\x01', columns = {'line': 'VARCHAR'}, buffer_size = ${SAMPLE_BUFFER_BYTES}) LIMIT 500`,
-      { threads: 1, ...(scene.signal === undefined ? {} : { signal: scene.signal }) },
-    )
-    await using stream = lines
-    let text = ''
-    for await (const batch of stream) {
-      for (const line of batch.column(0)) if (text.length < bytes) text += `${textOf(line)}\n`
-      if (text.length >= bytes) break
+    try {
+      await using stream = await scene.session.stream(
+        `SELECT left(line, ${bytes}) AS line FROM read_csv(${quoteText(file.path)}, compression = 'zstd', auto_detect = false, header = false, quote = '', escape = '', delim = '\x01', columns = {'line': 'VARCHAR'}, buffer_size = ${SAMPLE_BUFFER_BYTES}) LIMIT 500`,
+        { threads: 1, ...(scene.signal === undefined ? {} : { signal: scene.signal }) },
+      )
+      let text = ''
+      for await (const batch of stream) {
+        for (const line of batch.column(0)) if (text.length < bytes) text += `${textOf(line)}\n`
+        if (text.length >= bytes) break
+      }
+      return { text, isWhole: true, isText: true }
+    } catch (error) {
+      const dialect = { delimiter: '\x01', quote: '', escape: '', hasHeader: false }
+      const group = { paths: [file.path], compression: file.compression, dialect, names: ['line'] }
+      const read: CsvDescription = {
+        format: 'csv',
+        groups: [group],
+        encoding: undefined,
+        nullText: undefined,
+        hive: [],
+      }
+      throw await explainCsvError(error, read, [], { session: scene.session })
     }
-    return { text, isWhole: true, isText: true }
   }
   const head = file.compression === 'gzip' ? await readGzipHead(file.path, bytes) : await readHead(file.path, bytes)
   const isWhole = head.length < bytes

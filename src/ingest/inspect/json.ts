@@ -89,7 +89,7 @@ async function inspectObjects(
     if (shape.fields.length === 0) throw emptySource(base.paths, 'holds objects without fields only')
     const where = base.paths.length === 1 ? firstPath : 'the files together'
     for (const { name, shape: below } of shape.fields)
-      if (!scene.mapColumns.has(name.toLowerCase())) checkShape(below, `'${name}' in ${where}`)
+      if (!scene.mapColumns.has(name.toLowerCase())) checkField(name, below, where)
     await checkFiles(shape, empty, scene)
     checkNames([...shape.fields.map((field) => field.name), ...hive.map((column) => column.name)], where)
     const description: JsonDescription = { ...base, shape }
@@ -143,6 +143,18 @@ function deepNote(shape: JsonShape): string | undefined {
   return undefined
 }
 
+function checkField(name: string, shape: JsonShape, where: string): void {
+  // A path of DuckDB 1.5.5 cannot name such a key, and only what has no parts is read without one.
+  if (name.endsWith('\\') && (shape.kind === 'list' || (shape.kind === 'struct' && shape.fields.length > 0))) {
+    throw new IceboxError('source/columns', {
+      message: `the field '${name}' in ${where} holds ${shape.kind === 'list' ? 'lists' : 'objects'}, and its name ends in a backslash: such fields cannot be read`,
+      remedy: 'rename the field in the file',
+      context: { column: name },
+    })
+  }
+  checkShape(shape, `'${name}' in ${where}`)
+}
+
 function checkShape(shape: JsonShape, where: string): void {
   if (shape.kind === 'list') checkShape(shape.element, where)
   if (shape.kind !== 'struct') return
@@ -150,7 +162,7 @@ function checkShape(shape: JsonShape, where: string): void {
     shape.fields.map((field) => field.name),
     where,
   )
-  for (const field of shape.fields) checkShape(field.shape, `'${field.name}' in ${where}`)
+  for (const field of shape.fields) checkField(field.name, field.shape, where)
 }
 
 /** Where two files spell a name in two ways, the error names both. */
@@ -230,7 +242,9 @@ async function decideColumns(
     },
   })
   const seen = new Map(columns.map((column) => [column.name, column]))
-  const nested: JsonStruct = { kind: 'struct', fields: shape.fields.filter((field) => field.shape.kind !== 'leaf') }
+  const isNested = ({ name, shape: below }: JsonStruct['fields'][number]): boolean =>
+    below.kind !== 'leaf' && !scene.mapColumns.has(name.toLowerCase())
+  const nested: JsonStruct = { kind: 'struct', fields: shape.fields.filter(isNested) }
   const leaves = numberLeaves(nested)
   const looked = Math.min(sampled, Math.ceil(LOOKED_AT_BYTES / Math.max(1, averageBytes)))
   const rows = sampledRows({ ...description, hive: [], shape: nested }, looked)

@@ -216,6 +216,16 @@ function widerType(a: string, b: string): string | undefined {
 /** What DuckDB said of a Parquet file: of `path` where it names none. */
 export function explainParquetError(error: unknown, path: string): unknown {
   if (!isIceboxError(error)) return error
+  const unread = UNREAD.find(({ said }) => OTHERS.includes(error.code) && said.test(error.message))
+  if (unread !== undefined) {
+    const file = /file "(.*?)"/.exec(error.message)?.[1] ?? path
+    return new IceboxError(unread.code, {
+      message: `${file}: ${error.message.split('\n')[0]}`,
+      remedy: unread.remedy,
+      context: { file },
+      cause: error,
+    })
+  }
   const isDamaged = error.code === 'storage/io' || error.code === 'storage/short-read'
   if (!(isDamaged && DAMAGED.test(error.message)) && !(OTHERS.includes(error.code) && CUT.test(error.message)))
     return error
@@ -231,4 +241,14 @@ export function explainParquetError(error: unknown, path: string): unknown {
 /** How the engine's errors of damaged files begin. */
 const DAMAGED = /^a (Parquet )?file is (damaged|cut short or damaged): /
 const OTHERS = ['sql/type', 'engine/failed', 'sql/unsupported', 'source/unreadable']
+/** What the engine (1.5.5) does not read of a file that is whole, and does not place. */
+const UNREAD = [
+  { said: /is not valid UTF8/, code: 'source/encoding', remedy: 'write the column as UTF-8, or as bytes (binary)' },
+  {
+    said: /Date out of range in timestamp|Could not convert Timestamp/,
+    code: 'source/row',
+    remedy: 'leave out dates and times past the years -290307 to 294246, or write them as numbers or text',
+  },
+  { said: /encoding is only supported for/, code: 'source/format', remedy: 'write the file with another encoding' },
+] as const
 const CUT = /unexpected end|cannot read|corrupt|not enough bytes|read past|decompress/i

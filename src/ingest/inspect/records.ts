@@ -15,6 +15,8 @@ export interface CsvDialect {
 export interface RecordText {
   /** Number of its first line, from 1. */
   readonly line: number
+  /** What the engine calls its line: it counts records and blank lines, not the line ends inside of quotes. */
+  readonly number: number
   readonly raw: string
 }
 
@@ -39,6 +41,7 @@ export class RecordSplitter {
   /** Escapes that stood at the end of the text before. */
   #escapes = 0
   #line = 1
+  #number = 0
 
   constructor(dialect: Pick<CsvDialect, 'quote' | 'escape'>, keptCharacters = Number.POSITIVE_INFINITY) {
     this.#dialect = dialect
@@ -99,11 +102,12 @@ export class RecordSplitter {
   *#end(): Generator<RecordText> {
     const raw = this.#raw.endsWith('\r') && this.#raw.length === this.#length ? this.#raw.slice(0, -1) : this.#raw
     const line = this.#line
+    const number = ++this.#number
     this.#line += this.#lineEnds
     this.#raw = ''
     this.#length = 0
     this.#lineEnds = 0
-    if (raw !== '') yield { line, raw }
+    if (raw !== '') yield { line, number, raw }
   }
 }
 

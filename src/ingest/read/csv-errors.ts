@@ -46,7 +46,7 @@ export async function explainCsvError(
   if (/not latin-1 encoded/i.test(text)) return notLatin(error, description, scene)
   if (/not utf-16 encoded/i.test(text)) return notWide(error, description, scene)
   if (/state machine reached an invalid state/i.test(text)) return mixedEnds(error, description, scene)
-  const direct = readError(text, error, description)
+  const direct = readError(text, error, description, await recordOf(text, description, scene.signal))
   if (direct !== undefined) return direct
   if (
     mapping.length > 0 &&
@@ -141,15 +141,72 @@ async function firstControlByte(
   return undefined
 }
 
+function numberIn(text: string): number {
+  return Number(/CSV Error on Line: (\d+)/.exec(text)?.[1] ?? Number.NaN)
+}
+
+function fileIn(text: string, { groups }: CsvDescription): string {
+  return /^ {2}file = (.+)$/m.exec(text)?.[1] ?? groups[0]?.paths[0] ?? ''
+}
+
+/** The record that an error of the reader is about. */
+async function recordOf(
+  text: string,
+  description: CsvDescription,
+  signal: AbortSignal | undefined,
+): Promise<RecordText | undefined> {
+  const number = numberIn(text)
+  if (Number.isNaN(number)) return undefined
+  await using numbered = numberedRecords(fileIn(text, description), description, signal)
+  return await numbered.recordOf(number)
+}
+
+export interface NumberedRecords extends AsyncDisposable {
+  /** The record with a number of the engine, asked for in order; undefined where it cannot be told. */
+  recordOf(number: number): Promise<RecordText | undefined>
+}
+
+/** The records of a file by the numbers that the engine gives them ({@link RecordText}). */
+export function numberedRecords(
+  path: string,
+  description: CsvDescription,
+  signal: AbortSignal | undefined,
+): NumberedRecords {
+  const group = description.groups.find(({ paths }) => paths.includes(path))
+  // Node 20 has no zstd.
+  const all =
+    group === undefined || group.compression === 'zstd' ? undefined : records(path, group, description, signal)
+  let last: RecordText | undefined
+  return {
+    recordOf: async (number) => {
+      if (all === undefined) return undefined
+      while ((last?.number ?? 0) < number) {
+        const next = await all.next()
+        if (next.done === true) return undefined
+        last = next.value
+      }
+      return last?.number === number ? last : undefined
+    },
+    [Symbol.asyncDispose]: async () => {
+      await all?.return(undefined)
+    },
+  }
+}
+
 /** Of the reader that looks for the bad value. */
 const BUFFER_BYTES = 4_000_000
 
 /** Errors that DuckDB's CSV reader places itself. */
-function readError(text: string, cause: IceboxError, description: CsvDescription): IceboxError | undefined {
-  const line = Number(/CSV Error on Line: (\d+)/.exec(text)?.[1] ?? Number.NaN)
-  const file = /^ {2}file = (.+)$/m.exec(text)?.[1] ?? description.groups[0]?.paths[0] ?? ''
+function readError(
+  text: string,
+  cause: IceboxError,
+  description: CsvDescription,
+  record: RecordText | undefined,
+): IceboxError | undefined {
+  const line = record?.line ?? numberIn(text)
+  const file = fileIn(text, description)
   const where = `${file}, line ${line}`
-  const raw = (/Original Line: ?(.*)/.exec(text)?.[1] ?? '').slice(0, 200)
+  const raw = (record?.raw.split('\n')[0] ?? /Original Line: ?(.*)/.exec(text)?.[1] ?? '').slice(0, 200)
   const context = Number.isNaN(line) ? { file } : { file, line, raw }
   if (/Maximum line size of (\d+)/i.test(text)) {
     const limit = Number(/Maximum line size of (\d+)/i.exec(text)?.[1])
@@ -223,8 +280,8 @@ async function firstBadValue(
 }
 
 /**
- * The rows of one file that a check refuses, in order, at most `limit`. `skippedLines` are lines that DuckDB set aside
- * and did not count as rows.
+ * The rows of one file that a check refuses, in order, at most `limit`. `skipped` are numbers of records that DuckDB set
+ * aside and did not count as rows.
  */
 export async function* badValues(
   description: CsvDescription,
@@ -232,7 +289,7 @@ export async function* badValues(
   mapping: readonly ColumnMapping[],
   scene: Scene,
   limit: number,
-  skippedLines: ReadonlySet<number>,
+  skipped: ReadonlySet<number>,
 ): AsyncGenerator<BadValue> {
   const path = group.paths[0] ?? ''
   const columns = mapping.filter(
@@ -241,7 +298,7 @@ export async function* badValues(
   const read = readCsv(description, group, {
     bufferBytes: BUFFER_BYTES,
     ...scene.read,
-    storesRejects: skippedLines.size > 0,
+    storesRejects: skipped.size > 0,
   })
   const verdict = verdictSql(columns, (column) =>
     isNullHere(description, group, column) ? 'NULL::VARCHAR' : quoteIdentifier(column.source),
@@ -261,15 +318,23 @@ export async function* badValues(
       return
     }
     let next = await bad.next()
-    let ordinal = group.dialect.hasHeader ? -1 : 0
+    const header = group.dialect.hasHeader ? (group.blankLines ?? 0) + 1 : 0
+    let [ordinal, line, passed] = [header === 0 ? 0 : -1, 0, 0]
     for await (const record of records(path, group, description, scene.signal)) {
       if (next.done === true) return
-      if (skippedLines.has(record.line)) continue
-      ordinal++
-      if (next.value.ordinal !== ordinal) continue
-      yield* described(next.value, record.line, record.raw)
-      next = await bad.next()
+      if (skipped.has(record.number)) {
+        passed++
+        continue
+      }
+      // Of one column a blank line is a row, though no record.
+      ordinal = group.names.length === 1 ? record.number - header - passed : ordinal + 1
+      line = record.line
+      for (; next.done !== true && next.value.ordinal <= ordinal; next = await bad.next()) {
+        const blanks = ordinal - next.value.ordinal
+        yield* described(next.value, line - blanks, blanks === 0 ? record.raw : '')
+      }
     }
+    for (; next.done !== true; next = await bad.next()) yield* described(next.value, ++line, '')
   } finally {
     await bad.return(undefined)
   }

@@ -131,12 +131,14 @@ function isText(shape: JsonShape): boolean {
 
 /** Numbers that a double may not hold. */
 const EXACT_NUMBERS: readonly Type['kind'][] = ['decimal', 'long', 'int']
+/** What is the text of a number itself. */
+const TEXTS: readonly Type['kind'][] = ['string', 'binary']
 
 /** Whether a value is of these types or has such below it: by default those where the text of a number counts. */
 function holdsNumberTexts(
   type: Type,
   shape: JsonShape,
-  kinds: readonly Type['kind'][] = ['string', ...EXACT_NUMBERS],
+  kinds: readonly Type['kind'][] = [...TEXTS, ...EXACT_NUMBERS],
 ): boolean {
   // What becomes a map comes as its text.
   if (isText(shape)) return kinds.includes(type.kind === 'map' ? 'string' : type.kind)
@@ -155,7 +157,7 @@ const MANY_DIGITS = '[.][0-9]{9}|[0-9]{8}[.]|[0-9]{16}[eE]|[eE]-[0-9]{3}'
 function doubtOf(type: Type, shape: JsonShape, value: string): string {
   if (isText(shape)) return `(${doubtOfText(type, value)} AND ${lineHolds(patternOf(type))})`
   if (shape.kind === 'list' && type.kind === 'list') {
-    const pattern = holdsNumberTexts(type.element, shape.element, ['string'])
+    const pattern = holdsNumberTexts(type.element, shape.element, TEXTS)
       ? `${MANY_DIGITS}|${UNQUOTED_REAL}`
       : MANY_DIGITS
     return `(${lineHolds(pattern)} AND ${doubtBelow(type, shape, value, 0)})`
@@ -249,7 +251,7 @@ export function unmarkedText(type: Type, value: string, tag = 'tag'): string {
 
 /** Checked casts take no exponents: they get what a double prints, as everywhere else, unless that would be less. */
 function asTypeTakes(type: Type, number: string): string {
-  if (type.kind === 'string') return number
+  if (TEXTS.includes(type.kind)) return number
   const printed = `json_extract_string(${number}, '$')`
   if (!EXACT_NUMBERS.includes(type.kind)) return printed
   return `CASE WHEN regexp_matches(${number}, ${quoteText(MANY_DIGITS)}) THEN ${number} ELSE ${printed} END`

@@ -52,7 +52,8 @@ function saidOf(error: IceboxError): Said | undefined {
   if (error.code !== 'sql/type') return undefined
   const [, column] = /when casting from source column (.*)$/m.exec(error.message) ?? []
   if (column === undefined) return undefined
-  const [, plain, quoted] = /with value (.+?) can't be cast|(?:value|string) ["'](.*?)["']/s.exec(error.message) ?? []
+  const [, plain, quoted] =
+    /value ([^"'\s]+) (?:can't be cast|to )|(?:value|string) ["'](.*?)["']/s.exec(error.message) ?? []
   return { column, value: plain ?? quoted ?? '' }
 }
 

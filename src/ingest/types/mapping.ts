@@ -147,7 +147,12 @@ function scalar(type: DuckDbType & { kind: 'scalar' }, scene: Conversion, notes:
       return { kind: 'timestamptz' }
     case 'TIMESTAMP_NS':
       if ((scene.formatVersion ?? 2) >= 3) return { kind: 'timestamp_ns' }
-      throw unsupported(type, scene, 'nanoseconds need format version 3', 'cast it to TIMESTAMP (microseconds)')
+      throw unsupported(
+        type,
+        scene,
+        'needs format version 3, having nanoseconds',
+        'cast it to TIMESTAMP (microseconds)',
+      )
     case 'UUID':
       return { kind: 'uuid' }
     case 'BLOB':
