@@ -195,6 +195,24 @@ describe('evolved schemas', () => {
     }
   })
 
+  it.each(['n', 'truncate(2, n)'])(
+    'partitions by %s are replaced and deleted after the column was widened',
+    async (term) => {
+      await lake.run(`CREATE OR REPLACE TABLE e.wide (n INTEGER, v VARCHAR) PARTITIONED BY (${term});
+      INSERT INTO e.wide VALUES (0, 'zero'), (2, 'two'), (4, 'four')`)
+      // What was read before is kept.
+      expect(await lake.rows('SELECT v FROM e.wide WHERE n = 2')).toEqual([['two']])
+      await lake.run(
+        "ALTER TABLE e.wide ALTER COLUMN n SET DATA TYPE BIGINT; INSERT OVERWRITE e.wide VALUES (2, 'TWO')",
+      )
+      await lake.run('DELETE FROM e.wide WHERE n = 0')
+      expect(await lake.rows('SELECT * FROM e.wide ORDER BY n')).toEqual([
+        [2n, 'TWO'],
+        [4n, 'four'],
+      ])
+    },
+  )
+
   it('a struct all of whose fields were replaced is there and empty, not an error and not null', async () => {
     await lake.run(`CREATE TABLE e.swapped (id BIGINT, s STRUCT(a INTEGER));
       INSERT INTO e.swapped VALUES (1, {'a': 1}), (2, NULL);

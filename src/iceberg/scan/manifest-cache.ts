@@ -2,8 +2,8 @@ import type { ManifestFile } from '../spec/manifest.ts'
 import type { PackedEntries } from './packed-entries.ts'
 
 /**
- * Parsed manifests and manifest lists by location, the least recently used dropped first. What they hold never changes, so
- * an entry is never stale. Bytes are an estimate of the heap that the parsed form takes.
+ * Parsed manifests and manifest lists by location (manifests by the types of their partition values too), the least recently
+ * used dropped first. What they hold never changes, so an entry is never stale. Bytes are an estimate of the heap that the parsed form takes.
  */
 export class ManifestCache {
   readonly #limit: () => number
@@ -31,8 +31,8 @@ export class ManifestCache {
   }
 
   /** The entries of a whole manifest. */
-  entries(manifestPath: string): PackedEntries | undefined {
-    const item = this.#touch(manifestPath)
+  entries(key: string): PackedEntries | undefined {
+    const item = this.#touch(key)
     return item?.kind === 'entries' ? item.entries : undefined
   }
 
@@ -41,8 +41,8 @@ export class ManifestCache {
     return item?.kind === 'manifests' ? item.manifests : undefined
   }
 
-  putEntries(manifestPath: string, entries: PackedEntries): void {
-    this.#put(manifestPath, { kind: 'entries', entries, bytes: entries.bytes })
+  putEntries(key: string, entries: PackedEntries): void {
+    this.#put(key, { kind: 'entries', entries, bytes: entries.bytes })
   }
 
   putManifests(manifestList: string, manifests: readonly ManifestFile[]): void {

@@ -6,6 +6,8 @@ import type { TableMetadata } from '../spec/table-metadata.ts'
 import type { ManifestCache } from './manifest-cache.ts'
 import { type EntryBlock, PackedEntries, PlainBlock } from './packed-entries.ts'
 import type { Schema } from '../spec/types.ts'
+import { partitionType } from '../spec/partition.ts'
+import { typeToString } from '../spec/type-text.ts'
 import { schemaOf } from './snapshot-at.ts'
 
 /** Where manifests of one table are read: from the cache, else from the store, counting what was read. */
@@ -55,7 +57,8 @@ export class ManifestSource {
    * leaves the rest unread.
    */
   async *blocks(manifest: ManifestFile): AsyncGenerator<EntryBlock, void> {
-    const known = this.#cache?.entries(manifest.manifestPath)
+    const key = this.#key(manifest)
+    const known = this.#cache?.entries(key)
     if (known !== undefined) {
       yield known
       return
@@ -70,7 +73,14 @@ export class ManifestSource {
       if (isKept) for (const entry of block) kept.push(entry)
       yield new PlainBlock(block)
     }
-    if (isKept) this.#cache?.putEntries(manifest.manifestPath, new PackedEntries(kept))
+    if (isKept) this.#cache?.putEntries(key, new PackedEntries(kept))
+  }
+
+  /** What its entries are kept under: columns that were widened since have partition values of another type. */
+  #key({ manifestPath, partitionSpecId }: ManifestFile): string {
+    const spec = this.#metadata.partitionSpecs.find(({ specId }) => specId === partitionSpecId)
+    const fields = spec === undefined ? [] : partitionType(spec, this.#schema)
+    return [manifestPath, ...fields.map(({ type }) => typeToString(type))].join(' ')
   }
 
   #options(): { signal?: AbortSignal } {
