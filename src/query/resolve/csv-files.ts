@@ -195,7 +195,7 @@ function call(tokens: Tokens, at: number, file: string, setting: string): CsvRea
   const behind = tokens.at(nextSignificant(tokens, at + 1))
   // What these make of a file is an error, and stays the same.
   if (token === undefined || isKeyword(before, 'SHOW', 'INTO') || isKeyword(behind, 'AT')) return []
-  const alias = isAlias(behind) ? '' : ` AS ${quoteName(nameOfFile(file))}`
+  const alias = isAlias(behind) || before?.text === ':' ? '' : ` AS ${quoteName(nameOfFile(file))}`
   const relation = `read_csv_auto(${quoteText(file)}, ${setting})${alias}`
   // These take a name or a query.
   const start = isKeyword(before, 'TABLE') ? (before?.start ?? token.start) : token.start

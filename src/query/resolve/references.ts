@@ -2,14 +2,7 @@ import type { StatementText } from '../text/statements.ts'
 import { statementError, unsupported } from '../text/statements.ts'
 import { type NameChain, nameChains } from '../text/names.ts'
 import { isKeyword, nameOf, stringValue, type Token, type Tokens } from '../text/tokenizer.ts'
-import {
-  closingBracket,
-  isAlias,
-  isTablePosition,
-  nextSignificant,
-  previousSignificant,
-  significantBetween,
-} from './position.ts'
+import { closingBracket, isAlias, isTablePosition, nextSignificant, significantBetween } from './position.ts'
 
 /** What a time travel clause asks for, as text still: `AT (VERSION => 'v1')`. */
 export interface TravelClause {
@@ -61,11 +54,34 @@ export function findReferences(statement: StatementText): References {
       continue
     }
     // A call is no table; its arguments are chains of their own.
-    if (tokens.at(next)?.text === '(') continue
-    const isTable = isTablePosition(tokens, beforePrefixAlias(tokens, chain.firstToken))
+    if (tokens.at(next)?.text === '(') {
+      if (isTablePosition(tokens, chain.firstToken)) refuseTextOfTables(statement, chain, next)
+      continue
+    }
+    const isTable = isTablePosition(tokens, chain.firstToken)
     tables.push({ chain, isTablePosition: isTable, travel: isTable ? travelClause(statement, next) : undefined })
   }
   return { tables, scans }
+}
+
+/** Functions that read what a text names. */
+const BY_TEXT = /^(query|query_table|json_execute_serialized_sql|pragma_(table_info|show|storage_info))$/i
+
+/** Tables in a text are not found here, and the engine would find what earlier statements read. */
+function refuseTextOfTables(statement: StatementText, { parts, start }: NameChain, open: number): void {
+  const { tokens } = statement
+  const name = parts.at(-1) ?? ''
+  if (!BY_TEXT.test(name)) {
+    if (!/^histogram(_values)?$/i.test(name)) return
+    const inside = significantBetween(tokens, open + 1, closingBracket(tokens, open))
+    const first = /^(:=|=>)$/.test(inside[1]?.text ?? '') ? inside.slice(2) : inside
+    const end = first.findIndex(({ text }) => text === ',')
+    const source = first.slice(0, end < 0 ? first.length : end)
+    // `histogram(s.t, c)` names its table as other queries do.
+    if (source.every((token) => token.text === '.' || nameOf(token)?.includes('.') === false)) return
+  }
+  const remedy = 'write the query, or the name of the table without quotes; DESCRIBE tells the columns of a table'
+  throw unsupported(statement, start, `${name}(…) of a table or query that is given as a text`, remedy)
 }
 
 /** `AT (VERSION => expression)` or `AT (TIMESTAMP => expression)` behind a table or its alias; the token `next` follows the table. */
@@ -108,12 +124,6 @@ function travelClause(statement: StatementText, next: number): TravelClause | un
     end: closeToken.end,
     isBehindAlias,
   }
-}
-
-/** Index of the alias in `a: t`; the token itself where there is none. */
-function beforePrefixAlias(tokens: Tokens, at: number): number {
-  const colon = previousSignificant(tokens, at)
-  return tokens.at(colon)?.text === ':' ? previousSignificant(tokens, colon) : at
 }
 
 /** Index of what follows `AS a` or `a (b, c)` at this token; the token itself where that is no alias. */
