@@ -237,6 +237,7 @@ describe('a CSV file read in SQL answers with small buffers what it answers with
       `SELECT * FROM '${cut}' LIMIT 1`,
       `SELECT * FROM t: '${cut}' LIMIT 1`,
       `SELECT count(*) FROM ${reader}('${lake.folder}/cut.${name}*')`,
+      `SELECT count(*) FROM "${reader}"('${cut}')`,
     ])
       await expect(lake.rows(sql)).rejects.toMatchObject({ code: 'source/truncated', context: { file: cut } })
     // It is whole again: what was found is of the file as it was.

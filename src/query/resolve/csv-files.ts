@@ -136,11 +136,12 @@ function findReads(statement: StatementText, bufferBytes: number, isTable: (at: 
   const isCte = cteScopes(tokens)
   return [...tokens.of('word', 'string', 'quoted')].flatMap((at): CsvRead[] => {
     const token = tokens.at(at)
-    if (token?.kind === 'word') {
-      const isJsonReader = JSON_READERS.includes(token.text.toLowerCase())
-      if (!isJsonReader && !READERS.includes(token.text.toLowerCase())) return []
-      return argument(tokens, at, setting).map((read) => (isJsonReader ? asJson(read) : read))
+    const name = nameOf(token)?.toLowerCase()
+    if (name !== undefined && tokens.at(nextSignificant(tokens, at + 1))?.text === '(') {
+      if (JSON_READERS.includes(name)) return argument(tokens, at, setting).map(asJson)
+      return READERS.includes(name) ? argument(tokens, at, setting) : []
     }
+    if (token?.kind === 'word') return []
     const file = stringValue(token) ?? nameOf(token)
     if (file === undefined || !isTablePosition(tokens, at) || isCte(file, at) || isTable(at)) return []
     if (isJson(file)) return call(tokens, at, file, setting).map(asJson)
@@ -156,7 +157,7 @@ function asJson({ files }: CsvRead): CsvRead {
 /** One argument more, behind the others. */
 function argument(tokens: Tokens, at: number, setting: string): CsvRead[] {
   const open = nextSignificant(tokens, at + 1)
-  const close = tokens.at(open)?.text === '(' ? closingBracket(tokens, open) : -1
+  const close = closingBracket(tokens, open)
   const end = tokens.at(close)?.start
   const inside = significantBetween(tokens, open + 1, close)
   const first = inside[0]
