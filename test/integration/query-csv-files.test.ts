@@ -196,6 +196,7 @@ describe('a CSV file read in SQL answers with small buffers what it answers with
     const count = (argument: string, given?: readonly string[]): Promise<unknown> =>
       lake.rows(`SELECT max(length(c)) FROM read_csv(${argument})`, given)
     expect(await count('$1', [file])).toEqual([[3_000_000n]])
+    expect(await lake.rows(`SELECT max(length(t.c)) FROM t: '${file}'`)).toEqual([[3_000_000n]])
     expect(await count(`['${file}']`)).toEqual([[3_000_000n]])
     expect(await count(`replace('${file}', '#', '')`)).toEqual([[3_000_000n]])
   })
@@ -220,7 +221,9 @@ describe('a CSV file read in SQL answers with small buffers what it answers with
       `SELECT * FROM '${cut}' LIMIT 1`,
       `SELECT * FROM 'file://${cut}' LIMIT 1`,
       `SELECT * FROM ${reader}('file:${cut}') LIMIT 1`,
+      `SELECT * FROM t: '${cut}' LIMIT 1`,
       `SELECT count(*) FROM ${reader}('${lake.folder}/cut.${name}*')`,
+      `SELECT count(*) FROM "${reader}"('${cut}')`,
     ])
       await expect(lake.rows(sql)).rejects.toMatchObject({ code: 'source/truncated', context: { file: cut } })
     // It is whole again: what was found is of the file as it was.

@@ -151,9 +151,9 @@ describe('errors of statements', () => {
     ['from s.orders at (version => null)', 'sql/syntax', 'line 1, column 30', 'the id of a snapshot'],
     ['from s.orders o at (timestamp => null)', 'sql/syntax', 'line 1, column 34', 'give a moment'],
     ["from s.orders at (timestamp => 'soon')", 'sql/syntax', 'line 1, column 32', 'give a moment'],
-    ["from s.orders, query('from s.orders')", 'sql/unsupported', 'line 1, column 16', 'the table itself'],
-    ["from query_table(['s.orders'])", 'sql/unsupported', 'line 1, column 6', 'the table itself'],
-    ["from s.orders, lateral main.query('select 1')", 'sql/unsupported', 'line 1, column 24', 'the table itself'],
+    ["from s.orders, query('from s.orders')", 'sql/unsupported', 'line 1, column 16', 'without quotes'],
+    ["from query_table(['s.orders'])", 'sql/unsupported', 'line 1, column 6', 'without quotes'],
+    ["from s.orders, lateral main.query('select 1')", 'sql/unsupported', 'line 1, column 24', 'without quotes'],
     ['create table s.twins (a int, A int)', 'sql/syntax', 'line 1, column 30', 'a name of its own'],
   ])('%s: the place and what to do are told', async (sql, code, place, remedy) => {
     const said = await failure(sql)

@@ -651,6 +651,48 @@ describe('system tables, EXPLAIN and settings', () => {
     expect(analyzed.at(-1)?.[1]).toMatch(/memory: peak .* of a budget of 1 GB/)
   })
 
+  it.each([
+    '(SHOW TABLES)',
+    '(SHOW ALL TABLES)',
+    '(SHOW TABLES FROM w)',
+    '(SHOW SCHEMAS)',
+    '(DESCRIBE)',
+    '(DESCRIBE tables)',
+  ])('%s is refused, of which the engine knows a part', async (list) => {
+    await expect(lake.rows(`SELECT count(*) FROM ${list}`)).rejects.toMatchObject({
+      code: 'sql/unsupported',
+      remedy: expect.stringContaining('information_schema.tables'),
+    })
+  })
+
+  it('DESCRIBE alone is refused, and of a table or a query within brackets it is not', async () => {
+    await expect(lake.rows('DESCRIBE')).rejects.toMatchObject({ code: 'sql/unsupported' })
+    await lake.run('CREATE TABLE w.told (a INTEGER)')
+    for (const told of ['w.told', 'SELECT a FROM w.told ORDER BY a DESC'])
+      expect(await lake.rows(`SELECT column_name FROM (DESCRIBE ${told})`)).toEqual([['a']])
+  })
+
+  it('tables and queries that are given as texts are refused, and not those of an earlier statement read', async () => {
+    await lake.run('CREATE TABLE w.texts AS SELECT 1 AS a; FROM w.texts; INSERT INTO w.texts VALUES (2); USE w')
+    for (const from of [
+      "query('FROM texts')",
+      "query_table('texts')",
+      `x: main.query_table("texts")`,
+      "json_execute_serialized_sql(json_serialize_sql('FROM texts'))",
+      "pragma_table_info('texts')",
+      "histogram('texts', a)",
+      'histogram_values(source := $$texts$$, col_name := a)',
+      'histogram("w.texts", a)',
+    ])
+      await expect(lake.rows(`SELECT * FROM ${from}`), from).rejects.toMatchObject({
+        code: 'sql/unsupported',
+        message: expect.stringContaining('given as a text'),
+      })
+    expect(await lake.rows('SELECT bin FROM histogram_values(w.texts, a) ORDER BY 1')).toEqual([[1], [2]])
+    expect(await lake.rows('WITH query(b) AS (FROM texts) SELECT b FROM query ORDER BY 1')).toEqual([[1], [2]])
+    expect(await lake.rows('SELECT query.b FROM texts query(b) ORDER BY 1')).toEqual([[1], [2]])
+  })
+
   it('settings of a connection hold for it alone, others are refused by name', async () => {
     const other = lake.runner.connect()
     await lake.run("SET TimeZone = 'Asia/Tokyo'; USE w")

@@ -54,10 +54,12 @@ export function findFileReads(statement: StatementText, isTable: (at: number) =>
   const isCte = cteScopes(tokens)
   return [...tokens.of('word', 'string', 'quoted')].flatMap((at): FileRead[] => {
     const token = tokens.at(at)
-    if (token?.kind === 'word') {
-      const reader = READERS.get(token.text.toLowerCase())
+    const name = nameOf(token)?.toLowerCase()
+    if (name !== undefined && tokens.at(nextSignificant(tokens, at + 1))?.text === '(') {
+      const reader = READERS.get(name)
       return reader === undefined ? [] : callAsWritten(tokens, at, reader)
     }
+    if (token?.kind === 'word') return []
     const file = stringValue(token) ?? nameOf(token)
     if (file === undefined || !isTablePosition(tokens, at) || isCte(file, at) || isTable(at)) return []
     if (isJson(file)) return callOfName(tokens, at, file, 'json')
@@ -68,7 +70,7 @@ export function findFileReads(statement: StatementText, isTable: (at: number) =>
 /** One argument more goes behind the others. */
 function callAsWritten(tokens: Tokens, at: number, reader: FileReader): FileRead[] {
   const open = nextSignificant(tokens, at + 1)
-  const close = tokens.at(open)?.text === '(' ? closingBracket(tokens, open) : -1
+  const close = closingBracket(tokens, open)
   const end = tokens.at(close)?.start
   const inside = significantBetween(tokens, open + 1, close)
   const first = inside[0]
@@ -90,7 +92,7 @@ function callOfName(tokens: Tokens, at: number, file: string, reader: 'csv' | 'j
   const behind = tokens.at(nextSignificant(tokens, at + 1))
   // What these make of a file is an error, and stays the same.
   if (token === undefined || isKeyword(before, 'SHOW', 'INTO') || isKeyword(behind, 'AT')) return []
-  const alias = isAlias(behind) ? '' : ` AS ${quoteName(nameOfFile(file))}`
+  const alias = isAlias(behind) || before?.text === ':' ? '' : ` AS ${quoteName(nameOfFile(file))}`
   // These take a name or a query.
   const start = isKeyword(before, 'TABLE') ? (before?.start ?? token.start) : token.start
   const isQuery = isKeyword(before, 'TABLE', 'SUMMARIZE', 'DESCRIBE', 'DESC')

@@ -38,7 +38,7 @@ const FROM_TAKING_CALLS = ['EXTRACT', 'TRIM', 'SUBSTRING', 'OVERLAY', 'POSITION'
  * Only there is text replaced (time travel, `t.snapshots`); everywhere else a name may be a column.
  */
 export function isTablePosition(tokens: Tokens, index: number): boolean {
-  const before = previousSignificant(tokens, index)
+  const before = previousSignificant(tokens, beforePrefixAlias(tokens, index))
   const token = tokens.at(before)
   if (token === undefined) return false
   if (isKeyword(token, ...BEFORE_TABLE)) return true
@@ -49,6 +49,12 @@ export function isTablePosition(tokens: Tokens, index: number): boolean {
     return isKeyword(clause, 'FROM', 'JOIN')
   }
   return false
+}
+
+/** Index of the alias in `a: t`; the token itself where there is none. */
+function beforePrefixAlias(tokens: Tokens, at: number): number {
+  const colon = previousSignificant(tokens, at)
+  return tokens.at(colon)?.text === ':' ? previousSignificant(tokens, colon) : at
 }
 
 /** Words that may follow a table and are no alias of it. */

@@ -49,23 +49,6 @@ export interface References {
   readonly scans: readonly ScanCall[]
 }
 
-/** Functions of tables that take SQL or names as text, of which nothing is known here. */
-const HIDING = ['query', 'query_table']
-
-function refuseHidden(statement: StatementText, { parts, firstToken, start }: NameChain): void {
-  const { tokens } = statement
-  const name = parts.at(-1)?.toLowerCase() ?? ''
-  const before = tokens.at(previousSignificant(tokens, firstToken))
-  if (!HIDING.includes(name) || isKeyword(before, 'INTO')) return
-  if (!isKeyword(before, 'LATERAL') && !isTablePosition(tokens, firstToken)) return
-  throw unsupported(
-    statement,
-    start,
-    `${name}() takes as text what tables and files it reads`,
-    'write the query or the table itself',
-  )
-}
-
 /** Everything in a statement that may name a table: a superset, which the catalog thins out. */
 export function findReferences(statement: StatementText): References {
   const { tokens } = statement
@@ -79,13 +62,34 @@ export function findReferences(statement: StatementText): References {
     }
     // A call is no table; its arguments are chains of their own.
     if (tokens.at(next)?.text === '(') {
-      refuseHidden(statement, chain)
+      const isLateral = isKeyword(tokens.at(previousSignificant(tokens, chain.firstToken)), 'LATERAL')
+      if (isLateral || isTablePosition(tokens, chain.firstToken)) refuseTextOfTables(statement, chain, next)
       continue
     }
-    const isTable = isTablePosition(tokens, beforePrefixAlias(tokens, chain.firstToken))
+    const isTable = isTablePosition(tokens, chain.firstToken)
     tables.push({ chain, isTablePosition: isTable, travel: isTable ? travelClause(statement, next) : undefined })
   }
   return { tables, scans }
+}
+
+/** Functions that read what a text names. */
+const BY_TEXT = /^(query|query_table|json_execute_serialized_sql|pragma_(table_info|show|storage_info))$/i
+
+/** Tables in a text are not found here, and the engine would find what earlier statements read. */
+function refuseTextOfTables(statement: StatementText, { parts, start }: NameChain, open: number): void {
+  const { tokens } = statement
+  const name = parts.at(-1) ?? ''
+  if (!BY_TEXT.test(name)) {
+    if (!/^histogram(_values)?$/i.test(name)) return
+    const inside = significantBetween(tokens, open + 1, closingBracket(tokens, open))
+    const first = /^(:=|=>)$/.test(inside[1]?.text ?? '') ? inside.slice(2) : inside
+    const end = first.findIndex(({ text }) => text === ',')
+    const source = first.slice(0, end < 0 ? first.length : end)
+    // `histogram(s.t, c)` names its table as other queries do.
+    if (source.every((token) => token.text === '.' || nameOf(token)?.includes('.') === false)) return
+  }
+  const remedy = 'write the query, or the name of the table without quotes; DESCRIBE tells the columns of a table'
+  throw unsupported(statement, start, `${name}(…) of a table or query that is given as a text`, remedy)
 }
 
 /** `AT (VERSION => expression)` or `AT (TIMESTAMP => expression)` behind a table or its alias; the token `next` follows the table. */
@@ -128,12 +132,6 @@ function travelClause(statement: StatementText, next: number): TravelClause | un
     end: closeToken.end,
     isBehindAlias,
   }
-}
-
-/** Index of the alias in `a: t`; the token itself where there is none. */
-function beforePrefixAlias(tokens: Tokens, at: number): number {
-  const colon = previousSignificant(tokens, at)
-  return tokens.at(colon)?.text === ':' ? previousSignificant(tokens, colon) : at
 }
 
 /** Index of what follows `AS a` or `a (b, c)` at this token; the token itself where that is no alias. */

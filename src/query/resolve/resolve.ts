@@ -17,6 +17,7 @@ import { CatalogNames } from './names-in-catalog.ts'
 import { type FileReading, fileSettings } from './file-settings.ts'
 import { flooredMilliseconds } from './milliseconds.ts'
 import { refuseRolledBack } from './rolled-back.ts'
+import { refuseEngineLists } from './engine-lists.ts'
 import { findReferences, type TableReference, type TravelClause } from './references.ts'
 import type { Replacement } from './replace.ts'
 import type { ResolvedTable } from './resolved-table.ts'
@@ -62,6 +63,7 @@ const TRAVEL_VALUES = {
 
 /** Finds the tables of a statement and what of its text must be replaced. Rejects `sql/unknown-table`, `iceberg/*`. */
 export async function resolveTables(statement: StatementText, context: ResolveContext): Promise<Resolution> {
+  refuseEngineLists(statement)
   const { tables: references, scans } = findReferences(statement)
   const names = new CatalogNames(context.catalog)
   const resolver = new Resolver(statement, context)
