@@ -99,7 +99,7 @@ export {
   type FreshSchema,
   highestFieldId,
 } from './spec/schema.ts'
-export { isEvolvedFrom, isReadableAs } from './spec/promotion.ts'
+export { isEvolvedFrom } from './spec/promotion.ts'
 export type { MetadataLogEntry, Snapshot, SnapshotLogEntry, SnapshotOperation, SnapshotRef } from './spec/snapshot.ts'
 export { isUnsorted, UNSORTED } from './spec/sort-order.ts'
 export type { TableMetadata } from './spec/table-metadata.ts'
@@ -171,6 +171,7 @@ export {
   type PredicateLeaf,
   type ScanReport,
   schemaOf,
+  refuseRolledBack,
   schemaOfSpec,
   snapshotAt,
   type SnapshotSelector,

@@ -1,5 +1,5 @@
 import type { TableUpdate } from '../metadata/index.ts'
-import { currentSnapshot, isSpent, ManifestSource } from '../scan/index.ts'
+import { currentSnapshot, isSpent, ManifestSource, refuseRolledBack } from '../scan/index.ts'
 import type { DataFile, ManifestEntry, ManifestFile } from '../spec/manifest.ts'
 import type { Snapshot, SnapshotOperation } from '../spec/snapshot.ts'
 import type { ActionResult, Attempt } from './action.ts'
@@ -42,6 +42,7 @@ type Part =
 export async function produceSnapshot(attempt: Attempt, change: SnapshotChange): Promise<ActionResult> {
   const { metadata } = attempt
   const parent = change.beginsAnew === true ? undefined : currentSnapshot(metadata)
+  if (parent !== undefined) refuseRolledBack(metadata, `the table at ${metadata.location}`)
   const source = new ManifestSource({ metadata, io: attempt.io, cache: attempt.cache, signal: attempt.signal })
   const writes = new ManifestWrites(attempt, newSnapshotId(metadata))
   const counters = new SummaryBuilder(metadata.partitionSpecs)

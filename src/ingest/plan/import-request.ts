@@ -1,6 +1,6 @@
 import { halfPairAt, IceboxError } from '../../base/index.ts'
 import type { Catalog, TableIdentifier } from '../../catalog/index.ts'
-import { isUnpartitioned, type LoadedTable } from '../../iceberg/index.ts'
+import { isUnpartitioned, type LoadedTable, refuseRolledBack } from '../../iceberg/index.ts'
 import type { CsvOptions } from '../inspect/csv.ts'
 import { noRejects } from '../read/no-rejects.ts'
 import type { SourceFormat } from '../source/format.ts'
@@ -101,6 +101,7 @@ export async function existingTable(catalog: Catalog, request: ImportRequest): P
       context: { table: request.tableName },
     })
   }
+  refuseRolledBack(loaded.metadata, request.tableName)
   return loaded
 }
 

@@ -1,7 +1,13 @@
 import { isAbsolute, resolve } from 'node:path'
 import { isIceboxError } from '../../base/index.ts'
 import type { EngineSession } from '../../engine/index.ts'
-import { readTableMetadata, schemaOf, snapshotAt, type SnapshotSelector } from '../../iceberg/index.ts'
+import {
+  readTableMetadata,
+  refuseRolledBack,
+  schemaOf,
+  snapshotAt,
+  type SnapshotSelector,
+} from '../../iceberg/index.ts'
 import { fileUri, type ObjectStore } from '../../storage/index.ts'
 import { metadataFileOf } from '../../catalog/index.ts'
 import type { StatementText } from '../text/statements.ts'
@@ -46,11 +52,13 @@ export async function readForeignTable(
   const metadata = await readTableMetadata(io, metadataLocation)
   const selector = selectorOf(values)
   const pinned = selector === undefined ? undefined : snapshotAt(metadata, selector)
+  const label = `iceberg_scan('${scan.path}')`
+  if (pinned === undefined) refuseRolledBack(metadata, label)
   const moved = values.get('allow_moved_paths') === 'true'
   const folder = metadataLocation.replace(/\/metadata\/[^/]*$/, '')
   const relocation = moved ? relocated(io, metadata.location, folder) : { io, locate: (uri: string) => uri }
   return {
-    label: `iceberg_scan('${scan.path}')`,
+    label,
     identifier: undefined,
     loaded: { metadata, metadataLocation },
     snapshot: pinned ?? (metadata.currentSnapshotId === undefined ? undefined : snapshotAt(metadata)),

@@ -4,6 +4,7 @@ import type { EngineSession } from '../../engine/index.ts'
 import {
   isEvolvedFrom,
   type LoadedTable,
+  refuseRolledBack,
   type Snapshot,
   type SnapshotSelector,
   schemaOf,
@@ -16,7 +17,6 @@ import { type StatementText, statementError, unsupported } from '../text/stateme
 import { CatalogNames } from './names-in-catalog.ts'
 import { type FileReading, fileSettings } from './file-settings.ts'
 import { flooredMilliseconds } from './milliseconds.ts'
-import { refuseRolledBack } from './rolled-back.ts'
 import { refuseEngineLists } from './engine-lists.ts'
 import { findReferences, type TableReference, type TravelClause } from './references.ts'
 import type { Replacement } from './replace.ts'
@@ -257,7 +257,7 @@ class Resolver {
     const loaded = await this.load(identifier)
     const { metadata } = loaded
     const { travel } = reference
-    if (travel === undefined && system === undefined) refuseRolledBack(loaded, label)
+    if (travel === undefined && system === undefined) refuseRolledBack(metadata, label)
     const pin = travel === undefined ? undefined : await this.#pin(loaded, travel, label)
     const snapshot = pin?.snapshot ?? (metadata.currentSnapshotId === undefined ? undefined : snapshotAt(metadata))
     const schema = pin?.usesSnapshotSchema === true ? schemaOf(metadata, snapshot) : schemaOf(metadata)

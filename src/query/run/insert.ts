@@ -1,6 +1,6 @@
 import { IceboxError, sqlName } from '../../base/index.ts'
 import { tableText } from '../../catalog/index.ts'
-import { isUnpartitioned, type NestedField, type Schema } from '../../iceberg/index.ts'
+import { isUnpartitioned, type NestedField, refuseRolledBack, type Schema } from '../../iceberg/index.ts'
 import type { DescribedColumn } from '../../ingest/index.ts'
 import type { Insert } from '../parse/ast.ts'
 import type { Meter, QueryServices, StatementOptions, StatementResult } from '../port.ts'
@@ -8,7 +8,6 @@ import type { StatementText } from '../text/statements.ts'
 import { refuseLostFields } from './lost-fields.ts'
 import { prepare, type QueryParts, type SessionState } from './query.ts'
 import { doneResult } from './results.ts'
-import { refuseRolledBack } from '../resolve/rolled-back.ts'
 import { needTable } from './table-names.ts'
 import { columnsOfValues, refuseLostFieldsOfValues, valuesTarget, writableValues } from './values-rows.ts'
 import { commitWritten, rowsText, targetOf, writableQuery, writeRows, writtenFigures } from './write.ts'
@@ -26,7 +25,7 @@ export async function runInsert(
   const identifier = await needTable(parts.catalog, insert.table, statement, state.defaultNamespace)
   // Loaded before the query's tables: what is committed is decided on this state or an older one, never a newer.
   const loaded = await parts.catalog.loadTable(identifier)
-  refuseRolledBack(loaded, tableText(identifier))
+  refuseRolledBack(loaded.metadata, tableText(identifier))
   const target = targetOf(loaded)
   const { values } = insert
   const table = tableText(identifier)
