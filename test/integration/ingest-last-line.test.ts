@@ -35,7 +35,7 @@ it.each([
   ['lines of JSON into partitions', 'parts.ndjson', ndjson, { partitionBy: 'p' }],
   ['lines of JSON whose bad ones are set aside', 'rejects.ndjson', ndjson, { onError: 'reject' as const }],
   ['packed lines of JSON', 'packed.ndjson.gz', gzipSync(ndjson), {}],
-])('a long last line without an end is imported: %s', async (_what, name, content, how) => {
+])('a long last line without an end is imported (N16): %s', async (_what, name, content, how) => {
   const kit = name.includes('ndjson') ? roomy : small
   const rows = name.startsWith('one') ? 1 : few.length + 1
   const table = name.replaceAll('.', '_')
