@@ -23,6 +23,19 @@ const few = Array.from({ length: 20_000 }, (_, at) => at)
 const csv = `id,p,v\n${few.map((id) => `${id},${id % 3},short\n`).join('')}7,1,${long}`
 const ndjson = `${few.map((id) => `{"id":${id},"p":${id % 3},"v":"short"}\n`).join('')}{"id":7,"p":1,"v":"${longJson}"}`
 
+/** A zstd frame of blocks that are not compressed (RFC 8878, section 3.1.1). */
+function zstd(text: string): Buffer {
+  const bytes = Buffer.from(text)
+  const parts = [Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, 0x70])]
+  for (let at = 0; at < bytes.length; at += 131_072) {
+    const block = bytes.subarray(at, at + 131_072)
+    const head = Buffer.alloc(3)
+    head.writeUIntLE((block.length << 3) | (at + block.length === bytes.length ? 1 : 0), 0, 3)
+    parts.push(head, block)
+  }
+  return Buffer.concat(parts)
+}
+
 it.each([
   ['CSV', 'a.csv', csv, {}],
   ['CSV of one row', 'one.csv', `id,p,v\n7,1,${long}`, {}],
@@ -30,6 +43,8 @@ it.each([
   ['CSV whose bad rows are set aside', 'rejects.csv', csv, { onError: 'reject' as const }],
   ['CSV in its order', 'order.csv', csv, { preserveOrder: true }],
   ['packed CSV', 'packed.csv.gz', gzipSync(csv), {}],
+  ['CSV in zstd', 'packed.csv.zst', zstd(csv), {}],
+  ['lines of JSON in zstd', 'packed.ndjson.zst', zstd(ndjson), {}],
   ['lines of JSON', 'a.ndjson', ndjson, {}],
   ['one line of JSON', 'one.ndjson', `{"id":7,"p":1,"v":"${longJson}"}`, {}],
   ['lines of JSON into partitions', 'parts.ndjson', ndjson, { partitionBy: 'p' }],

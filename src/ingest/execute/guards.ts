@@ -3,6 +3,7 @@ import type { ImportPlan } from '../plan/import-plan.ts'
 import type { SourceDescription } from '../read/description.ts'
 import { isWide } from '../read/line-sizes.ts'
 import { mayHaveLongLines, scanText } from '../source/text-scan.ts'
+import { longestZstdLine } from '../source/zstd.ts'
 
 const SMALL_BYTES = 256_000_000
 
@@ -26,10 +27,9 @@ export function startGuard(plan: ImportPlan, maxLineSizeBytes: number, signal: A
   const isText = source.format === 'csv' || source.format === 'ndjson' || source.format === 'json'
   // A pipe looks at its bytes as they come, and so does who makes lines of documents.
   const isLooked = plan.details.spooled?.pipe !== undefined || plan.details.documents !== undefined
-  const files =
-    isText && !isFullOfNul(source) && !isLooked
-      ? plan.files.filter((file) => file.sizeBytes > 0 && file.compression !== 'zstd')
-      : []
+  const all = isText && !isFullOfNul(source) && !isLooked ? plan.files.filter((file) => file.sizeBytes > 0) : []
+  const files = all.filter((file) => file.compression !== 'zstd')
+  const packed = all.filter((file) => file.compression === 'zstd')
   const limits = { maxLineSizeBytes }
   const look = async (some: typeof files): Promise<number> => {
     let longest = 0
@@ -45,6 +45,7 @@ export function startGuard(plan: ImportPlan, maxLineSizeBytes: number, signal: A
   const bytes = files.reduce((sum, file) => sum + file.sizeBytes, 0)
   const beside = async (): Promise<number> => {
     let longest = 0
+    for (const file of packed) longest = Math.max(longest, await longestZstdLine(file.path, signal))
     for (const file of files) {
       // A line that is too long for the reader may be dropped by it without a word.
       if (!isLater(file) || (await mayHaveLongLines(file.path, signal))) longest = Math.max(longest, await look([file]))

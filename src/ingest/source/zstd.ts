@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises'
-import { IceboxError } from '../../base/index.ts'
-import { readError } from './bytes.ts'
+import { IceboxError, isIceboxError } from '../../base/index.ts'
+import { readChunks, readError } from './bytes.ts'
 
 const MAGIC = 0xfd2fb528
 
@@ -59,4 +59,28 @@ function truncated(path: string, at: number): IceboxError {
     remedy: 'get the file again: it was not transferred whole',
     context: { file: path, byte: at },
   })
+}
+
+const NEW_LINE = 10
+
+/**
+ * Bytes of the longest line of a zstd file, as far as one reaches from a block (128 KiB) into the next; 0 where it cannot be
+ * unpacked here. A block at a time is in memory, and the window.
+ */
+export async function longestZstdLine(path: string, signal?: AbortSignal): Promise<number> {
+  const { Decompress } = await import('fzstd')
+  let [longest, open] = [0, 0]
+  const unpacked = new Decompress((piece) => {
+    const first = piece.indexOf(NEW_LINE)
+    longest = Math.max(longest, open + (first < 0 ? piece.length : first))
+    open = first < 0 ? open + piece.length : piece.length - piece.lastIndexOf(NEW_LINE) - 1
+  })
+  try {
+    // The chunk's buffer is used again, and the rest of a block is kept.
+    for await (const chunk of readChunks(path, 'none', signal)) unpacked.push(Uint8Array.from(chunk))
+    return longest
+  } catch (error) {
+    if (isIceboxError(error)) throw error
+    return 0
+  }
 }
