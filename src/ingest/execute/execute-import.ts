@@ -15,7 +15,7 @@ import { READ_AS_TEXT } from '../read/csv-select.ts'
 import { isUnknownField } from '../read/json-faults.ts'
 import { faultIn } from '../read/json-lines.ts'
 import { fromStart, ofStandardInput } from '../source/pipe-errors.ts'
-import { DEFAULT_MAX_LINE_BYTES, isWide, refuseLongLines, withLineSizes } from '../read/line-sizes.ts'
+import { allowedBytes, isWide, refuseLongLines, withLineSizes } from '../read/line-sizes.ts'
 import { ARROW_TABLE, type SelectOptions, sourceSelect } from '../read/source-select.ts'
 import { quoteIdentifier } from '../sql.ts'
 import { emptySource } from '../inspect/csv.ts'
@@ -218,7 +218,7 @@ async function write(
     }
     const result = await withLineSizes(lines, async (maxLineSizeBytes) => {
       const copied = await attempt(maxLineSizeBytes)
-      const allowed = maxLineSizeBytes ?? lines.firstBytes ?? DEFAULT_MAX_LINE_BYTES
+      const allowed = allowedBytes(lines, maxLineSizeBytes)
       // Of a compressed file nobody knows before how long the last line is. What else is wrong with it is told below.
       if (!lines.hasLines || (await guard.done.catch(() => 0)) <= allowed) return copied
       await copied.discard()

@@ -27,28 +27,18 @@ export function startGuard(plan: ImportPlan, maxLineSizeBytes: number, signal: A
   const isText = source.format === 'csv' || source.format === 'ndjson' || source.format === 'json'
   // A pipe looks at its bytes as they come, and so does who makes lines of documents.
   const isLooked = plan.details.spooled?.pipe !== undefined || plan.details.documents !== undefined
-  const all = isText && !isFullOfNul(source) && !isLooked ? plan.files.filter((file) => file.sizeBytes > 0) : []
-  const files = all.filter((file) => file.compression !== 'zstd')
-  const packed = all.filter((file) => file.compression === 'zstd')
+  const files = isText && !isFullOfNul(source) && !isLooked ? plan.files.filter((file) => file.sizeBytes > 0) : []
   const limits = { maxLineSizeBytes }
-  const look = async (some: typeof files): Promise<number> => {
-    let longest = 0
-    for (const file of some)
-      longest = Math.max(
-        longest,
-        await scanText(file.path, file.compression === 'gzip' ? 'gzip' : 'none', limits, signal),
-      )
-    return longest
-  }
+  const look = ({ path, compression }: (typeof files)[number]): Promise<number> =>
+    compression === 'zstd' ? longestZstdLine(path, signal) : scanText(path, compression, limits, signal)
   const isLazy = refusesNul(plan)
   const isLater = (file: (typeof files)[number]) => isLazy && file.compression === 'none'
-  const bytes = files.reduce((sum, file) => sum + file.sizeBytes, 0)
+  const bytes = files.reduce((sum, file) => sum + (file.compression === 'zstd' ? 0 : file.sizeBytes), 0)
   const beside = async (): Promise<number> => {
     let longest = 0
-    for (const file of packed) longest = Math.max(longest, await longestZstdLine(file.path, signal))
     for (const file of files) {
       // A line that is too long for the reader may be dropped by it without a word.
-      if (!isLater(file) || (await mayHaveLongLines(file.path, signal))) longest = Math.max(longest, await look([file]))
+      if (!isLater(file) || (await mayHaveLongLines(file.path, signal))) longest = Math.max(longest, await look(file))
     }
     return longest
   }
@@ -59,7 +49,7 @@ export function startGuard(plan: ImportPlan, maxLineSizeBytes: number, signal: A
       bytes <= SMALL_BYTES * availableParallelism() || files.some((file) => file.compression === 'gzip'),
     async explain() {
       await done
-      await look(files.filter(isLater))
+      for (const file of files.filter(isLater)) await look(file)
     },
   }
 }

@@ -36,7 +36,7 @@ export async function withLineSizes<T>(
     try {
       return await attempt(size)
     } catch (error) {
-      const now = size ?? lines.firstBytes ?? DEFAULT_MAX_LINE_BYTES
+      const now = allowedBytes(lines, size)
       if (!isIceboxError(error, 'source/line-too-long') || now >= limitBytes) throw error
       // The scan of the file found it beyond the limit already.
       const found = error.context['limitBytes']
@@ -47,14 +47,18 @@ export async function withLineSizes<T>(
   }
 }
 
+/** The longest line that an attempt allows. */
+export function allowedBytes({ firstBytes }: Pick<LongLines, 'firstBytes'>, maxLineSizeBytes?: number): number {
+  return maxLineSizeBytes ?? firstBytes ?? DEFAULT_MAX_LINE_BYTES
+}
+
 /** What the reader must allow for last lines without an end; undefined where the first attempt does. Compressed files are not looked at. */
 async function sizeForTails(lines: LongLines): Promise<number | undefined> {
   const { files, limitBytes } = lines
-  const allowed = lines.firstBytes ?? DEFAULT_MAX_LINE_BYTES
   let longest = 0
   for (const { path } of files.filter(({ compression }) => compression === 'none'))
     longest = Math.max(longest, await lastLineBytes(path, limitBytes))
-  if (longest <= allowed) return undefined
+  if (longest <= allowedBytes(lines)) return undefined
   // Says where it is.
   if (longest > limitBytes) await longestLine(lines)
   return Math.min(limitBytes, Math.ceil(longest * SLACK))

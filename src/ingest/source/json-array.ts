@@ -1,12 +1,7 @@
-import { readChunks, readHead } from './bytes.ts'
+import { readGzipHead, readHead } from './bytes.ts'
 import { compressionOf } from './format.ts'
+import { BACKSLASH, CLOSE_LIST, CLOSE_OBJECT, OPEN_LIST, OPEN_OBJECT, QUOTE } from './json-bytes.ts'
 
-const QUOTE = 34
-const BACKSLASH = 92
-const OPEN_LIST = 91
-const CLOSE_LIST = 93
-const OPEN_OBJECT = 123
-const CLOSE_OBJECT = 125
 /** `null`, by its first letter: it says nothing of the elements behind it. */
 const NULL = 110
 const BLANKS: ReadonlySet<number | undefined> = new Set([9, 10, 13, 32])
@@ -41,21 +36,11 @@ export async function jsonArray(path: string): Promise<JsonArray | undefined> {
   }
 }
 
-/** The first 1 MiB that is unpacked. */
+/** The first 1 MiB that is unpacked; of zstd, which Node 20 has not, none. */
 async function documentHead(path: string): Promise<Uint8Array> {
   const compression = compressionOf(await readHead(path, 4))
-  if (compression === 'none') return readHead(path, HEAD_BYTES)
-  const pieces: Buffer[] = []
-  let bytes = 0
-  // Node 20 has no zstd.
-  if (compression === 'gzip') {
-    for await (const piece of readChunks(path, compression)) {
-      pieces.push(Buffer.from(piece))
-      bytes += piece.length
-      if (bytes >= HEAD_BYTES) break
-    }
-  }
-  return Buffer.concat(pieces).subarray(0, HEAD_BYTES)
+  if (compression === 'zstd') return new Uint8Array()
+  return compression === 'gzip' ? readGzipHead(path, HEAD_BYTES) : readHead(path, HEAD_BYTES)
 }
 
 function skipBlanks(bytes: Uint8Array, from: number): number {

@@ -1,14 +1,10 @@
+import { BACKSLASH, CLOSE_LIST, CLOSE_OBJECT, OPEN_LIST, OPEN_OBJECT, QUOTE } from './json-bytes.ts'
+
 const NEW_LINE = 10
 const RETURN = 13
 const TAB = 9
 const SPACE = 32
-const QUOTE = 34
 const COMMA = 44
-const BACKSLASH = 92
-const OPEN_LIST = 91
-const CLOSE_LIST = 93
-const OPEN_OBJECT = 123
-const CLOSE_OBJECT = 125
 /** What closes a bracket is so far behind what opens it, of both kinds. */
 const TO_CLOSE = 2
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf] as const
