@@ -305,7 +305,7 @@ export class SharedProcess {
     return turn
   }
 
-  async #changeBudget(): Promise<void> {
+  async #changeBudget(hasGivenBack = false): Promise<void> {
     let engine: Engine | undefined
     // Leaves the loop in the turn that looked: an engine that starts after it plans with the budget set below.
     while (engine === undefined && this.#engine !== undefined) engine = await this.#runningEngine()
@@ -314,8 +314,23 @@ export class SharedProcess {
     if (engine !== undefined) {
       this.#baseBytes = Math.max(this.#baseBytes, await besideEngineBytes(engine))
       await engine.follow(this.#plan(budgetBytes))
+    } else if (budgetBytes < this.budgetBytes && !this.#canStartWithin(budgetBytes, hasGivenBack)) {
+      await this.#giveBack()
+      return this.#changeBudget(true)
     }
     this.governor.changeBudget(budgetBytes)
+  }
+
+  /** An engine that cannot start would have the statements of all who are there refused. Throws where `isLast`. */
+  #canStartWithin(budgetBytes: number, isLast: boolean): boolean {
+    try {
+      this.#baseBytes = this.#expectedBase(ownMemory().rssBytes)
+      this.#plan(budgetBytes)
+      return true
+    } catch (error) {
+      if (isLast || !isIceboxError(error, 'memory/budget-too-small')) throw error
+      return false
+    }
   }
 
   /**

@@ -347,6 +347,18 @@ describe('the library', () => {
     expect(await lake.sql`select 1 as one`).toEqual([{ one: 1 }])
   })
 
+  it('a second budget that the engine could not start with is refused, and the first lakehouse works on', async () => {
+    await using lake = await Lakehouse.open(lakeFolder, { memory: '1GB' })
+    const other = join(folder, 'other')
+    await Lakehouse.init(other)
+    await expect(Lakehouse.open(other, { memory: '10MB' })).rejects.toMatchObject({
+      code: 'memory/budget-too-small',
+      context: { budgetBytes: 10_000_000 },
+    })
+    expect(lake.budgetBytes).toBe(1_000_000_000)
+    expect(await lake.sql`select 1 as one`).toEqual([{ one: 1 }])
+  })
+
   it('a budget that cannot hold the engine is refused with the least that can', async () => {
     await using lake = await Lakehouse.open(lakeFolder, { memory: '1MB' })
     await expect(lake.sql`select 1`).rejects.toMatchObject({

@@ -304,7 +304,7 @@ function rowsOf(description: CsvDescription, names: readonly string[], rows: num
   return `(SELECT * FROM (${parts.join(' UNION ALL ')}) LIMIT ${rows})`
 }
 
-function found({ name, decision, values, textBytes }: TextColumn): FoundColumn {
+function found({ name, decision, values, textBytes, hasFewValues }: TextColumn): FoundColumn {
   return {
     name,
     sourceType: decision.type,
@@ -313,5 +313,6 @@ function found({ name, decision, values, textBytes }: TextColumn): FoundColumn {
     format: decision.format,
     isAmbiguous: decision.isAmbiguous,
     usualLength: values === 0 ? undefined : Math.round(textBytes / values),
+    hasFewValues,
   }
 }

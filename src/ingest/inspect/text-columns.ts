@@ -1,5 +1,5 @@
 import { formatCount } from '../../base/index.ts'
-import type { EngineSession, RunOptions, SqlValue } from '../../engine/index.ts'
+import type { EngineSession, RunOptions } from '../../engine/index.ts'
 import { parseStaticType } from '../types/static-type.ts'
 import { quoteIdentifier } from '../sql.ts'
 import { type AskedFormats, askedDecisions, decideAsked } from './asked-formats.ts'
@@ -30,6 +30,8 @@ export interface TextColumn {
   readonly values: number
   /** Bytes of text in all rows together. */
   readonly textBytes: number
+  /** The first rows have few different values: a guess. */
+  readonly hasFewValues: boolean
 }
 
 const FIRST_ROWS = 256
@@ -39,6 +41,9 @@ const LEAST_FIRST_ROWS = 64
 /** Whatever is longer is text, and only its beginning is looked at. */
 const LONGEST_VALUE_BYTES = 200
 const MAX_ROUNDS = 6
+/** So many different ones at most among so many values at least. */
+const FEW_VALUES = 16
+const VALUES_TO_GUESS_BY = 64
 
 /** A statement over many columns holds about so much for each (vectors of 2,048 rows; measured with 200 and 1,000). */
 const BYTES_PER_COLUMN = 250_000
@@ -53,7 +58,7 @@ export async function inspectTexts(
   sample: TextSample,
 ): Promise<{ readonly rows: number; readonly columns: TextColumn[] }> {
   const evidence = new Map(sample.names.map((name) => [name, newEvidence()]))
-  await firstLook(sample, evidence)
+  const ofFewValues = await firstLook(sample, evidence)
   const asked = await askedColumns(sample, evidence)
   const decideFrom = (name: string): TextDecision => decideColumn(evidence.get(name), asked.get(name))
   const decisions = new Map(sample.names.map((name) => [name, decideFrom(name)]))
@@ -91,6 +96,7 @@ export async function inspectTexts(
       decision: decisions.get(name) ?? decide(newEvidence()),
       values: counts.columns.get(name)?.values ?? 0,
       textBytes: counts.columns.get(name)?.textBytes ?? 0,
+      hasFewValues: ofFewValues.has(name),
     })),
   }
 }
@@ -140,12 +146,22 @@ function shortened(name: string): string {
   return `CASE WHEN strlen(${name}) > ${LONGEST_VALUE_BYTES} THEN left(${name}, 60) || '…' ELSE ${name} END`
 }
 
-async function firstLook(sample: TextSample, evidence: ReadonlyMap<string, Evidence>): Promise<void> {
+/** Names of the columns with few different values. */
+async function firstLook(sample: TextSample, evidence: ReadonlyMap<string, Evidence>): Promise<Set<string>> {
+  const ofFewValues = new Set<string>()
   const rows = Math.max(LEAST_FIRST_ROWS, Math.min(FIRST_ROWS, Math.floor(FIRST_VALUES / sample.names.length)))
   for (const names of parts(sample, sample.names)) {
     const values = names.map((name, at) => `${shortened(quoteIdentifier(name))} AS c${at}`)
-    await observeColumns(sample, `SELECT ${values.join(', ')} FROM ${sample.select(names, rows)}`, names, evidence)
+    const different = new Map(names.map((name) => [name, new Set<string>()]))
+    const select = `SELECT ${values.join(', ')} FROM ${sample.select(names, rows)}`
+    await observeColumns(sample, select, names, evidence, (name, text) => {
+      const seen = different.get(name)
+      if (seen !== undefined && seen.size <= FEW_VALUES) seen.add(text)
+    })
+    for (const [name, { size }] of different)
+      if (size <= FEW_VALUES && (evidence.get(name)?.values ?? 0) >= VALUES_TO_GUESS_BY) ofFewValues.add(name)
   }
+  return ofFewValues
 }
 
 /** The values that do not fit what was decided, of columns where there are some. */
@@ -171,18 +187,20 @@ async function observeColumns(
   sql: string,
   names: readonly string[],
   evidence: ReadonlyMap<string, Evidence>,
+  see: (name: string, text: string) => void = () => undefined,
 ): Promise<void> {
   await using stream = await sample.session.stream(sql, optionsOf(sample))
   for await (const batch of stream) {
     names.forEach((name, at) => {
       const seen = evidence.get(name)
-      if (seen !== undefined) for (const value of batch.column(at)) observeValue(seen, value)
+      if (seen === undefined) return
+      for (const value of batch.column(at)) {
+        if (typeof value !== 'string') continue
+        observe(seen, value)
+        see(name, value)
+      }
     })
   }
-}
-
-function observeValue(seen: Evidence, value: SqlValue): void {
-  if (typeof value === 'string') observe(seen, value)
 }
 
 interface Counts {

@@ -177,8 +177,13 @@ function fitted(question: ColumnQuestion, schema: Schema): ColumnPlan {
 }
 
 /** What a cast from text wants to know of a column. */
-function textTraits(found: FoundColumn): Pick<ColumnMapping, 'format' | 'sampledType' | 'usualLength'> {
-  return { format: found.format, sampledType: found.sourceType, usualLength: found.usualLength }
+function textTraits({
+  format,
+  sourceType,
+  usualLength,
+  hasFewValues,
+}: FoundColumn): Pick<ColumnMapping, 'format' | 'sampledType' | 'usualLength' | 'hasFewValues'> {
+  return { format, sampledType: sourceType, usualLength, hasFewValues }
 }
 
 /** By name, case aside; columns of a file without names by their place. */

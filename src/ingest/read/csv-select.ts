@@ -69,6 +69,8 @@ export interface CsvSelectOptions extends Omit<CsvReadOptions, 'types'> {
   readonly parsesNumbers?: boolean
   /** Texts with a NUL byte fail with {@link NUL_MARK}; other types do not take one. */
   readonly refusesNul?: boolean
+  /** Not those of columns with few values: whoever copies the rows looks at what was written (`refuseWrittenNul`). */
+  readonly looksAtFewLater?: boolean
 }
 
 /** The error of {@link CsvSelectOptions.refusesNul}: where it is, a look at the bytes of the file says. */
@@ -108,6 +110,7 @@ function groupSelect(
     }
     const cast = checkedCast(column.type, text, column)
     if (options.refusesNul === true && column.type.kind === 'string') {
+      if (options.looksAtFewLater === true && isOfFewTexts(column)) return `${text} AS ${name}`
       return `CASE WHEN ${hasNul(text, column)} THEN error(${quoteText(NUL_MARK)}) ELSE ${text} END AS ${name}`
     }
     if (cast.isPlainly === undefined || options.onlyGood === true) return `${cast.value} AS ${name}`
@@ -147,6 +150,13 @@ export function onlyWhere(condition: string, columns: string, from: string): str
 export function isParsedByReader(column: ColumnMapping): boolean {
   return column.type.kind === 'double' && column.sampledType !== 'VARCHAR'
 }
+
+/** Columns that `looksAtFewLater` is about. Long texts are not in dictionaries, nor to be read again. */
+export function isOfFewTexts({ type, hasFewValues, usualLength }: ColumnMapping): boolean {
+  return type.kind === 'string' && hasFewValues === true && usualLength !== undefined && usualLength <= SHORT_TEXT
+}
+
+const SHORT_TEXT = 100
 
 function isHive(description: CsvDescription, column: ColumnMapping): boolean {
   return description.hive.some((hive) => hive.name === column.source)

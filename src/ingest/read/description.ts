@@ -86,6 +86,8 @@ export interface ColumnMapping {
   readonly sampledType?: string
   /** Average length of the texts of the sample. */
   readonly usualLength?: number | undefined
+  /** CSV: the first rows of the sample have few different texts: a guess, for what is quicker then. */
+  readonly hasFewValues?: boolean | undefined
 }
 
 /** A column that inspection found. */
@@ -99,6 +101,8 @@ export interface FoundColumn {
   readonly isAmbiguous?: boolean | undefined
   /** Average length of the texts of the sample. */
   readonly usualLength?: number | undefined
+  /** CSV: the first rows of the sample have few different texts: a guess, for what is quicker then. */
+  readonly hasFewValues?: boolean | undefined
 }
 
 export interface Inspection {

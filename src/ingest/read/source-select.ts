@@ -13,6 +13,8 @@ export interface SelectOptions {
   readonly parsesNumbers?: boolean
   /** CSV: `CsvSelectOptions.refusesNul`. */
   readonly refusesNul?: boolean
+  /** CSV: `CsvSelectOptions.looksAtFewLater`. */
+  readonly looksAtFewLater?: boolean
 }
 
 /** Where the rows of Arrow files are put before they are written. */
