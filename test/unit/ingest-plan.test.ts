@@ -244,6 +244,7 @@ describe('statistics of COPY', () => {
       folder: "/tmp/it's",
       rowGroupSize: 8192,
       usesDictionaries: true,
+      textColumns: 1,
       codec: 'zstd',
       fileSizeBytes: 1000,
     }

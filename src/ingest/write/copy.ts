@@ -12,6 +12,8 @@ export interface CopyStatement {
   /** Ends a row group earlier; DuckDB refuses it where rows keep their order. */
   readonly rowGroupBytes?: number | undefined
   readonly usesDictionaries: boolean
+  /** Columns of text below lists, maps and structs, too. */
+  readonly textColumns: number
   /** About, where each file gets few of them. */
   readonly rowsPerFile?: number
   readonly codec: string
@@ -39,6 +41,13 @@ export interface CopiedFile {
  */
 const MAX_DICTIONARY = 8_192
 
+/**
+ * Bytes of all dictionaries of texts in one thread. DuckDB makes each as large as it may become, 1 MiB by default: 100 columns of
+ * few texts took more than the engine has at 256MB, and row groups of any size did not help.
+ */
+const TEXT_DICTIONARIES_BYTES = 8 * 1024 * 1024
+const TEXT_DICTIONARY_BYTES = 1024 * 1024
+
 export function copySql(copy: CopyStatement): string {
   const options = [
     'FORMAT parquet',
@@ -46,6 +55,7 @@ export function copySql(copy: CopyStatement): string {
     ...(copy.codecLevel === undefined ? [] : [`COMPRESSION_LEVEL ${copy.codecLevel}`]),
     `ROW_GROUP_SIZE ${copy.rowGroupSize}`,
     `DICTIONARY_SIZE_LIMIT ${dictionaryLimit(copy)}`,
+    `STRING_DICTIONARY_PAGE_SIZE_LIMIT ${textDictionaryBytes(copy)}`,
     ...(copy.rowGroupBytes === undefined ? [] : [`ROW_GROUP_SIZE_BYTES ${copy.rowGroupBytes}`]),
     "FILENAME_PATTERN '{i}'",
     'RETURN_STATS',
@@ -64,6 +74,10 @@ export function copySql(copy: CopyStatement): string {
 /** Memory of this size is made and cleared for each column of each file: a quarter of the time of a file of 300 rows. */
 function dictionaryLimit({ usesDictionaries, rowGroupSize, rowsPerFile = rowGroupSize }: CopyStatement): number {
   return usesDictionaries ? Math.min(MAX_DICTIONARY, Math.floor(Math.min(rowGroupSize, rowsPerFile) / 5)) : 0
+}
+
+function textDictionaryBytes({ textColumns }: CopyStatement): number {
+  return Math.min(TEXT_DICTIONARY_BYTES, Math.floor(TEXT_DICTIONARIES_BYTES / Math.max(1, textColumns)))
 }
 
 /** Runs a COPY and hands over its files one by one: with thousands of files the statistics are large as a whole. */

@@ -24,9 +24,14 @@ interface Leaf {
 /** The leaves of a schema by the path that `RETURN_STATS` uses: quoted names joined by dots. */
 export class LeafIndex {
   readonly #leaves = new Map<string, Leaf>()
+  /** How many are strings or bytes. */
+  readonly texts: number
 
   constructor(schema: Schema) {
     for (const { id, name, type } of schema.fields) this.#add({ path: quoted(name), column: name }, id, type, false)
+    this.texts = [...this.#leaves.values()].filter(
+      ({ type }) => type.kind === 'string' || type.kind === 'binary',
+    ).length
   }
 
   leaf(path: string): Leaf | undefined {

@@ -135,6 +135,7 @@ export class RowCopier {
       rowGroupSize: rung.rowGroupSize,
       rowGroupBytes: rung.rowGroupBytes,
       usesDictionaries: this.#options.usesDictionaries,
+      textColumns: this.#leaves.texts,
       codec: 'lz4_raw',
       partitionBy: [bucketColumn],
       fileSizeBytes: 0,
@@ -209,6 +210,7 @@ export class RowCopier {
       rowGroupSize: rung.rowGroupSize,
       rowGroupBytes: rung.rowGroupBytes,
       usesDictionaries: this.#options.usesDictionaries,
+      textColumns: this.#leaves.texts,
       ...codecOf(properties),
       fileSizeBytes: targetSize(properties, targetFileSizeBytes),
     }
