@@ -125,6 +125,12 @@ describe('a query into a Parquet file', () => {
     }
   })
 
+  it('writes hundreds of columns of few texts, whose dictionaries share what one thread has for them', async () => {
+    const texts = Array.from({ length: 700 }, (_, at) => `((range + ${at}) % 4)::VARCHAR AS c${at}`)
+    await exported(`select ${texts.join(', ')} from range(5000)`)
+    expect(await lake.rows(`select count(*), count(distinct c699) from '${file}'`)).toEqual([[5000n, 4n]])
+  })
+
   it('writes SUMMARIZE and SHOW CREATE TABLE, and refuses what has no rows', async () => {
     await exported('summarize ns.t')
     expect(await lake.rows(`select column_name, "max" from '${file}' order by 1 limit 1`)).toEqual([['d', '2999.0']])

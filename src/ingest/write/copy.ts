@@ -2,6 +2,7 @@ import type { EngineSession, RunOptions, SqlValue } from '../../engine/index.ts'
 import type { PartitionTuple } from '../../iceberg/index.ts'
 import { quoteText, textOf } from '../sql.ts'
 import { pairs } from './metrics.ts'
+import { textDictionaryBytes } from './text-dictionaries.ts'
 
 /** One COPY to Parquet into a folder of its own. */
 export interface CopyStatement {
@@ -41,13 +42,6 @@ export interface CopiedFile {
  */
 const MAX_DICTIONARY = 8_192
 
-/**
- * Bytes of all dictionaries of texts in one thread. DuckDB makes each as large as it may become, 1 MiB by default: 100 columns of
- * few texts took more than the engine has at 256MB, and row groups of any size did not help.
- */
-const TEXT_DICTIONARIES_BYTES = 8 * 1024 * 1024
-const TEXT_DICTIONARY_BYTES = 1024 * 1024
-
 export function copySql(copy: CopyStatement): string {
   const options = [
     'FORMAT parquet',
@@ -55,7 +49,7 @@ export function copySql(copy: CopyStatement): string {
     ...(copy.codecLevel === undefined ? [] : [`COMPRESSION_LEVEL ${copy.codecLevel}`]),
     `ROW_GROUP_SIZE ${copy.rowGroupSize}`,
     `DICTIONARY_SIZE_LIMIT ${dictionaryLimit(copy)}`,
-    `STRING_DICTIONARY_PAGE_SIZE_LIMIT ${textDictionaryBytes(copy)}`,
+    `STRING_DICTIONARY_PAGE_SIZE_LIMIT ${textDictionaryBytes(copy.textColumns)}`,
     ...(copy.rowGroupBytes === undefined ? [] : [`ROW_GROUP_SIZE_BYTES ${copy.rowGroupBytes}`]),
     "FILENAME_PATTERN '{i}'",
     'RETURN_STATS',
@@ -74,10 +68,6 @@ export function copySql(copy: CopyStatement): string {
 /** Memory of this size is made and cleared for each column of each file: a quarter of the time of a file of 300 rows. */
 function dictionaryLimit({ usesDictionaries, rowGroupSize, rowsPerFile = rowGroupSize }: CopyStatement): number {
   return usesDictionaries ? Math.min(MAX_DICTIONARY, Math.floor(Math.min(rowGroupSize, rowsPerFile) / 5)) : 0
-}
-
-function textDictionaryBytes({ textColumns }: CopyStatement): number {
-  return Math.min(TEXT_DICTIONARY_BYTES, Math.floor(TEXT_DICTIONARIES_BYTES / Math.max(1, textColumns)))
 }
 
 /** Runs a COPY and hands over its files one by one: with thousands of files the statistics are large as a whole. */

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import type { RunOptions, SqlValue } from '../../engine/index.ts'
-import { type DescribedColumn, isNegativeZero, refusingNegativeZero } from '../../ingest/index.ts'
+import { type DescribedColumn, isNegativeZero, refusingNegativeZero, textDictionaryBytes } from '../../ingest/index.ts'
 import { estimateRowBytes, type MemoryPlan, rowGroupSize } from '../../memory/index.ts'
 import type { Meter, QueryServices, StatementOptions, StatementResult } from '../port.ts'
 import { quoteName, quoteText } from '../text/names.ts'
@@ -42,7 +42,9 @@ export async function runExport(
   const zeros = zerosOf(form.columns, isOrdered(query))
   // The cast is a SELECT around the query, in which the engine keeps an order only where it is told to.
   const keepsOrder = form.isCast && isOrdered(query)
-  const dictionaries = (areUsed: boolean): string => (areUsed ? '' : ', DICTIONARY_SIZE_LIMIT 0')
+  const texts = textDictionaryBytes(textsIn(form.columns))
+  const dictionaries = (areUsed: boolean): string =>
+    areUsed ? `, STRING_DICTIONARY_PAGE_SIZE_LIMIT ${texts}` : ', DICTIONARY_SIZE_LIMIT 0'
   const copy = (
     sql: string,
     areUsed: boolean,
@@ -99,6 +101,11 @@ function zerosOf(columns: readonly DescribedColumn[], isOrdered: boolean): 'none
   const names = new Set(columns.map(({ name }) => name.toLowerCase()))
   const mayBeWatched = !isOrdered && names.size === columns.length && real.every(isReal)
   return mayBeWatched ? 'watched' : 'without dictionaries'
+}
+
+/** Columns of text or bytes, those below lists, maps and structs among them. */
+function textsIn(columns: readonly DescribedColumn[]): number {
+  return columns.reduce((sum, { type }) => sum + (type.match(/\b(VARCHAR|BLOB)\b/g)?.length ?? 0), 0)
 }
 
 function watchingZeros({ sql, columns }: ParquetForm): string {
