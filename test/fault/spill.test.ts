@@ -50,7 +50,10 @@ describe('a spill folder that', () => {
     await using lake = await faultLake()
     const spill = lake.folder.in('spill')
     await mkdir(spill)
-    const ended = await whileSpilling(lake, spill, () => rm(spill, { recursive: true, force: true }))
+    const ended = await whileSpilling(lake, spill, () =>
+      // A file that the sort makes meanwhile is removed in the next try.
+      rm(spill, { recursive: true, force: true, maxRetries: 50, retryDelay: 1 }),
+    )
     expectErrorOrAnswer(ended, ['storage/io'])
     await lake.json(['sql', SORT, '--memory', '256MB', '--set', `performance.memory.spill_directory=${spill}`])
     expect(await filesBelow(spill)).toEqual([])
