@@ -221,13 +221,17 @@ export class SharedProcess {
     )
   }
 
+  #foreseeBase(): void {
+    // Texts of statements go with them, and are in the books.
+    const rssBytes = ownMemory().rssBytes - this.governor.heldBy('statements/text')
+    this.#baseBytes = this.#expectedBase(rssBytes)
+  }
+
   /** The plan to start with. Where there is no room for one what can be given back is, and it is made once more. */
   async #firstPlan(): Promise<EnginePlan> {
     const plan = (): EnginePlan => {
       this.governor.look()
-      // Texts of statements go with them, and are in the books.
-      const rssBytes = ownMemory().rssBytes - this.governor.heldBy('statements/text')
-      this.#baseBytes = this.#expectedBase(rssBytes)
+      this.#foreseeBase()
       return this.#planWithin(this.governor.availableBytes)
     }
     try {
@@ -324,7 +328,7 @@ export class SharedProcess {
   /** An engine that cannot start would have the statements of all who are there refused. Throws where `isLast`. */
   #canStartWithin(budgetBytes: number, isLast: boolean): boolean {
     try {
-      this.#baseBytes = this.#expectedBase(ownMemory().rssBytes)
+      this.#foreseeBase()
       this.#plan(budgetBytes)
       return true
     } catch (error) {

@@ -1,8 +1,8 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { failure, type Kit, openKit } from './ingest-kit.ts'
+import { failure, type Kit, nothingLeft, openKit } from './ingest-kit.ts'
 
 let kit: Kit
 beforeAll(async () => {
@@ -10,15 +10,7 @@ beforeAll(async () => {
 })
 afterAll(() => kit[Symbol.asyncDispose]())
 
-/** No table, no namespace, no journal entry, no file of a write is left. */
-async function expectNothingLeft(): Promise<void> {
-  expect(await kit.catalog.namespaceExists(['ns'])).toBe(false)
-  expect(await readdir(join(kit.folder, 'state', 'writes')).catch(() => [])).toEqual([])
-  const left = await readdir(join(kit.folder, 'warehouse'), { recursive: true }).catch(() => [])
-  expect(
-    left.filter((name) => name.startsWith('ns/') || name.includes('.icebox-')).filter((name) => name.includes('.')),
-  ).toEqual([])
-}
+const expectNothingLeft = () => nothingLeft(kit)
 
 const numbers = (count: number) => Array.from({ length: count }, (_, at) => `${at + 1},name ${at + 1}`).join('\n')
 

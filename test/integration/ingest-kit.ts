@@ -1,6 +1,7 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { expect } from 'vitest'
 import { isIceboxError, type IceboxError } from '../../src/base/index.ts'
 import { type Catalog, openMemoryCatalog } from '../../src/catalog/index.ts'
 import { type Engine, openEngine, type SqlValue } from '../../src/engine/index.ts'
@@ -136,4 +137,14 @@ export async function failure(promise: Promise<unknown>): Promise<IceboxError> {
     throw error
   }
   throw new TypeError('it did not fail')
+}
+
+/** No table, no namespace, no journal entry, no file of a write is left. */
+export async function nothingLeft(kit: Kit): Promise<void> {
+  expect(await kit.catalog.namespaceExists(['ns'])).toBe(false)
+  expect(await readdir(join(kit.folder, 'state', 'writes')).catch(() => [])).toEqual([])
+  const left = await readdir(join(kit.folder, 'warehouse'), { recursive: true }).catch(() => [])
+  expect(
+    left.filter((name) => name.startsWith('ns/') || name.includes('.icebox-')).filter((name) => name.includes('.')),
+  ).toEqual([])
 }

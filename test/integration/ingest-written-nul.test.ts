@@ -1,7 +1,5 @@
-import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { failure, type Kit, openKit } from './ingest-kit.ts'
+import { failure, type Kit, nothingLeft, openKit } from './ingest-kit.ts'
 
 let kit: Kit
 beforeEach(async () => {
@@ -22,18 +20,11 @@ function file(name: string, from: number, other: (at: number) => string): Promis
   return kit.file(name, text)
 }
 
-async function expectNothingLeft(): Promise<void> {
-  expect(await kit.catalog.namespaceExists(['ns'])).toBe(false)
-  expect(await readdir(join(kit.folder, 'state', 'writes')).catch(() => [])).toEqual([])
-  const left = await readdir(join(kit.folder, 'warehouse'), { recursive: true }).catch(() => [])
-  expect(left.filter((name) => name.endsWith('.parquet'))).toEqual([])
-}
-
 it('a NUL byte far behind the sample, in a column of few texts, is named with its line, and nothing is left', async () => {
   const path = await file('nul.csv', 700_000, (at) => (at === 700_000 ? '700001,op\0en,a b c d e f' : few(at)))
   const error = await failure(kit.import({ sources: [path] }))
   expect([error.code, error.context['line']]).toEqual(['source/encoding', 700_002])
-  await expectNothingLeft()
+  await nothingLeft(kit)
 })
 
 it('a column that has many texts after all is imported whole', async () => {
@@ -51,5 +42,5 @@ it('a NUL byte among many texts is named, too', async () => {
   )
   const error = await failure(kit.import({ sources: [path] }))
   expect([error.code, error.context['line']]).toEqual(['source/encoding', LINES + 1])
-  await expectNothingLeft()
+  await nothingLeft(kit)
 })

@@ -29,7 +29,7 @@ import { wereParsedExactly } from './parsed-numbers.ts'
 import { openTarget, sameChange, type Target } from './target.ts'
 import { isRepeated, keyedTarget, wasFirst } from './once.ts'
 import { refusesNul, startGuard } from './guards.ts'
-import { looksAtFewLater, refuseWrittenNul } from './written-nul.ts'
+import { isFewLookedAtLater, refuseWrittenNul } from './written-nul.ts'
 import { writePipe } from './write-pipe.ts'
 import { clearRejects, goodRowsSelect, writeRejects } from './rejects.ts'
 
@@ -152,17 +152,17 @@ async function write(
       columns: mapping.length,
     }).csvBufferBytes
     let read: SelectOptions = { bufferBytes }
-    const looksLater = looksAtFewLater(plan, target.spec.fields.length > 0)
-    const copy = (isFirst: boolean) => {
+    const looksAtFewLater = isFewLookedAtLater(plan, target.spec.fields.length > 0)
+    const copy = (parsesNumbers: boolean) => {
       // Parts of divided text were looked at for NUL bytes.
       const select = (some: SourceDescription) =>
         plan.onError === 'reject'
           ? goodRowsSelect(some, mapping, read)
           : sourceSelect(some, mapping, {
               ...read,
-              parsesNumbers: isFirst,
+              parsesNumbers,
               refusesNul: some === source && refusesNul(plan),
-              looksAtFewLater: isFirst && looksLater,
+              looksAtFewLater,
             })
       const text = dividableText(plan, { services, signal: both }, select)
       return writeDataFiles({
@@ -201,10 +201,7 @@ async function write(
         try {
           const result = await copy(true)
           const isParsed = source.format === 'csv' && plan.onError !== 'reject'
-          if (!isParsed || wereParsedExactly(mapping, target.schema, result.files)) {
-            if (looksLater) await refuseWrittenNul(session, mapping, result.files, both).catch(discarding(result))
-            return result
-          }
+          if (!isParsed || wereParsedExactly(mapping, target.schema, result.files)) return result
           await result.discard()
         } catch (error) {
           if (!needsText(error)) throw error
@@ -236,6 +233,7 @@ async function write(
     })
     try {
       await guard.done
+      if (looksAtFewLater) await refuseWrittenNul(session, mapping, result.files, both)
       if (source.format === 'arrow' && result.rows === 0n) throw emptySource(source.paths, 'holds no rows')
       const rejects =
         plan.onError === 'reject'
@@ -278,14 +276,6 @@ function passedOver(files: readonly { readonly path: string }[], limitBytes: num
 /** A number that the reader may not parse by itself: its text decides whether it fits. */
 function needsText(error: unknown): boolean {
   return isIceboxError(error) && READ_AS_TEXT.test(error.message)
-}
-
-/** Passes an error on when what was written is gone. */
-function discarding(result: WriteResult): (error: unknown) => Promise<never> {
-  return async (error) => {
-    await result.discard()
-    throw error
-  }
 }
 
 /** A value was found and named: the row could be read. */

@@ -76,6 +76,9 @@ export interface CsvSelectOptions extends Omit<CsvReadOptions, 'types'> {
 /** The error of {@link CsvSelectOptions.refusesNul}: where it is, a look at the bytes of the file says. */
 export const NUL_MARK = 'icebox-nul'
 
+/** SQL that fails with it. */
+export const NUL_ERROR = `error(${quoteText(NUL_MARK)})`
+
 /** What fails where {@link CsvSelectOptions.parsesNumbers} was too much; reading as text decides, and words the error. */
 export const READ_AS_TEXT = /Error when converting column/
 
@@ -111,7 +114,7 @@ function groupSelect(
     const cast = checkedCast(column.type, text, column)
     if (options.refusesNul === true && column.type.kind === 'string') {
       if (options.looksAtFewLater === true && isOfFewTexts(column)) return `${text} AS ${name}`
-      return `CASE WHEN ${hasNul(text, column)} THEN error(${quoteText(NUL_MARK)}) ELSE ${text} END AS ${name}`
+      return `CASE WHEN ${hasNul(text, column)} THEN ${NUL_ERROR} ELSE ${text} END AS ${name}`
     }
     if (cast.isPlainly === undefined || options.onlyGood === true) return `${cast.value} AS ${name}`
     // Cast below, checked above: an expression that is used twice in a CASE is computed twice.
@@ -130,10 +133,14 @@ function groupSelect(
  * twice (0017).
  */
 function hasNul(text: string, column: ColumnMapping): string {
-  const contains = `contains(${text}, chr(0))`
   return column.usualLength === 1
-    ? `CASE WHEN strlen(${text}) = 1 THEN ${text} < chr(1) ELSE ${contains} END`
-    : contains
+    ? `CASE WHEN strlen(${text}) = 1 THEN ${text} < chr(1) ELSE ${containsNul(text)} END`
+    : containsNul(text)
+}
+
+/** Whether a text has a NUL byte. */
+export function containsNul(text: string): string {
+  return `contains(${text}, chr(0))`
 }
 
 /**

@@ -105,7 +105,7 @@ function zerosOf(columns: readonly DescribedColumn[], isOrdered: boolean): 'none
 
 /** Columns of text or bytes, those below lists, maps and structs among them. */
 function textsIn(columns: readonly DescribedColumn[]): number {
-  return columns.reduce((sum, { type }) => sum + (type.match(/\b(VARCHAR|BLOB)\b/g)?.length ?? 0), 0)
+  return columns.reduce((sum, { type }) => sum + (type.match(/\b(VARCHAR|BLOB|JSON)\b/g)?.length ?? 0), 0)
 }
 
 function watchingZeros({ sql, columns }: ParquetForm): string {
