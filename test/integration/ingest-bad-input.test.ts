@@ -415,7 +415,16 @@ describe('bad input: a clear error, and nothing is left', () => {
     ['2023-01-01 10:00:00', '2023-01-01 10:00:00.1234567', 'timestamp'],
     ['2023-01-01 10:00:00', '2023-01-01T10:00:00+02:00', 'timestamp'],
     ['2023-01-01 10:00:00', '300000-01-01 00:00:00', 'timestamp'],
+    ['2023-01-01 10:00:00', '2024-01-02 03:04:0Z', 'timestamp'],
+    ['2023-01-01 10:00:00', '998-1-1T3:4:5+01:00', 'timestamp'],
+    ['2023-01-01T10:00:00Z', '98-01-01 10:00:0.0Z', 'timestamptz'],
+    ['13/01/2023', '13/01/98', 'date'],
+    ['01/13/2023', '1/3/9', 'date'],
     ['1.5', '1e400', 'double'],
+    ['1.5', '+-1', 'double'],
+    ['1.5', '+-0.5', 'double'],
+    ['-1.5', '+-1', 'double'],
+    ['-1.5', ' +-1', 'double'],
     ['1.5', '12345678901234567890', 'double'],
     ['1.5', '9007199254740993.0', 'double'],
     ['1.5', `5${'0'.repeat(40)}1`, 'double'],
@@ -433,12 +442,37 @@ describe('bad input: a clear error, and nothing is left', () => {
     await expectNothingLeft()
   })
 
-  it('whole numbers that a declared float does not hold are refused', async () => {
-    const path = await kit.file('floats.csv', 'id,v\n1,16777216\n2,1.5\n3,16777217\n')
+  it.each([
+    ['16777217', '16777217', 'has more digits than float holds'],
+    ['1e-50', '1e-50', 'is closer to 0 than to any other float'],
+    ['0.00000000000000000000000000000000000000000000000001', '1e-50', 'is closer to 0 than to any other float'],
+    ['"+-1"', '+-1', 'is not float'],
+  ])('a declared float does not take %s, of CSV or JSON', async (value, printed, rule) => {
     const schemaFile = await kit.file('floats.sql', 'id BIGINT, v FLOAT')
-    const error = await failure(kit.import({ sources: [path], schemaFile }))
-    expect(error.context).toMatchObject({ line: 4, column: 'v', value: '16777217' })
-    expect(error.message).toContain('more digits than float holds')
+    const rows = ['16777216', '1.5', '0.000', '-0e9', '1e-44', value]
+    const csv = await kit.file('floats.csv', ['id,v', ...rows.map((v, at) => `${at},${v}`)].join('\n'))
+    const ofCsv = await failure(kit.import({ sources: [csv], schemaFile }))
+    expect(ofCsv.context).toMatchObject({ line: 7, column: 'v', value: value.replaceAll('"', '') })
+    expect(ofCsv.message).toContain(rule)
+    const json = await kit.file('floats.ndjson', rows.map((v, at) => `{"id":${at},"v":${v}}`).join('\n'))
+    const ofJson = await failure(kit.import({ sources: [json], schemaFile }))
+    expect(ofJson.context).toMatchObject({ line: 6, column: 'v', value: printed })
+    expect(ofJson.message).toContain(rule)
+    await expectNothingLeft()
+  })
+
+  it.each([
+    ['DATE', '2024-01-02', '  24-01-02'],
+    ['TIMESTAMP', '2024-01-02 03:04:05', '2024-01-02 03:04:0Z'],
+    ['TIMESTAMPTZ', '2024-01-02 03:04:05Z', '  98-01-02 03:04:05Z'],
+  ])('a declared %s takes %s and not %s, of JSON as of CSV', async (type, good, bad) => {
+    const schemaFile = await kit.file('declared.sql', `id BIGINT, v ${type}`)
+    const csv = await kit.file('declared.csv', `id,v\n1,${good}\n2,${bad}\n`)
+    const json = await kit.file('declared.ndjson', `{"id":1,"v":"${good}"}\n{"id":2,"v":"${bad}"}\n`)
+    for (const source of [csv, json]) {
+      const error = await failure(kit.import({ sources: [source], schemaFile }))
+      expect(error.context).toMatchObject({ column: 'v', value: bad })
+    }
     await expectNothingLeft()
   })
 

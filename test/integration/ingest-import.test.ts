@@ -671,6 +671,18 @@ describe('little memory and dead processes', () => {
     },
   )
 
+  it('numbers below zero that the sample had none of are kept, and read once', async () => {
+    await using own = await openKit()
+    const rows = (sign: string) => Array.from({ length: 2000 }, (_, at) => `${at},${sign}${at}.5`).join('\n')
+    const path = await own.file('values.csv', `id,v\n${rows('')}\n${rows('-')}\n`)
+    const outcome = await own.import({ sources: [path] })
+    expect(outcome.rows).toBe(4000)
+    expect(outcome.notes.join('\n')).not.toContain('read once more')
+    expect(await own.read('SELECT min(v) AS least, max(v) AS most, sum(v) AS sum FROM $T')).toEqual([
+      { least: -1999.5, most: 1999.5, sum: 0 },
+    ])
+  })
+
   it.each([
     ['a column', 'CASE i % 3 WHEN 0 THEN -0.0::DOUBLE WHEN 1 THEN 0.0::DOUBLE ELSE 5 END', 'v'],
     ['a float', 'CASE i % 3 WHEN 0 THEN -0.0::FLOAT WHEN 1 THEN 0.0::FLOAT ELSE 5 END', 'v'],

@@ -25,7 +25,7 @@ import { needDiskSpace } from '../write/disk-space.ts'
 import { dividableText } from './dividable-text.ts'
 import type { ExecuteOptions } from './execute-options.ts'
 import { explained, isAboutNul, refuseUnknownKeys } from './failures.ts'
-import { wereParsedExactly } from './parsed-numbers.ts'
+import { mayParseNumbers, wereParsedExactly } from './parsed-numbers.ts'
 import { openTarget, sameChange, type Target } from './target.ts'
 import { isRepeated, keyedTarget, wasFirst } from './once.ts'
 import { refusesNul, startGuard } from './guards.ts'
@@ -153,14 +153,15 @@ async function write(
     }).csvBufferBytes
     let read: SelectOptions = { bufferBytes }
     const looksAtFewLater = isFewLookedAtLater(plan, target.spec.fields.length > 0)
-    const copy = (parsesNumbers: boolean) => {
+    const parsesNumbers = plan.onError !== 'reject' && mayParseNumbers(source)
+    const copy = (parses: boolean) => {
       // Parts of divided text were looked at for NUL bytes.
       const select = (some: SourceDescription) =>
         plan.onError === 'reject'
           ? goodRowsSelect(some, mapping, read)
           : sourceSelect(some, mapping, {
               ...read,
-              parsesNumbers,
+              parsesNumbers: parses,
               refusesNul: some === source && refusesNul(plan),
               looksAtFewLater,
             })
@@ -195,13 +196,20 @@ async function write(
       limitBytes: services.settings.maxLineSizeBytes,
       signal,
     }
+    const isAsParsed = async (result: WriteResult): Promise<boolean> => {
+      try {
+        return await wereParsedExactly(source, mapping, { schema: target.schema, files: result.files }, both)
+      } catch (error) {
+        await result.discard()
+        throw error
+      }
+    }
     const attempt = async (maxLineSizeBytes: number | undefined) => {
       read = { bufferBytes, ...(maxLineSizeBytes === undefined ? {} : { maxLineSizeBytes }) }
       try {
         try {
-          const result = await copy(true)
-          const isParsed = source.format === 'csv' && plan.onError !== 'reject'
-          if (!isParsed || wereParsedExactly(mapping, target.schema, result.files)) return result
+          const result = await copy(parsesNumbers)
+          if (!parsesNumbers || (await isAsParsed(result))) return result
           await result.discard()
         } catch (error) {
           if (!needsText(error)) throw error

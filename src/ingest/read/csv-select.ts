@@ -63,7 +63,7 @@ export interface CsvSelectOptions extends Omit<CsvReadOptions, 'types'> {
   readonly onlyGood?: boolean
   /**
    * The reader parses floating point numbers itself, and one that it cannot parse fails with {@link READ_AS_TEXT}. What it
-   * parsed is to be trusted only below 2^53 in size: whoever copies the rows looks at the largest of them
+   * parsed is to be trusted only from 0 to 2^53: whoever copies the rows looks at the smallest and the largest of them
    * (`wereParsedExactly`).
    */
   readonly parsesNumbers?: boolean

@@ -18,6 +18,8 @@ export function ruleOf(column: ColumnMapping, value: string | null): string {
     return `is not ${expected}: its fraction would be lost`
   if (column.type.kind === 'decimal' && /^ *[+-]?\d*\.?\d* *$/.test(value))
     return `does not fit into ${expected} without rounding`
+  if (column.type.kind === 'float' && /^[^eE]*[1-9]/.test(value) && Math.fround(Number(value)) === 0)
+    return `is closer to 0 than to any other ${expected}`
   if (['float', 'double'].includes(column.type.kind) && /^ *[+-]?\d+(\.0*)? *$/.test(value))
     return `has more digits than ${expected} holds`
   if (column.type.kind === 'timestamp' && /(Z|[+-]\d\d(:?\d\d)?)$/.test(value))

@@ -128,7 +128,7 @@ function wholeNumber(least: bigint, most: bigint, name: string): EncodeValue {
 
 const NOT_FINITE = new Set(['NaN', 'Infinity', '-Infinity'])
 
-/** The nearest value of the type, as any reader of text takes it; what would become infinite is refused. */
+/** The nearest value of the type, as any reader of text takes it; what would become infinite or 0 is refused. */
 function real(value: unknown, round: (value: number) => number, name: string, form: Form): string | Misfit {
   if (typeof value === 'string' && NOT_FINITE.has(value)) return `"${value}"`
   if (typeof value === 'bigint') {
@@ -139,6 +139,7 @@ function real(value: unknown, round: (value: number) => number, name: string, fo
   if (typeof value !== 'number') return fail(value, `is not ${name}`)
   const rounded = round(value)
   if (Number.isFinite(value) && !Number.isFinite(rounded)) return fail(value, `does not fit into ${name}`)
+  if (rounded === 0 && value !== 0) return fail(value, `is closer to 0 than to any other ${name}`)
   if (!Number.isFinite(rounded)) return `"${rounded}"`
   return Object.is(rounded, -0) && form === 'exact' ? '-0.0' : String(rounded)
 }
