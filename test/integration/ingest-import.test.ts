@@ -755,6 +755,7 @@ describe('formats of dates and times that the caller gives', () => {
     ['%d %b %Y', '12 Jan 2020', '12 Jam 2020', 'no month'],
     ['%d %b %Y', '12 Jan 2020', 'epoch', 'a word that strptime takes for 1900-01-01'],
     ['%Y-%d-%m', '2023-02-01', '2023-01-13', 'no month of that number'],
+    ['%d %b %Y', '01 Feb 2023', '01 Feb 23', 'a year of two digits'],
   ])('hold later values to them (%s): after %s not %s, %s', async (dateFormat, good, bad) => {
     const rows = Array.from({ length: 2000 }, (_, at) => `${at},${good}`)
     const path = await csv('held.csv', 'id,v', ...rows, `2000,${bad}`)

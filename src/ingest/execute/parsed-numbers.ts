@@ -16,7 +16,7 @@ export function mayParseNumbers(source: SourceDescription): boolean {
  * Whether numbers that the reader parsed itself are what the texts said, by the bounds of the files that hold them: from 0
  * to 2^53 a double is right whatever its text. An infinity may have been `1e400`, and bounds that are missing prove nothing;
  * NaN is not in the bounds, and has no other text. What is below 0 may have been `+-1`: then the bytes of the source are
- * looked at. A check of each row cost 8 ns a value, one for a second sign 27 with the text that it needs (0017).
+ * looked at. A check of each row cost 8 ns a value (0017), one for a second sign 27 with the text that it needs (0010).
  */
 export async function wereParsedExactly(
   source: SourceDescription,

@@ -110,8 +110,8 @@ function formattedCast(type: Type, text: string, format: string): CheckedCast {
   const conditions = (value: string) => [
     `NOT regexp_full_match(${text}, '(?i) *(epoch|-?infinity) *')`,
     ...(isCut ? [`try_${parsed} = ${value}`] : []),
-    // A year of two digits is not one of the first century.
-    ...(/%Y/.test(plain) ? [`(year(${value}) >= 1000 OR contains(${text}, printf('%04d', year(${value}))))`] : []),
+    // A year of two digits, which %Y takes, is not one of the first century.
+    `(year(${value}) >= 1000 OR contains(${text}, printf('%04d', year(${value}))))`,
     ...(isOnlyDigits(format) ? [`lower(strftime(${value}, ${quoteText(format)})) = lower(${text})`] : []),
   ]
   return {
@@ -192,7 +192,7 @@ export function checkedCast(type: Type, text: string, options: CastOptions): Che
       return {
         value,
         tried,
-        // As cheap as a length and one character in its place, of which `98-1-1T3:4:5+01:00` had both.
+        // As cheap as a length and one character in its place, which `998-1-1T3:4:5+01:00` has, too.
         isPlainly: () => `${text} GLOB '[0-9]???-??-??[ T]??:??:?[0-9]'`,
         isExact: () =>
           matches('[0-9]{4,6}[-/][0-9]{1,2}[-/][0-9]{1,2}([ T] ?[0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6}0*)?)?)?'),
